@@ -1,0 +1,41 @@
+"""Which device computes, with how many threads, and whether bfloat16 pays there."""
+
+from __future__ import annotations
+
+import torch
+
+from core.errors import ParameterError
+
+
+def pick_device(name: str | None = None) -> torch.device:
+    """``name`` ("cpu", "cuda", "cuda:1", "mps") as a device, or the best one found for ``None`` and "auto".
+
+    Raises ``ParameterError`` when there is no such device here.
+    """
+    if name is None or name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ParameterError(
+            f"There is no device '{name}' here; use cpu, or cuda where a GPU is installed."
+        ) from None
+    return device
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether ``device`` multiplies bfloat16 in hardware (avx512_bf16 or amx on a CPU)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device.type != "cpu":
+        return False
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+def describe(device: torch.device) -> str:
+    """One line about the hardware, for model cards and ``doctor``."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"

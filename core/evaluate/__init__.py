@@ -1,0 +1,1 @@
+"""Measuring models: metrics, tables and sheets."""

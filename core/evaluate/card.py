@@ -1,0 +1,108 @@
+"""Model cards: what a set of weights is, how it was made, how good it is, where it fails. Generated, never typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from PIL import Image
+
+from core.evaluate.pairs import Summary
+from core.evaluate.report import table
+from core.images import read_picture, resize_longest
+from core.methods.base import Method
+from core.params import PaintParams
+from core.sheets import sheet
+from core.weights import FOLDER, Weights
+
+SHEET_STYLES = ("oil-flow", "stained-glass", "woodcut", "ink-wash")
+SHEET_ALPHAS = (0.5, 1.0)
+
+LIMITS = (
+    "Large flat regions take on a little of the style's texture. Styles whose character is in the shape of their "
+    "parts (mosaic, stained glass) give their colours and contrasts, not their cells. Beyond strength 1 colours "
+    "clip. Faces keep their features but are not treated specially."
+)
+
+
+def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str], measured: str) -> Path:
+    """Write ``NAME.md`` and the sheet ``NAME.webp`` beside the weights; returns the card's path.
+
+    ``notes``: further measured lines; ``measured``: how (pairs, sizes, precision).
+    """
+    spec, training = method.spec, entry.training
+    picture = entry.path.with_suffix(".webp")
+    _sheet(method).save(picture, quality=80, method=6)
+    made = [
+        f"- Recipe: `{json.dumps(training.get('recipe', {}), sort_keys=True)}`",
+        f"- Iterations: {training.get('steps', 'unknown')}, in {training.get('minutes', '?')} minutes on "
+        f"{training.get('hardware', 'unknown hardware')}",
+        f"- Material: {training.get('photos', '?')} photographs, {training.get('styles', '?')} styles",
+    ]
+    if "encoder" in training:
+        made.append(f"- Encoder: {training['encoder']}")
+    if "changes" in training:
+        made.append(f"- Changed on the way: {training['changes']}")
+    lines = [
+        f"# {spec.title} (`{entry.name}`)",
+        "",
+        f"{spec.summary} After {spec.paper}; see `{spec.factory.partition(':')[0].replace('.', '/')}.py`.",
+        "",
+        f"![photo, style, strengths {', '.join(map(str, SHEET_ALPHAS))}]({picture.name})",
+        "",
+        "## File",
+        "",
+        f"- `{entry.path.name}`, {entry.path.stat().st_size / 1e6:.1f} MB, {entry.parameters:,} parameters, float32",
+        f"- SHA-256 `{entry.sha256}`",
+        f"- Network: `{json.dumps(entry.network)}`",
+        "",
+        "## Training",
+        "",
+        *made,
+        "",
+        "## Measured",
+        "",
+        measured,
+        "",
+        table({entry.name: summary}),
+        "",
+        *[f"- {note}" for note in notes],
+        "",
+        "Ls: distance of channel means and deviations to the style's on normalised VGG-19, relu1_1 to relu4_1. Lc: "
+        "distance of instance-normalised relu4_1 to the photograph's. SSIM: luma, to the photograph. lattice: "
+        "strength of 2-, 4- and 8-pixel lattices in the spectrum, beside the photographs' own. Definitions: "
+        "`core/evaluate/metrics.py`.",
+        "",
+        "## Limits",
+        "",
+        LIMITS,
+        "",
+        "## Licence",
+        "",
+        (FOLDER / "TERMS.md").read_text(encoding="utf-8").strip(),
+        "",
+    ]
+    path = entry.path.with_suffix(".md")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def _sheet(method: Method, side: int = 288) -> Image.Image:
+    """Our own samples in gallery styles: photo, style, and the painting at a few strengths."""
+    from core.samples import samples
+    from core.styles import style_path
+
+    rows = []
+    for photo_path, name in zip(samples(), SHEET_STYLES, strict=False):
+        photo, style = resize_longest(read_picture(photo_path), 512), read_picture(style_path(name))
+        rows.append(
+            [
+                photo,
+                style,
+                *(
+                    method.stylize(photo, style, PaintParams(method=method.spec.name, alpha=a))
+                    for a in SHEET_ALPHAS
+                ),
+            ]
+        )
+    return sheet(rows, None, ["photo", "style", *(f"strength {a:g}" for a in SHEET_ALPHAS)], side)

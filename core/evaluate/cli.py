@@ -1,0 +1,136 @@
+"""``allaprima evaluate``: measure models on pairs of photos and styles they were not trained on."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import ParameterError
+
+if TYPE_CHECKING:
+    import torch
+
+    from core.evaluate.pairs import Pair
+    from core.methods.base import Method
+
+
+def add_parser(subparsers: Any) -> None:
+    """Register the command."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure a model",
+        description="Measure methods on pairs of pictures: Ls and Lc on VGG-19's features, SSIM, the lattice figure, the "
+        "error at strength 0 and with the photo as its own style, and time. The metrics are defined in "
+        "core/evaluate/metrics.py.",
+    )
+    parser.add_argument("methods", nargs="+", metavar="METHOD", help="names from 'allaprima methods'")
+    parser.add_argument(
+        "--content", nargs="+", required=True, metavar="PATH", help="photos: folders, tar files, globs"
+    )
+    parser.add_argument(
+        "--style", nargs="+", required=True, metavar="PATH", help="styles: folders, tar files, globs"
+    )
+    parser.add_argument(
+        "--vgg", required=True, metavar="FILE", help="normalised VGG-19 as safetensors, or 'torchvision'"
+    )
+    parser.add_argument(
+        "--pairs",
+        choices=["last", "all"],
+        default="last",
+        help="last: the i-th of the last COUNT photos with the i-th of the last COUNT styles; all: every photo with "
+        "every style (%(default)s unless given)",
+    )
+    parser.add_argument("--count", type=int, default=60, metavar="N", help="pairs for 'last' (%(default)s)")
+    parser.add_argument(
+        "--side", type=int, default=256, metavar="PX", help="side of the centre crops (%(default)s)"
+    )
+    parser.add_argument("--device", metavar="NAME", help="cpu or cuda; the best one found unless given")
+    parser.add_argument(
+        "--float32", action="store_true", help="compute in float32 even where bfloat16 is fast"
+    )
+    parser.add_argument("--card", action="store_true", help="write the model card beside the weights")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write table.md, pairs.csv and sheet.png here"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; 0."""
+    from tqdm import tqdm
+
+    from core import registry
+    from core.device import describe
+    from core.evaluate.card import write_card
+    from core.evaluate.pairs import all_pairs, held_out_pairs, measure, summarise
+    from core.evaluate.report import pairs_sheet, table, write_csv
+    from core.train.data import PictureSet
+    from core.train.session import load_teacher
+    from core.weights import weights
+
+    if args.side < 64:
+        raise ParameterError("--side must be at least 64 pixels.")
+    photos, styles = PictureSet(args.content), PictureSet(args.style)
+    choose = (
+        all_pairs(photos, styles, args.side)
+        if args.pairs == "all"
+        else held_out_pairs(photos, styles, args.count, args.side)
+    )
+    vgg = load_teacher(args.vgg, photos, Path("var"))
+    figures, summaries, paints, zero = {}, {}, {}, []
+    for name in args.methods:
+        spec = registry.method(name)
+        method = registry.load(name, args.device, **({"half": False} if args.float32 else {}))
+        paint = _paint(method)
+        paint(choose[0].photo, choose[0].style)
+        figures[name] = measure(paint, tqdm(choose, desc=name, unit="pair"), vgg)
+        summaries[name] = summarise(figures[name])
+        paints[name] = paint
+        line = _identity(name, method, choose)
+        zero.append(line)
+        if args.card:
+            measured = (
+                f"{len(choose)} pairs ({args.pairs}) of held-out pictures, centre crops of {args.side} px, "
+                f"{'float32' if args.float32 else 'the precision of use'}, on {describe(method.device)}; the time counts "
+                "encoding the style, too."
+            )
+            print(write_card(weights(spec.weights), method, summaries[name], [line], measured))
+    text = table(summaries) + "\n\n" + "\n".join(zero)
+    print(text)
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
+        write_csv(args.out / "pairs.csv", figures, choose)
+        pairs_sheet(choose[:10], paints).save(args.out / "sheet.png")
+        print(f"written to {args.out}")
+    return 0
+
+
+def _paint(method: Method, alpha: float = 1.0) -> Any:
+    """The method as the user meets it, 8-bit pictures in and out."""
+    from core.params import PaintParams
+    from core.tensors import to_image, to_tensor
+
+    params = PaintParams(method=method.spec.name, alpha=alpha)
+
+    def paint(photo: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        return to_tensor(method.stylize(to_image(photo), to_image(style), params))
+
+    return paint
+
+
+def _identity(name: str, method: Method, pairs: Sequence[Pair]) -> str:
+    """How faithful the method is where nothing should change, over the first ten pairs."""
+    from statistics import fmean
+
+    from core.evaluate.metrics import psnr
+
+    exact, own = _paint(method, 0.0), _paint(method)
+    some = pairs[:10]
+    zero = [psnr(exact(p.photo, p.style), p.photo) for p in some]
+    back = [psnr(own(p.photo, p.photo), p.photo) for p in some]
+    return (
+        f"{name}: PSNR at alpha 0 {fmean(zero):.1f} dB, with the photo as its own style {fmean(back):.1f} dB"
+    )

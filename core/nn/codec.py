@@ -1,0 +1,223 @@
+"""Encoder, style code and decoder of the multi-level AdaIN network.
+
+The encoder is VGG-19's first layers, many times narrower, so its four taps can be distilled from the teacher's
+relu1_1 … relu4_1. A style is the channel means and deviations of those taps (Huang & Belongie 2017 use relu4_1
+only). The decoder carries the photograph's features of every level, re-normalised to the style's moments, so detail
+and statistics need not squeeze through the bottleneck. Two choices keep the period-2/4/8 lattice out: replicate
+padding (half-sample symmetric, so it commutes with pooling and upsampling) and bilinear resize-convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.nn.adain import channel_moments, restyle
+
+Features = list[Tensor]
+"""Feature maps from full resolution to 1/8: ``(N, C_k, H/2^k, W/2^k)``, k = 0 … 3."""
+
+STRIDE = 8
+"""Input sides must be multiples of this; ``core.nn.padding`` sees to it."""
+
+
+def conv3(inputs: int, outputs: int) -> nn.Conv2d:
+    """3×3 convolution, same size, replicate padding."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")
+
+
+class Encoder(nn.Module):
+    """VGG-19's conv1_1 … conv4_1 with ``widths`` channels per block and ``depths`` convolutions before each pool.
+
+    ``forward``: RGB in [0, 1], ``(N, 3, H, W)``, sides multiples of 8 → ``Features``.
+    """
+
+    def __init__(self, widths: Sequence[int] = (16, 32, 64, 128), depths: Sequence[int] = (2, 2, 2)) -> None:
+        super().__init__()
+        self.widths, self.depths = tuple(widths), tuple(depths)
+        self.first = nn.ModuleList()
+        self.rest = nn.ModuleList()
+        channels = 3
+        for level, width in enumerate(self.widths):
+            self.first.append(conv3(channels, width))
+            depth = self.depths[level] - 1 if level < len(self.depths) else 0
+            self.rest.append(nn.ModuleList(conv3(width, width) for _ in range(depth)))
+            channels = width
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Features:
+        taps: Features = []
+        last = len(self.first) - 1
+        for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
+            x = F.relu(first(x), inplace=True)
+            taps.append(x)
+            if level == last:
+                break
+            assert isinstance(rest, nn.ModuleList)
+            for conv in rest:
+                x = F.relu(conv(x), inplace=True)
+            x = F.avg_pool2d(x, 2)
+        return taps
+
+
+class StyleCode:
+    """The flat style code ``(N, 2·ΣC)``: all means, then all deviations, level by level."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        self.widths = tuple(widths)
+        self.total = sum(widths)
+
+    def pack(self, moments: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        return torch.cat([m for m, _ in moments] + [s for _, s in moments], dim=1)
+
+    def unpack(self, code: Tensor) -> list[tuple[Tensor, Tensor]]:
+        means = code[:, : self.total].split(self.widths, dim=1)
+        # Extrapolating beyond alpha = 1 may push a deviation below zero, which would mirror the feature.
+        stds = code[:, self.total :].clamp_min(0).split(self.widths, dim=1)
+        return list(zip(means, stds, strict=True))
+
+
+class Stage(nn.Module):
+    """One decoder level: add the photograph's features of this level, convolve, re-normalise, convolve down to the
+    next level's width."""
+
+    def __init__(self, width: int, out: int, blocks: int) -> None:
+        super().__init__()
+        self.skip = nn.Conv2d(width, width, 1)
+        self.inner = nn.ModuleList(conv3(width, width) for _ in range(1 + blocks))
+        self.out = conv3(width, out)
+        nn.init.dirac_(self.skip.weight)
+        assert self.skip.bias is not None
+        nn.init.zeros_(self.skip.bias)
+
+    @property
+    def modulations(self) -> int:
+        return 1 + len(self.inner)
+
+    def forward(
+        self, x: Tensor | None, skip: Tensor, moments: Any, targets: Sequence[tuple[Tensor, Tensor]]
+    ) -> Tensor:
+        h = self.skip(restyle(skip, moments, *targets[0]))
+        if x is not None:
+            h = h + x
+        for index, conv in enumerate(self.inner):
+            y = F.relu(conv(h), inplace=True)
+            y = restyle(y, channel_moments(y), *targets[1 + index])
+            h = y if index == 0 else h + y
+        # The last convolution may be kept in float32, whose steps are finer than 8-bit colour.
+        return self.out(h.to(self.out.weight.dtype))
+
+
+class Decoder(nn.Module):
+    """Four stages from 1/8 to full resolution. Every re-normalisation aims at the style's moments of its level plus
+    a learned correction, a small network on the whole standardised code (zero at the start)."""
+
+    code_mean: Tensor
+    code_std: Tensor
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (16, 32, 64, 128),
+        blocks: Sequence[int] = (0, 0, 1, 1),
+        hidden: int = 128,
+    ) -> None:
+        super().__init__()
+        self.code = StyleCode(widths)
+        size = 2 * self.code.total
+        self.stages = nn.ModuleList(
+            Stage(width, widths[level - 1] if level else 3, blocks[level])
+            for level, width in enumerate(widths)
+        )
+        self.outputs = [w for w, s in zip(widths, self.stages, strict=True) for _ in range(s.modulations)]  # type: ignore[arg-type]
+        self.hidden = nn.Linear(size, hidden)
+        self.correction = nn.Linear(hidden, 2 * sum(self.outputs))
+        nn.init.zeros_(self.correction.weight)
+        nn.init.zeros_(self.correction.bias)
+        self.register_buffer("code_mean", torch.zeros(size))
+        self.register_buffer("code_std", torch.ones(size))
+
+    def targets(self, code: Tensor) -> list[list[tuple[Tensor, Tensor]]]:
+        """Target moments of every re-normalisation, per level, from a code ``(N, 2·ΣC)``, float32."""
+        with torch.autocast(code.device.type, enabled=False):
+            code = code.float()
+            standard = (code - self.code_mean) / self.code_std
+            learned = self.correction(F.relu(self.hidden(standard)))
+        base = self.code.unpack(code)
+        half = sum(self.outputs)
+        means, stds = (
+            learned[:, :half].split(self.outputs, dim=1),
+            learned[:, half:].split(self.outputs, dim=1),
+        )
+        found: list[list[tuple[Tensor, Tensor]]] = []
+        index = 0
+        for level, stage in enumerate(self.stages):
+            own = []
+            for _ in range(stage.modulations):  # type: ignore[arg-type]
+                mean, std = base[level]
+                own.append((mean + means[index] * std, (std * (1 + stds[index])).clamp_min(0)))
+                index += 1
+            found.append(own)
+        return found
+
+    def forward(self, features: Features, moments: Sequence[tuple[Tensor, Tensor]], code: Tensor) -> Tensor:
+        """``features`` of the photograph, their ``moments`` and the target ``code`` → RGB ``(N, 3, H, W)``, nominally
+        in [0, 1] but not clamped."""
+        targets = self.targets(code)
+        x: Tensor | None = None
+        for level in range(len(features) - 1, -1, -1):
+            stage = self.stages[level]
+            x = stage(x, features[level], moments[level], targets[level])
+            if level:
+                x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        assert x is not None
+        return x
+
+
+class AdaINNetwork(nn.Module):
+    """Encoder and decoder together; ``encode``, ``code`` and ``decode`` can be called, and cached, separately."""
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (16, 32, 64, 128),
+        depths: Sequence[int] = (2, 2, 2),
+        blocks: Sequence[int] = (0, 0, 1, 1),
+        hidden: int = 128,
+    ) -> None:
+        super().__init__()
+        self.config = {
+            "widths": list(widths),
+            "depths": list(depths),
+            "blocks": list(blocks),
+            "hidden": hidden,
+        }
+        self.encoder = Encoder(widths, depths)
+        self.decoder = Decoder(widths, blocks, hidden)
+
+    def encode(self, x: Tensor) -> Features:
+        """RGB in [0, 1], ``(N, 3, H, W)``, sides multiples of 8 → features."""
+        return self.encoder(x)
+
+    def moments(self, features: Features) -> list[tuple[Tensor, Tensor]]:
+        return [channel_moments(f) for f in features]
+
+    def code(self, moments: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """The code ``(N, 2·ΣC)`` float32 of features with these moments."""
+        return self.decoder.code.pack(moments)
+
+    def decode(self, features: Features, moments: Sequence[tuple[Tensor, Tensor]], code: Tensor) -> Tensor:
+        return self.decoder(features, moments, code)
+
+    def forward(self, photo: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
+        """Stylise a batch: ``T(c, s, alpha)`` with the code blended between photograph (0) and style (1)."""
+        features = self.encode(photo)
+        moments = self.moments(features)
+        target = self.code(self.moments(self.encode(style)))
+        if alpha != 1.0:
+            target = torch.lerp(self.code(moments), target, alpha)
+        return self.decode(features, moments, target)

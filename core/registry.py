@@ -1,0 +1,76 @@
+"""The methods the program offers. Listing them imports no torch; ``load`` does."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from core.methods.base import Method
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """One method: what people read, which parameters it takes, and where its code is (``module:Class``)."""
+
+    name: str
+    title: str
+    summary: str
+    paper: str
+    params: tuple[str, ...]
+    weights: str
+    factory: str
+
+
+_METHODS: dict[str, MethodSpec] = {}
+
+
+def register(spec: MethodSpec) -> MethodSpec:
+    """Add a method; a second one of the same name is a programming error (``ValueError``)."""
+    if spec.name in _METHODS:
+        raise ValueError(f"method '{spec.name}' is registered twice")
+    _METHODS[spec.name] = spec
+    return spec
+
+
+def methods() -> list[MethodSpec]:
+    """All methods in the order they are offered."""
+    return list(_METHODS.values())
+
+
+def method(name: str) -> MethodSpec:
+    """The method called ``name``; raises ``UnknownNameError`` with a suggestion."""
+    try:
+        return _METHODS[name]
+    except KeyError:
+        raise UnknownNameError("method", name, _METHODS) from None
+
+
+def load(name: str, device: str | None = None, **options: Any) -> Method:
+    """Build the method with its weights on ``device`` ("cpu", "cuda", "cuda:1"; ``None`` picks the best found).
+
+    ``options`` go to the method's constructor.
+
+    Raises ``UnknownNameError`` or ``ModelError``.
+    """
+    spec = method(name)
+    module, _, attribute = spec.factory.partition(":")
+    factory = getattr(importlib.import_module(module), attribute)
+    built: Method = factory(spec, device, **options)
+    return built
+
+
+register(
+    MethodSpec(
+        name="adain",
+        title="AdaIN",
+        summary="Aligns the photograph's feature statistics with the style's; quick, any style.",
+        paper="Huang & Belongie 2017",
+        params=("alpha", "keep_colors", "size"),
+        weights="adain",
+        factory="core.methods.adain:AdaINMethod",
+    )
+)

@@ -1,0 +1,75 @@
+"""Renders the gallery again: ``python -m core.styles.paint [NAME...] [--out DIR]``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from core.errors import AllaPrimaError
+from core.styles import PICTURES, style, styles
+from core.styles.painters import painter
+from core.styles.painters.tools import to_image
+
+MAX_BYTES = 83_000
+"""Of one file: the quality is lowered until a picture fits."""
+
+
+def render(name: str) -> Image.Image:
+    """Paint the style ``name``: always the same picture. Raises ``UnknownNameError``."""
+    style(name)
+    return to_image(painter(name)(np.random.default_rng(zlib.crc32(name.encode()))))
+
+
+def encode(image: Image.Image, limit: int = MAX_BYTES) -> bytes:
+    """WebP of at most ``limit`` bytes: the best quality up to 92 that fits.
+
+    A picture that would need less than quality 42 (dense dots, say) is reduced to 512 pixels a side.
+    """
+    for picture, floor in ((image, 42), (image.resize((512, 512), Image.Resampling.LANCZOS), 1)):
+        low, high, best = floor, 92, b""
+        while low <= high:
+            quality = (low + high) // 2
+            buffer = io.BytesIO()
+            picture.save(buffer, "WEBP", quality=quality, method=4)
+            if buffer.tell() <= limit:
+                best, low = buffer.getvalue(), quality + 1
+            else:
+                high = quality - 1
+        if best:
+            break
+    return best
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Render the named styles (all without a name) into the package or ``--out``; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m core.styles.paint", description="Paint the gallery again."
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="styles to paint; all when none is named")
+    parser.add_argument("--out", type=Path, default=PICTURES, metavar="DIR", help="where the files go")
+    args = parser.parse_args(argv)
+    try:
+        chosen = [style(name) for name in args.names] or styles()
+    except AllaPrimaError as error:
+        print(error, file=sys.stderr)
+        return 2
+    args.out.mkdir(parents=True, exist_ok=True)
+    for entry in chosen:
+        started = time.perf_counter()
+        data = encode(render(entry.name))
+        (args.out / entry.file.name).write_bytes(data)
+        print(
+            f"{entry.name:20s} {len(data) / 1000:6.1f} kB {time.perf_counter() - started:6.1f} s", flush=True
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Training: recipes, data, one loop for all methods, checkpoints."""

@@ -1,0 +1,142 @@
+"""Recipes: one TOML file says everything about a training, checked before it starts."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import ParameterError, UnknownNameError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataOptions(_Section):
+    """What the network sees."""
+
+    crop: int = Field(128, ge=32, le=1024, multiple_of=8, description="Side of a photo crop, pixels.")
+    style_size: int = Field(
+        224, ge=32, le=1024, multiple_of=8, description="Side of a style's square, pixels."
+    )
+    resize: int | None = Field(
+        None, description="Short side that pictures are first scaled to; none keeps them."
+    )
+    min_scale: float = Field(0.75, gt=0, le=4, description="A crop's linear scale is drawn from [min, max].")
+    max_scale: float = Field(1.0, gt=0, le=4)
+    crops_per_photo: int = Field(
+        8,
+        ge=0,
+        description="Each photo yields this many fixed crops, whose teacher features are kept; 0: fresh ones.",
+    )
+    random_style_crop: bool = Field(
+        False, description="Fresh random crops of styles instead of the centre square."
+    )
+    jitter: bool = Field(
+        False,
+        description="Shift the network's 8-pixel grid against the teacher's at random, so that no lattice pays.",
+    )
+    max_styles: int | None = Field(
+        None, ge=1, description="Use a random subset of this many styles; none: all."
+    )
+    hold_out: int = Field(
+        60, ge=0, description="The last N photos and the last N styles are never trained on."
+    )
+
+
+class OptimOptions(_Section):
+    """How the weights move."""
+
+    optimiser: Literal["adam", "radam"] = "adam"
+    lr: float = Field(1e-3, gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["cosine", "inverse", "constant"] = "cosine"
+    lr_decay: float = Field(5e-5, ge=0, description="inverse: lr / (1 + lr_decay · step).")
+    warmup: int = Field(200, ge=0)
+    final: float = Field(0.01, ge=0, le=1, description="cosine: last learning rate as a share of the first.")
+    clip: float = Field(1.0, ge=0, description="Largest gradient norm; 0: no clipping.")
+    ema: float = Field(0.999, ge=0, lt=1, description="Exponential moving average of the weights; 0: none.")
+
+
+class LossOptions(_Section):
+    """Weights of the loss terms; 0 leaves a term out."""
+
+    style: float = 1.0
+    content: float = 1.0
+    content_kind: Literal["target", "normalised"] = "normalised"
+    identity: float = 0.0
+    identity_style: float = 0.0
+    ssim: float = 0.0
+    tv: float = 0.0
+    lattice: float = Field(0.0, description="Against lattices of period 2, 4 and 8 in the result's spectrum.")
+    balanced: bool = Field(False, description="Divide a sample's style loss by its value for the photograph.")
+    random_alpha: bool = Field(
+        False, description="Draw the strength from U(0, 1) and blend the targets likewise."
+    )
+
+
+class NetworkOptions(_Section):
+    """student: the multi-level AdaIN network of these sizes; paper: Huang & Belongie's, which has none to choose."""
+
+    kind: Literal["student", "paper"] = "student"
+    widths: tuple[int, int, int, int] = (16, 32, 64, 128)
+    depths: tuple[int, int, int] = (2, 2, 2)
+    blocks: tuple[int, int, int, int] = (0, 0, 1, 1)
+    hidden: int = 128
+
+
+class Recipe(_Section):
+    """A training: ``task`` "distill" trains the student encoder against the teacher, "adain" the decoder (and, with
+    ``freeze_encoder = false``, both)."""
+
+    name: str
+    summary: str = ""
+    task: Literal["distill", "adain"]
+    steps: int = Field(gt=0)
+    batch: int = Field(4, gt=0)
+    seed: int = 0
+    freeze_encoder: bool = True
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    log_every: int = Field(50, gt=0)
+    sheet_every: int = Field(2000, gt=0)
+    checkpoint_seconds: float = Field(45, gt=0)
+    network: NetworkOptions = NetworkOptions()
+    data: DataOptions = DataOptions()
+    optim: OptimOptions = OptimOptions()
+    loss: LossOptions = LossOptions()
+
+
+def recipes() -> list[str]:
+    """Names of the recipes that come with the program."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def load_recipe(name: str | Path, **changes: Any) -> Recipe:
+    """Read a recipe by name or from a TOML file; ``changes`` overrides top-level fields, or nested ones written
+    ``section__field``. Raises ``UnknownNameError`` or ``ParameterError``."""
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = RECIPES / f"{name}.toml"
+        if not path.is_file():
+            raise UnknownNameError("recipe", str(name), recipes())
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise ParameterError(f"There is no recipe file {path}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ParameterError(f"{path} is not valid TOML: {error}.") from None
+    for key, value in changes.items():
+        section, _, field = key.rpartition("__")
+        (values.setdefault(section, {}) if section else values)[field] = value
+    try:
+        return Recipe(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ParameterError(f"Recipe {path.name}, {where}: {first['msg']}.") from None

@@ -1,0 +1,156 @@
+"""A training from its arguments to its files: pictures, teacher, task, loop, milestones."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core.device import describe
+from core.errors import ModelError, ParameterError
+from core.evaluate.pairs import Pair, held_out_pairs, measure, network_paint, summarise
+from core.evaluate.report import pairs_sheet
+from core.nn.vgg import VGG, from_torchvision, layer_names, load_vgg
+from core.train.data import Bank, PictureSet
+from core.train.loop import Trainer
+from core.train.recipe import Recipe
+from core.train.tasks import TASKS, AdaINTask, DistillTask
+
+WEIGHTS = "weights.safetensors"
+SHEET_PAIRS = 6
+NORMALISING_PICTURES = 200
+
+
+def load_teacher(source: str, photos: PictureSet, cache: Path) -> VGG:
+    """The normalised teacher: a safetensors file that is already normalised, or "torchvision" / "torchvision:vgg16",
+    whose weights are normalised over the photos once and kept in ``cache``."""
+    kind, _, variant = source.partition(":")
+    if kind != "torchvision":
+        return load_vgg(source)
+    variant = variant or "vgg19"
+    kept = cache / f"{variant}-normalised.safetensors"
+    if kept.is_file():
+        return load_vgg(kept, variant)
+    vgg = from_torchvision(variant, layer_names(variant)[-1])
+    count = min(NORMALISING_PICTURES, len(photos))
+    bank = Bank(photos, torch.device("cpu"))
+    vgg.normalise(bank.centre(i, 224)[None] for i in range(count))
+    cache.mkdir(parents=True, exist_ok=True)
+    vgg.save(kept)
+    return vgg
+
+
+def encoder_weights(path: Path) -> dict[str, Tensor]:
+    """The encoder's tensors out of the weights of a distillation or of a whole network."""
+    if not path.is_file():
+        raise ModelError(f"There is no encoder at {path}; train one with the recipe 'distill'.")
+    found = {k.removeprefix("encoder."): v for k, v in load_file(path).items() if k.startswith("encoder.")}
+    if not found:
+        raise ModelError(f"{path} holds no encoder.")
+    return found
+
+
+class Session:
+    """One training run in ``folder``.
+
+    ``content``, ``style``: paths of folders, archives, files or globs; ``vgg``: see ``load_teacher``; ``encoder``: weights
+    with the distilled encoder; ``start``: weights of the same network to start from. Raises ``ParameterError`` or
+    ``ModelError`` for arguments that do not fit.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        content: Sequence[str],
+        style: Sequence[str],
+        vgg: str,
+        folder: Path,
+        device: torch.device,
+        *,
+        encoder: Path | None = None,
+        start: Path | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.recipe, self.folder, self.device, self.say = recipe, folder, device, say
+        resize = recipe.data.resize
+        photos, styles = PictureSet(content, short_side=resize), PictureSet(style, short_side=resize)
+        hold = recipe.data.hold_out
+        for kind, pictures in (("photos", photos), ("styles", styles)):
+            if len(pictures) <= hold:
+                raise ParameterError(
+                    f"{len(pictures)} {kind} are too few: the recipe holds out {hold} and needs at least one more."
+                )
+        self.teacher = load_teacher(vgg, photos, folder)
+        self.pairs: list[Pair] = held_out_pairs(photos, styles, hold) if hold else []
+        options = (
+            {"encoder": encoder_weights(encoder)} if encoder is not None and recipe.task == "adain" else {}
+        )
+        self.task = TASKS[recipe.task](
+            recipe,
+            photos.subset(0, len(photos) - hold),
+            styles.subset(0, len(styles) - hold),
+            self.teacher,
+            device,
+            **options,
+        )
+        if start is not None:
+            try:
+                self.task.network.load_state_dict(load_file(start))
+            except (RuntimeError, OSError) as error:
+                raise ModelError(f"{start} does not fit the recipe's network ({error}).") from None
+        self.trainer = Trainer(self.task, folder, say=say, milestone=self.milestone)
+
+    def run(self, minutes: float | None = None, *, progress: bool = True) -> bool:
+        """Train; writes ``weights.safetensors`` at the end, finished or not. Returns whether the last step was reached."""
+        self.say(f"{describe(self.device)}; {'bfloat16' if self.trainer.bfloat16 else 'float32'}")
+        finished = self.trainer.run(minutes, progress)
+        if self.trainer.first:
+            self.save_weights()
+        return finished
+
+    def record(self) -> dict[str, Any]:
+        """How the weights came about, for the manifest and the model card."""
+        return {
+            "recipe": self.recipe.model_dump(mode="json", exclude_defaults=True),
+            "steps": self.trainer.step,
+            "minutes": round(self.trainer.seconds / 60, 1),
+            "hardware": describe(self.device),
+            "photos": len(self.task.photos),
+            "styles": min(len(self.task.styles), self.recipe.data.max_styles or len(self.task.styles)),
+        }
+
+    def save_weights(self) -> Path:
+        """Write the averaged weights; returns their path."""
+        path = self.folder / WEIGHTS
+        save_file({k: v.contiguous() for k, v in self.trainer.averaged().items()}, path)
+        return path
+
+    def milestone(self, step: int) -> None:
+        """Measure the averaged weights on the held-out pairs and draw the sheet of the first few."""
+        if isinstance(self.task, DistillTask):
+            shown = [p for pair in self.pairs[:20] for p in (pair.photo[0], pair.style[0])]
+            figures = {k: round(v, 4) for k, v in self.task.correlation(shown).items()}
+        elif isinstance(self.task, AdaINTask) and self.pairs:
+            paint = network_paint(self.task.network, self.device)
+            summary = summarise(measure(paint, self.pairs, self.teacher))
+            figures = {k: round(v, 4) for k, v in asdict(summary).items()}
+            pairs_sheet(self.pairs[:SHEET_PAIRS], {f"step {step}": paint}).save(
+                self.folder / f"sheet-{step:07d}.png"
+            )
+        else:
+            return
+        path = self.folder / "validation.csv"
+        new = not path.exists()
+        with open(path, "a", newline="", encoding="utf-8") as handle:
+            writer = csv.DictWriter(handle, ["step", *figures])
+            if new:
+                writer.writeheader()
+            writer.writerow({"step": step, **figures})
+        self.say(f"validation at step {step}: {json.dumps(figures)}")

@@ -1,0 +1,301 @@
+"""What is trained: a task holds the network, draws the batch of a step and returns its loss. The loop knows no more.
+
+Every batch is a pure function of (seed, step), so a resumed run sees the very same pictures.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.errors import ModelError, ParameterError
+from core.losses import functional as L
+from core.nn.adain import channel_moments, instance_normalise, restyle
+from core.nn.codec import STRIDE, AdaINNetwork, Encoder
+from core.nn.paper import PaperNetwork
+from core.nn.vgg import STYLE_LAYERS, VGG, WIDTHS
+from core.train.data import Bank, PictureSet
+from core.train.recipe import Recipe
+
+
+class Task(ABC):
+    """A network in training. ``trainable`` is what the optimiser moves, ``network`` what is saved.
+
+    ``salt`` changes the pictures drawn after a rollback, ``rank`` those of each process of several.
+    """
+
+    salt = 0
+    rank = 0
+
+    network: nn.Module
+    trainable: nn.Module
+
+    def __init__(
+        self, recipe: Recipe, photos: PictureSet, styles: PictureSet, teacher: VGG, device: torch.device
+    ) -> None:
+        self.recipe, self.device = recipe, device
+        self.photos, self.styles = Bank(photos, device), Bank(styles, device)
+        self.teacher = teacher.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+    def rng(self, step: int) -> np.random.Generator:
+        return np.random.default_rng([self.recipe.seed, step, self.salt, self.rank])
+
+    def put(self, pictures: Sequence[Tensor]) -> Tensor:
+        batch = torch.stack(list(pictures))
+        return batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+
+    @abstractmethod
+    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of this step's batch and its parts, for the curves."""
+
+    def prepare(self, say: Callable[[str], None]) -> None:  # noqa: B027 - most tasks have nothing to prepare
+        """Whatever has to be measured once before the first step."""
+
+
+class DistillTask(Task):
+    """The student encoder learns to predict the teacher's four taps through 1×1 heads (Wang et al. 2020,
+    "Collaborative Distillation", eq. 4, without its reconstruction loss)."""
+
+    def __init__(self, *arguments, **options) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(*arguments, **options)
+        net = self.recipe.network
+        encoder = Encoder(net.widths, net.depths)
+        heads = nn.ModuleList(nn.Conv2d(w, t, 1) for w, t in zip(net.widths, WIDTHS[:4], strict=True))
+        self.network = nn.ModuleDict({"encoder": encoder, "heads": heads})
+        self.trainable = self.network
+
+    def batch(self, step: int) -> Tensor:
+        rng = self.rng(step)
+        data = self.recipe.data
+        crops = []
+        for position in range(self.recipe.batch):
+            source = self.photos if position % 2 == 0 else self.styles
+            scales = (data.min_scale, data.max_scale)
+            crops.append(source.crop(int(rng.integers(len(source))), data.crop, scales, rng))
+        return self.put(crops)
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        x = self.batch(step)
+        with torch.no_grad():
+            wanted = list(self.teacher(x, STYLE_LAYERS).values())
+        taps = self.network["encoder"](x)  # type: ignore[index]
+        parts: dict[str, Tensor] = {}
+        for name, head, tap, want in zip(STYLE_LAYERS, self.network["heads"], taps, wanted, strict=True):  # type: ignore[index]
+            want = want.float()
+            error = (head(tap).float() - want).square().mean()
+            parts[name] = error / want.var().clamp_min(1e-6)
+        return torch.stack(list(parts.values())).sum(), parts
+
+    @torch.no_grad()
+    def correlation(self, pictures: Sequence[Tensor]) -> dict[str, float]:
+        """Pearson correlation of predicted and true activations per layer, over the given pictures."""
+        sums = {name: np.zeros(5) for name in STYLE_LAYERS}
+        count = dict.fromkeys(STYLE_LAYERS, 0)
+        for picture in pictures:
+            x = self.put([picture])
+            wanted = self.teacher(x, STYLE_LAYERS)
+            taps = self.network["encoder"](x)  # type: ignore[index]
+            for name, head, tap in zip(STYLE_LAYERS, self.network["heads"], taps, strict=True):  # type: ignore[index]
+                a, b = head(tap).double().flatten(), wanted[name].double().flatten()
+                sums[name] += np.array([float(v) for v in (a.sum(), b.sum(), a @ a, b @ b, a @ b)])
+                count[name] += a.numel()
+        found = {}
+        for name, (a, b, aa, bb, ab) in sums.items():
+            n = count[name]
+            found[name] = float((n * ab - a * b) / np.sqrt((n * aa - a * a) * (n * bb - b * b)))
+        return found
+
+
+class AdaINTask(Task):
+    """Content and style loss on the teacher's taps (Huang & Belongie 2017, eqs. 11-13), identity, SSIM and TV.
+
+    What the teacher says of a style's square and of a fixed photo crop never changes, so it is asked once and kept:
+    after the first passes only the result goes through the teacher.
+    """
+
+    network: AdaINNetwork | PaperNetwork
+
+    def __init__(self, *arguments, encoder: dict[str, Tensor] | None = None, **options) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(*arguments, **options)
+        self.network = self._build(encoder)
+        self.frozen = self.recipe.freeze_encoder
+        self.trainable = self.network.decoder if self.frozen else self.network
+        self._styles: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self._crops: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        chosen = list(range(len(self.styles)))
+        if self.recipe.data.max_styles is not None:
+            random.Random(self.recipe.seed).shuffle(chosen)
+            chosen = sorted(chosen[: self.recipe.data.max_styles])
+        self.chosen = chosen
+
+    def _build(self, encoder: dict[str, Tensor] | None) -> AdaINNetwork | PaperNetwork:
+        options = self.recipe.network
+        if options.kind == "paper":
+            return PaperNetwork(self.teacher)
+        network = AdaINNetwork(options.widths, options.depths, options.blocks, options.hidden)
+        if encoder is not None:
+            try:
+                network.encoder.load_state_dict(encoder)
+            except RuntimeError:
+                raise ModelError(
+                    "The encoder given is of other widths or depths than the recipe's network."
+                ) from None
+        elif self.recipe.freeze_encoder:
+            raise ParameterError("This recipe freezes the encoder: give a distilled one with --encoder FILE.")
+        network.encoder.requires_grad_(not self.recipe.freeze_encoder)
+        return network
+
+    # Pictures of a step -------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def style_batch(self, rng: np.random.Generator) -> tuple[Tensor | None, list[L.Moments], Tensor | None]:
+        """Pictures (only when the encoder learns), teacher moments per layer, student codes (only when frozen)."""
+        picks = [self.chosen[int(rng.integers(len(self.chosen)))] for _ in range(self.recipe.batch)]
+        data = self.recipe.data
+        if data.random_style_crop:
+            scales = (data.min_scale, data.max_scale)
+            pictures = self.put([self.styles.crop(i, data.style_size, scales, rng) for i in picks])
+            flat, codes = self._ask(pictures)
+            x: Tensor | None = pictures
+        else:
+            # One at a time: in batches of changing company the last bits would differ after a resume.
+            for index in sorted({i for i in picks if i not in self._styles}):
+                found, code = self._ask(self.put([self.styles.centre(index, data.style_size)]))
+                self._styles[index] = (found[0].cpu(), code[0].cpu() if code is not None else None)
+            flat = torch.stack([self._styles[i][0] for i in picks]).to(self.device)
+            codes = torch.stack([self._styles[i][1] for i in picks]).to(self.device) if self.frozen else None  # type: ignore[misc]
+            x = None if self.frozen else self.put([self.styles.centre(i, data.style_size) for i in picks])
+        means, stds = (half.split(list(WIDTHS[:4]), dim=1) for half in flat.chunk(2, dim=1))
+        return x, list(zip(means, stds, strict=True)), codes
+
+    def _ask(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The teacher's moments of styles, flat ``(N, 2·ΣC)``, and a frozen encoder's codes."""
+        found = [channel_moments(f) for f in self.teacher(x, STYLE_LAYERS).values()]
+        flat = torch.cat([m for m, _ in found] + [s for _, s in found], dim=1)
+        code = self.network.code(self.network.moments(self.network.encode(x))) if self.frozen else None
+        return flat, code
+
+    @torch.no_grad()
+    def photo_batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Crops ``(N, 3, S, S)`` and the teacher's relu4_1 of them, as the content loss wants it."""
+        data = self.recipe.data
+        scales = (data.min_scale, data.max_scale)
+        picks = [int(rng.integers(len(self.photos))) for _ in range(self.recipe.batch)]
+        if data.crops_per_photo == 0:
+            x = self.put([self.photos.crop(i, data.crop, scales, rng) for i in picks])
+            return x, self._content(x)
+        keys = [(i, int(rng.integers(data.crops_per_photo))) for i in picks]
+        for key in sorted({key for key in keys if key not in self._crops}):
+            own = np.random.default_rng([self.recipe.seed, *key, 7])
+            crop = self.photos.crop(key[0], data.crop, scales, own)
+            features = self._content(self.put([crop]))[0]
+            self._crops[key] = ((crop * 255).round_().to(torch.uint8), features.to(torch.bfloat16))
+        x = self.put([self._crops[key][0].float() / 255 for key in keys])
+        return x, torch.stack([self._crops[key][1] for key in keys])
+
+    def _content(self, x: Tensor) -> Tensor:
+        features = self.teacher(x, ["relu4_1"])["relu4_1"]
+        return instance_normalise(features) if self.recipe.loss.content_kind == "normalised" else features
+
+    # The loss -----------------------------------------------------------------------------------------------
+
+    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        rng = self.rng(step)
+        weights = self.recipe.loss
+        net = self.network
+        photo, content = self.photo_batch(rng)
+        style, wanted, code = self.style_batch(rng)
+        side = photo.shape[-1]
+        down, right = (int(n) for n in rng.integers(STRIDE, size=2)) if self.recipe.data.jitter else (0, 0)
+        shifted = photo
+        if down or right:
+            shifted = F.pad(photo, (right, STRIDE - right, down, STRIDE - down), mode="replicate")
+        seen_part = (..., slice(down, down + side), slice(right, right + side))
+        features = net.encode(shifted)
+        moments = net.moments(features)
+        own = net.code(moments)
+        if code is None:
+            assert style is not None
+            code = net.code(net.moments(net.encode(style)))
+        target = code
+        if weights.random_alpha:
+            alpha = torch.from_numpy(rng.random((len(photo), 1), dtype=np.float32)).to(self.device)
+            target = own + alpha * (code - own)
+            with torch.no_grad():
+                start = [channel_moments(f) for f in self.teacher(photo, STYLE_LAYERS).values()]
+            wanted = [
+                (a[0].lerp(b[0], alpha), a[1].lerp(b[1], alpha)) for a, b in zip(start, wanted, strict=True)
+            ]
+        result = net.decode(features, moments, target)[seen_part]
+        seen = self.teacher(result, STYLE_LAYERS)
+        parts: dict[str, Tensor] = {}
+        per_sample = L.style_loss(list(seen.values()), wanted)
+        if weights.balanced:
+            with torch.no_grad():
+                photo_moments = [channel_moments(f) for f in self.teacher(photo, STYLE_LAYERS).values()]
+                base = torch.stack(
+                    [L.moments_distance(a, b) for a, b in zip(photo_moments, wanted, strict=True)]
+                ).sum(dim=0)
+            parts["Ls"] = (per_sample / base.clamp_min(0.5)).mean()
+        else:
+            parts["Ls"] = per_sample.mean()
+        deep = seen["relu4_1"]
+        if weights.content_kind == "normalised":
+            parts["Lc"] = (instance_normalise(deep) - content.float()).square().mean()
+        else:
+            aim = restyle(content.float(), channel_moments(content), *wanted[3])
+            parts["Lc"] = L.content_target_loss(deep, aim).mean()
+        total = weights.style * parts["Ls"] + weights.content * parts["Lc"]
+        if weights.identity:
+            # A quarter of the batch is enough for so easy a term, and another decode of all would cost a fifth more.
+            some = slice(0, max(1, len(photo) // 4))
+            back = net.decode(
+                [f[some] for f in features], [(m[some], s[some]) for m, s in moments], own[some]
+            )[seen_part]
+            parts["identity"] = (back - photo[some]).abs().mean()
+            total = total + weights.identity * parts["identity"]
+        if weights.identity_style and style is not None:
+            f = net.encode(style)
+            m = net.moments(f)
+            parts["identity_style"] = (net.decode(f, m, net.code(m)) - style).abs().mean()
+            total = total + weights.identity_style * parts["identity_style"]
+        if weights.ssim:
+            parts["SSIM"] = L.ssim(L.luma(result.float().clamp(0, 1)), L.luma(photo)).mean()
+            total = total + weights.ssim * (1 - parts["SSIM"])
+        if weights.lattice:
+            parts["lattice"] = L.lattice_penalty(L.luma(result.float()))
+            total = total + weights.lattice * parts["lattice"]
+        if weights.tv:
+            parts["tv"] = L.total_variation(result.float())
+            total = total + weights.tv * parts["tv"]
+        return total, parts
+
+    @torch.no_grad()
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """Standardise the code over a few hundred styles, for the decoder's learned corrections."""
+        if isinstance(self.network, PaperNetwork):
+            return
+        count = min(256, len(self.chosen))
+        side = self.recipe.data.style_size
+        codes = []
+        for index in self.chosen[:: max(1, len(self.chosen) // count)][:count]:
+            codes.append(
+                self.network.code(
+                    self.network.moments(self.network.encode(self.put([self.styles.centre(index, side)])))
+                )
+            )
+        stacked = torch.cat(codes)
+        self.network.decoder.code_mean.copy_(stacked.mean(dim=0))
+        self.network.decoder.code_std.copy_(
+            stacked.std(dim=0).clamp_min(1e-3) if count > 1 else torch.ones_like(stacked[0])
+        )
+        say(f"style codes standardised over {len(codes)} styles")
+
+
+TASKS: dict[str, type[Task]] = {"distill": DistillTask, "adain": AdaINTask}
