@@ -1,0 +1,77 @@
+"""``allaprima evaluate`` from end to end, with an untrained teacher: table, CSV, sheet and card."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+import core.weights as store
+from core.evaluate.pairs import all_pairs, held_out_pairs
+from core.nn.vgg import VGG
+from core.train.data import PictureSet
+from worker.cli import main
+
+
+def test_pairs_are_the_last_and_unscaled(pictures: tuple[Path, Path]) -> None:
+    photos, styles = (PictureSet([str(p)]) for p in pictures)
+    pairs = held_out_pairs(photos, styles, 3, 48)
+    assert [p.name for p in pairs] == ["5.png + 3.png", "6.png + 4.png", "7.png + 5.png"]
+    assert pairs[0].photo.shape == (1, 3, 48, 48)
+    assert held_out_pairs(photos, styles, 3, 500)[0].photo.shape == (1, 3, 56, 56)
+    assert len(all_pairs(photos, styles)) == 48
+
+
+def test_evaluate_writes_table_csv_sheet_and_card(
+    pictures: tuple[Path, Path],
+    teacher: VGG,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    vgg, models = tmp_path / "vgg.safetensors", tmp_path / "weights"
+    teacher.save(vgg)
+    shutil.copytree(store.FOLDER, models)
+    (models / "adain.md").unlink(missing_ok=True)
+    monkeypatch.setattr(store, "FOLDER", models)
+    monkeypatch.setattr("core.evaluate.card.FOLDER", models)
+    store.manifest.cache_clear()
+    try:
+        command = ["evaluate", "adain", "--content", str(pictures[0]), "--style", str(pictures[1])]
+        command += ["--vgg", str(vgg), "--count", "2", "--side", "64", "--device", "cpu", "--card"]
+        assert main([*command, "--out", str(tmp_path / "out")]) == 0
+    finally:
+        monkeypatch.undo()
+        store.manifest.cache_clear()
+    printed = capsys.readouterr().out
+    assert "| adain |" in printed
+    assert "PSNR at alpha 0 inf dB" in printed
+    with open(tmp_path / "out" / "pairs.csv", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert len(rows) == 2
+    assert all(float(row["ls"]) > 0 and 0 < float(row["ssim"]) < 1 for row in rows)
+    assert (tmp_path / "out" / "sheet.png").is_file()
+    assert (tmp_path / "out" / "table.md").is_file()
+    card = (models / "adain.md").read_text(encoding="utf-8")
+    assert store.weights("adain").sha256 in card
+    assert "## Licence" in card
+    assert (models / "adain.webp").is_file()
+
+
+def test_too_small_pictures_to_measure_are_refused(
+    pictures: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "evaluate",
+        "adain",
+        "--content",
+        str(pictures[0]),
+        "--style",
+        str(pictures[1]),
+        "--vgg",
+        "none",
+    ]
+    assert main([*command, "--side", "8"]) == 2
+    assert "at least 64 pixels" in capsys.readouterr().err

@@ -1,0 +1,194 @@
+"""Every registered method: exact zero, any size, a smooth slider, mixing, bfloat16, damaged weights."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core import registry
+from core.device import fast_bfloat16, pick_device
+from core.errors import Cancelled, ModelError, ParameterError, UnknownNameError
+from core.images import read_picture
+from core.methods.base import Method, mix_weights
+from core.params import KEEP_COLORS, PaintParams
+from core.samples import samples
+from core.styles import styles
+
+# Tests of other rooms register faulty methods of their own in the same process.
+NAMES = [spec.name for spec in registry.methods() if spec.factory.startswith("core.")]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def method(request: pytest.FixtureRequest) -> Method:
+    return registry.load(request.param, "cpu")
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image.Image:
+    image = read_picture(samples()[0])
+    return image.resize((256, 256 * image.height // image.width))
+
+
+@pytest.fixture(scope="module")
+def style() -> Image.Image:
+    return read_picture(styles()[0].file)
+
+
+def paint(method: Method, photo: Image.Image, style: Image.Image, **params: object) -> np.ndarray:
+    chosen = PaintParams.parse(method=method.spec.name, **params)
+    return np.asarray(method.stylize(photo, style, chosen)).astype(np.int16)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 31), (201, 99), (64, 200)])
+@pytest.mark.parametrize("keep_colors", KEEP_COLORS)
+def test_strength_zero_is_the_photograph_bit_for_bit(
+    method: Method, photo: Image.Image, style: Image.Image, size: tuple[int, int], keep_colors: str
+) -> None:
+    small = photo.resize(size)
+    assert np.array_equal(paint(method, small, style, alpha=0, keep_colors=keep_colors), np.asarray(small))
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_the_slider_moves_steadily_away_from_the_photograph(
+    method: Method, style: Image.Image, which: int
+) -> None:
+    image = read_picture(samples()[which])
+    image = image.resize((192, 144))
+    other = read_picture(styles()[7 * which + 1].file)
+    start = np.asarray(image).astype(np.int16)
+    steps = np.linspace(0, 1, 11)
+    results = [paint(method, image, other, alpha=round(float(a), 2)) for a in steps]
+    distances = [np.abs(r - start).mean() for r in results]
+    assert all(b > a for a, b in pairwise(distances)), distances
+    jumps = [np.abs(b - a).mean() for a, b in pairwise(results)]
+    assert max(jumps) < 0.35 * distances[-1], jumps
+
+
+def test_painting_changes_the_picture_toward_the_style(method: Method, photo: Image.Image) -> None:
+    first, second = (read_picture(styles()[i].file) for i in (0, 20))
+    a, b = paint(method, photo, first), paint(method, photo, second)
+    original = np.asarray(photo).astype(np.int16)
+    assert a.shape == original.shape
+    assert np.abs(a - original).mean() > 5
+    assert np.abs(a - b).mean() > 5
+    # The mean colour moves toward the style's.
+    for result, picture in ((a, first), (b, second)):
+        goal = np.asarray(picture).mean(axis=(0, 1))
+        start, end = original.mean(axis=(0, 1)), result.mean(axis=(0, 1))
+        assert np.linalg.norm(end - goal) < np.linalg.norm(start - goal)
+
+
+def test_kept_luminance_keeps_the_hues(method: Method, photo: Image.Image, style: Image.Image) -> None:
+    kept = Image.fromarray(paint(method, photo, style, keep_colors="luminance").astype(np.uint8))
+    free = Image.fromarray(paint(method, photo, style).astype(np.uint8))
+
+    def chroma(image: Image.Image) -> np.ndarray:
+        return np.asarray(image.convert("YCbCr"))[..., 1:].astype(np.int16)
+
+    assert np.abs(chroma(kept) - chroma(photo)).mean() < 0.5 * np.abs(chroma(free) - chroma(photo)).mean()
+
+
+def test_size_is_the_longest_side(method: Method, photo: Image.Image, style: Image.Image) -> None:
+    assert max(paint(method, photo, style, size=120).shape) == 120
+
+
+def test_a_style_is_a_small_code_and_mixes(method: Method, photo: Image.Image) -> None:
+    first, second = (read_picture(styles()[i].file) for i in (0, 20))
+    assert len(method.encode_style(first)) < 8192
+    assert method.encode_style(first) == method.encode_style(first)
+    params = PaintParams(method=method.spec.name)
+    one = np.asarray(method.stylize(photo, [first, second], params, weights=[1, 0])).astype(np.int16)
+    assert np.abs(one - paint(method, photo, first)).max() <= 1
+    both = np.asarray(method.stylize(photo, [first, second], params)).astype(np.int16)
+    assert np.abs(both - one).mean() > 1
+
+
+def test_separate_steps_equal_the_whole_and_a_slider_move_is_one_decode(
+    method: Method, photo: Image.Image, style: Image.Image
+) -> None:
+    content = method.encode_content(photo)
+    code = method.encode_style(method.prepare_style(style, photo, PaintParams(method=method.spec.name)))
+    assert content.nbytes > 0
+    for alpha in (1.0, 0.4, 1.5):
+        params = PaintParams(method=method.spec.name, alpha=alpha)
+        again = np.asarray(method.decode(content, [code], None, params)).astype(np.int16)
+        assert np.array_equal(again, paint(method, photo, style, alpha=alpha))
+
+
+def test_progress_rises_to_one_and_can_cancel(method: Method, photo: Image.Image, style: Image.Image) -> None:
+    told: list[float] = []
+    params = PaintParams(method=method.spec.name, alpha=0.5)
+    method.stylize(photo, style, params, told.append)
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0.0, 1.0)
+
+    def stop(done: float) -> None:
+        if done > 0.4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        method.stylize(photo, style, params, stop)
+
+
+@pytest.mark.skipif(not fast_bfloat16(torch.device("cpu")), reason="this CPU has no bfloat16")
+def test_bfloat16_stays_near_float32(photo: Image.Image, style: Image.Image) -> None:
+    from core.methods.adain import AdaINMethod
+
+    spec = registry.method("adain")
+    half, full = AdaINMethod(spec, "cpu", half=True), AdaINMethod(spec, "cpu", half=False)
+    difference = np.abs(paint(half, photo, style) - paint(full, photo, style))
+    assert difference.mean() < 1.0
+
+
+def test_weights_of_the_mix() -> None:
+    assert mix_weights(2, None) == [0.5, 0.5]
+    assert mix_weights(2, [1, 3]) == [0.25, 0.75]
+    for wrong in ([1.0], [0.0, 0.0], [-1.0, 2.0]):
+        with pytest.raises(ParameterError):
+            mix_weights(2, wrong)
+    with pytest.raises(ParameterError):
+        mix_weights(0, None)
+
+
+def test_names_and_parameters_are_checked(photo: Image.Image, style: Image.Image) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'adain'"):
+        registry.method("adian")
+    with pytest.raises(ParameterError, match="are for 'other'"):
+        registry.load("adain", "cpu").stylize(photo, style, PaintParams(method="other"))
+    with pytest.raises(ParameterError, match="no device 'abacus'"):
+        pick_device("abacus")
+
+
+def test_damaged_and_missing_weights_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import core.weights as store
+
+    listing = json.loads((store.FOLDER / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps(listing))
+    monkeypatch.setattr(store, "FOLDER", tmp_path)
+    store.manifest.cache_clear()
+    try:
+        with pytest.raises(ModelError, match="missing"):
+            registry.load("adain", "cpu")
+        (tmp_path / "adain.safetensors").write_bytes(b"damaged")
+        with pytest.raises(ModelError, match="damaged"):
+            registry.load("adain", "cpu")
+    finally:
+        monkeypatch.undo()
+        store.manifest.cache_clear()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_weights_are_small_and_have_a_card(name: str) -> None:
+    from core.weights import weights
+
+    entry = weights(registry.method(name).weights)
+    assert entry.path.stat().st_size <= 12_000_000
+    card = entry.path.with_suffix(".md").read_text(encoding="utf-8")
+    for needed in (entry.sha256, "Ls", "Lc", "SSIM", "lattice", "Licence", "Limits"):
+        assert needed in card, needed

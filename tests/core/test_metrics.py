@@ -1,0 +1,92 @@
+"""The figures of the evaluation, against independent implementations and known pictures."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from core.evaluate import metrics
+from core.losses import functional as L
+from core.nn.vgg import VGG
+
+
+def smooth(seed: int, side: int = 128) -> torch.Tensor:
+    torch.manual_seed(seed)
+    coarse = torch.rand(1, 3, 8, 8)
+    noise = torch.nn.functional.avg_pool2d(torch.randn(1, 3, side + 4, side + 4), 5, 1)
+    x = torch.nn.functional.interpolate(coarse, (side, side), mode="bicubic") + 0.15 * noise
+    return x.clamp(0, 1)
+
+
+def test_ssim_equals_scikit_image() -> None:
+    structural_similarity = pytest.importorskip("skimage.metrics").structural_similarity
+    x, y = L.luma(smooth(0)), L.luma(smooth(0) * 0.7 + 0.3 * smooth(1))
+    _, full = structural_similarity(
+        x[0, 0].numpy().astype(np.float64),
+        y[0, 0].numpy().astype(np.float64),
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=1.0,
+        full=True,
+    )
+    assert float(L.ssim(x, y)) == pytest.approx(full[5:-5, 5:-5].mean(), abs=1e-4)
+    assert float(L.ssim(x, x)) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_lattice_sees_checkerboards_of_period_2_4_and_8() -> None:
+    x = smooth(3)
+    base = metrics.lattice(x)
+    rows, columns = torch.arange(128)[:, None], torch.arange(128)[None]
+    for period in (2, 4, 8):
+        board = (((rows // (period // 2)) + (columns // (period // 2))) % 2 * 2 - 1).float()
+        assert metrics.lattice((x + 0.02 * board).clamp(0, 1)) > base + 0.3, period
+    # A brighter picture has no more lattice than a darker one.
+    assert metrics.lattice(x * 0.5) == pytest.approx(base, abs=1e-3)
+
+
+def test_psnr() -> None:
+    x = torch.full((1, 3, 8, 8), 0.5)
+    assert metrics.psnr(x, x) == math.inf
+    assert metrics.psnr(x + 0.1, x) == pytest.approx(20.0, abs=1e-3)
+
+
+def test_style_and_content_distances(teacher: VGG) -> None:
+    photo, style = smooth(4, 64), smooth(5, 48)
+    ls, lc = metrics.style_and_content(photo, photo, style, teacher)
+    assert lc == 0
+    assert ls > 0
+    same, moved = metrics.style_and_content(style, photo[..., :48, :48], style, teacher)
+    assert same == pytest.approx(0, abs=1e-6)
+    assert moved > 0
+    taps = teacher(photo), teacher(style)
+    by_hand = 0.0
+    for name in taps[0]:
+        a, b = taps[0][name].double(), taps[1][name].double()
+        by_hand += float((a.mean(dim=(2, 3)) - b.mean(dim=(2, 3))).square().mean())
+        deviations = [(t.var(dim=(2, 3), correction=0) + 1e-5).sqrt() for t in (a, b)]
+        by_hand += float((deviations[0] - deviations[1]).square().mean())
+    assert ls == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_total_variation_of_a_step() -> None:
+    x = torch.zeros(1, 1, 4, 4)
+    x[..., 2:] = 1
+    assert float(L.total_variation(x)) == pytest.approx(4 / 12)
+
+
+def test_lattice_penalty_sees_what_the_figure_sees_and_lowers_it() -> None:
+    x = smooth(3)
+    rows = torch.arange(128)[:, None].expand(128, 128)
+    stripes = (x + 0.02 * (rows % 2 * 2 - 1).float()).clamp(0, 1)
+    assert float(L.lattice_penalty(L.luma(stripes))) > 2 * float(L.lattice_penalty(L.luma(x)))
+    y = stripes.clone().requires_grad_()
+    optimiser = torch.optim.Adam([y], lr=2e-3)
+    for _ in range(30):
+        optimiser.zero_grad()
+        L.lattice_penalty(L.luma(y)).backward()
+        optimiser.step()
+    assert metrics.lattice(y.detach()) < metrics.lattice(stripes) - 0.2
