@@ -1,0 +1,212 @@
+"""Painting in a worker's process, without the queue: caches, memory, endings."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.errors import AllaPrimaError, Cancelled, ModelError, UnknownNameError
+from core.params import PaintParams
+from tests.worker.conftest import picture
+from worker.broker import Broker
+from worker.client import Client
+from worker.engine import ContentCache, Engine, Order, Painting, _Photo
+from worker.jobs import JobState, JobView, sha256
+from worker.settings import Settings
+from worker.store.blobs import BlobStore, DiskBackend
+from worker.tasks import context as contexts
+from worker.tasks.paint import paint
+
+
+@pytest.fixture
+def engine(client: Client) -> Engine:
+    return Engine(client.settings, Broker(client.settings))
+
+
+def run(engine: Engine, photo: bytes, style: bytes, **params: object) -> Painting:
+    order = Order(
+        sha256(photo),
+        sha256(style),
+        lambda: photo,
+        lambda: style,
+        PaintParams(**{"method": "mix", **params}),  # type: ignore[arg-type]
+        lambda _: None,
+    )
+    return engine.paint(order)
+
+
+@pytest.mark.parametrize("keep_colors", ["off", "luminance", "statistics"])
+@pytest.mark.parametrize("alpha", [0.0, 0.7])
+@pytest.mark.parametrize("size", [None, 64, 120])
+def test_the_engine_paints_what_the_method_paints(
+    engine: Engine, keep_colors: str, alpha: float, size: int | None
+) -> None:
+    photo, style = picture(1), picture(2, (700, 520))
+    params = {"alpha": alpha, "keep_colors": keep_colors, "size": size}
+    expected = engine.method("mix").stylize(
+        Image.open(io.BytesIO(photo)),
+        Image.open(io.BytesIO(style)),
+        PaintParams(method="mix", **params),  # type: ignore[arg-type]
+    )
+    for _ in range(2):
+        painted = run(engine, photo, style, **params)
+        assert np.array_equal(np.asarray(painted.image), np.asarray(expected))
+    assert painted.caches["content"]
+
+
+def test_the_largest_side_holds(client: Client) -> None:
+    engine = Engine(client.settings.model_copy(update={"max_side": 100}), client.broker)
+    assert run(engine, picture(1, (300, 30)), picture(2)).image.size == (100, 10)
+    assert run(engine, picture(1, (300, 30)), picture(2), size=200).image.size == (100, 10)
+
+
+def test_content_cache_keeps_within_its_bytes() -> None:
+    def entry(pixels: int) -> _Photo:
+        content = np.zeros(pixels * 100 - pixels * 3, dtype=np.uint8)
+        return _Photo(Image.new("RGB", (pixels, 1)), content, pixels, time.monotonic())
+
+    cache = ContentCache(1000)
+    for name in "abc":
+        cache.put((name,), entry(4))
+    assert cache.nbytes == 800
+    assert cache.get(("a",)) is None
+    assert cache.get(("b",)) is not None
+    cache.put(("d",), entry(4))
+    assert cache.get(("c",)) is None
+    assert cache.get(("b",)) is not None
+    cache.put(("huge",), entry(11))
+    assert cache.get(("huge",)) is None
+    cache.clear(idle_seconds=3600)
+    assert cache.nbytes == 800
+    cache.clear()
+    assert cache.nbytes == 0
+
+
+def test_methods_that_cannot_be_had(engine: Engine) -> None:
+    with pytest.raises(ModelError, match="is not here"):
+        engine.method("mix-missing")
+    with pytest.raises(UnknownNameError):
+        engine.method("nosuch")
+    # It may be put there later: nothing remembers that it was missing.
+    os.environ["MIX_MODEL"] = "1"
+    try:
+        assert engine.method("mix-missing") is engine.method("mix-missing")
+    finally:
+        del os.environ["MIX_MODEL"]
+
+
+def test_errors_and_cancelling_pass_through(engine: Engine) -> None:
+    photo = picture()
+
+    def stop(_: float) -> None:
+        raise Cancelled
+
+    order = Order(sha256(photo), sha256(photo), lambda: photo, lambda: photo, PaintParams(method="mix"), stop)
+    with pytest.raises(Cancelled):
+        engine.paint(order)
+    with pytest.raises(AllaPrimaError):
+        run(engine, b"damaged", photo)
+
+
+@pytest.fixture
+def in_process(client: Client, tmp_path: Path) -> Iterator[Client]:
+    """Lets the paint task run in this process, on the client's own database."""
+    broker = Broker(client.settings)
+    engine = Engine(client.settings, broker)
+    context = contexts.Context(client.settings, client.database, client.blobs, broker, engine)
+    contexts._contexts[os.getpid()] = context
+    yield client
+    del contexts._contexts[os.getpid()]
+
+
+def order(client: Client, method: str = "mix") -> JobView:
+    photo = client.put_picture(picture(), "web:a")
+    return client.submit("web:a", photo, f"blob:{photo}", PaintParams(method=method), source="web")
+
+
+def test_the_task_paints_without_redis(in_process: Client) -> None:
+    """Progress and caches are best effort: a queue that died after handing out the job does no harm."""
+    job = order(in_process)
+    paint(job.id)
+    assert in_process.job(job.id).state is JobState.DONE
+    paint(job.id)
+    assert in_process.job(job.id).attempts == 1
+
+
+def test_no_room_for_the_result(in_process: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(DiskBackend):
+        def write(self, key: str, data: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    job = order(in_process)
+    full = BlobStore(in_process.database, in_process.settings, Full(in_process.settings.data_dir / "blobs"))
+    contexts.get_context().blobs = full
+    paint(job.id)
+    job = in_process.job(job.id)
+    assert (job.state, job.error_code) == (JobState.FAILED, "storage")
+    assert job.error == "There is no room left for pictures; please try again later."
+    assert in_process.blobs.usage()[0] == 1
+
+
+def test_a_job_cancelled_at_the_last_moment_leaves_no_result(
+    in_process: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = order(in_process)
+    original = BlobStore.put
+
+    def put(store: BlobStore, *arguments: object, **options: object) -> str:
+        in_process.cancel(job.id)
+        return original(store, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(BlobStore, "put", put)
+    paint(job.id)
+    after = in_process.job(job.id)
+    assert (after.state, after.result_key) == (JobState.CANCELLED, None)
+    assert in_process.blobs.usage()[0] == 1
+
+
+def test_a_person_deleted_at_the_last_moment_stays_deleted(
+    in_process: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = order(in_process)
+    original = BlobStore.put
+
+    def put(store: BlobStore, *arguments: object, **options: object) -> str:
+        in_process.delete_user_data("web:a")
+        return original(store, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(BlobStore, "put", put)
+    paint(job.id)
+    assert in_process.blobs.usage() == (0, 0)
+    assert not list((in_process.settings.data_dir / "blobs").glob("??/*"))
+
+
+def test_a_hanging_method_is_told_by_the_time_limit(
+    in_process: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from billiard.exceptions import SoftTimeLimitExceeded
+
+    job = order(in_process)
+
+    def hang(_: Order) -> None:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(contexts.get_context().engine, "paint", hang)
+    paint(job.id)
+    after = in_process.job(job.id)
+    assert (after.state, after.error_code) == (JobState.FAILED, "time")
+    assert after.error is not None
+    assert "longer than the 600 seconds allowed" in after.error
+
+
+def test_an_unknown_plug_in_is_one_sentence(settings: Settings) -> None:
+    with pytest.raises(AllaPrimaError, match=r"'no\.such' named in ALLAPRIMA_EXTRA_METHODS"):
+        Client(settings.model_copy(update={"extra_methods": ["no.such"]}))

@@ -1,0 +1,130 @@
+"""An argument parser that speaks in one sentence, and the arguments several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from core.errors import ParameterError, UnknownNameError
+from core.params import DEFAULT_METHOD, KEEP_COLORS, PARAMS, PaintParams
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+    Subcommands = _SubParsersAction[Any]
+else:
+    Subcommands = Any
+
+KEEP_COLORS_PLAIN = "luminance"
+"""What a bare ``--keep-colors`` means."""
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps a description of one paragraph, leaves examples of several lines as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text:
+            return "\n".join(indent + line for line in text.splitlines())
+        return super()._fill_text(text, width, indent)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are ``ParameterError`` with one sentence, and a suggestion where it helps."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("formatter_class", HelpFormatter)
+        kwargs.setdefault("allow_abbrev", False)
+        super().__init__(*args, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing usage and leaving."""
+        unknown = re.match(r"unrecognized arguments: (\S+)", message)
+        if unknown:
+            option = unknown[1].partition("=")[0]
+            if not option.startswith("-"):
+                raise ParameterError(f"There is one argument too many: '{option}'; see '{self.prog} --help'.")
+            known = [name for action in self._actions for name in action.option_strings]
+            close = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
+            hint = f"did you mean '{close[0]}'?" if close else f"see '{self.prog} --help'."
+            raise ParameterError(f"There is no option '{option}'; {hint}")
+        if missing := re.match(r"the following arguments are required: (.*)", message):
+            raise ParameterError(f"Missing: {missing[1]}; see '{self.prog} --help'.")
+        sentence = re.sub(r"^argument ", "", message).rstrip(".")
+        raise ParameterError(f"{sentence[0].upper()}{sentence[1:]}; see '{self.prog} --help'.")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            name = "/".join(action.option_strings) or str(action.metavar or action.dest)
+            raise UnknownNameError(f"value of {name}", str(value), map(str, action.choices))
+
+
+def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
+    """PHOTO… STYLE, -o and the parameters of a painting, as ``core.params`` defines them."""
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="photo, or a folder of photos")
+    parser.add_argument(
+        "style", metavar="STYLE", help="a name from 'allaprima styles', or a picture whose manner is taken"
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        required=True,
+        metavar="OUT",
+        help="the picture to write (.png is lossless; .jpg, .webp), or for several photos a folder "
+        "that gets OUT/<photo's name>.png",
+    )
+    alpha, size, seed = PARAMS["alpha"], PARAMS["size"], PARAMS["seed"]
+    group = parser.add_argument_group("how it is painted")
+    group.add_argument(
+        "--method",
+        default=DEFAULT_METHOD,
+        metavar="NAME",
+        help="one of 'allaprima methods' (%(default)s unless given)",
+    )
+    group.add_argument(
+        "--alpha",
+        type=float,
+        default=alpha.default,
+        metavar="A",
+        help=f"{alpha.label.lower()}, {alpha.minimum:g} to {alpha.maximum:g}: {lower_first(alpha.help)} "
+        "(%(default)s unless given)",
+    )
+    group.add_argument(
+        "--keep-colors",
+        nargs="?",
+        const=KEEP_COLORS_PLAIN,
+        default=PARAMS["keep_colors"].default,
+        metavar="MODE",
+        help=f"keep the photo's colours. {PARAMS['keep_colors'].help} Without MODE: {KEEP_COLORS_PLAIN}.",
+    )
+    group.add_argument(
+        "--size", type=int, default=size.default, metavar="N", help="longest side of the result in pixels"
+    )
+    group.add_argument("--seed", type=int, default=seed.default, metavar="N", help=lower_first(seed.help))
+
+
+def painting_params(args: argparse.Namespace) -> PaintParams:
+    """The parameters given on the command line; raises ``ParameterError`` or ``UnknownNameError``."""
+    from core import registry
+
+    registry.method(args.method)
+    if args.keep_colors not in KEEP_COLORS:
+        raise ParameterError(
+            f"--keep-colors takes {', '.join(KEEP_COLORS)} or nothing, not '{args.keep_colors}'; "
+            "where STYLE follows it, put it at the end."
+        )
+    for name in ("alpha", "size"):
+        spec, value = PARAMS[name], getattr(args, name)
+        if value is not None and not (spec.minimum or 0) <= value <= (spec.maximum or value):
+            raise ParameterError(
+                f"--{name} must lie between {spec.minimum:g} and {spec.maximum:g}, not {value:g}."
+            )
+    return PaintParams.parse(
+        method=args.method, alpha=args.alpha, keep_colors=args.keep_colors, size=args.size, seed=args.seed
+    )
+
+
+def lower_first(text: str) -> str:
+    """``text`` with a small first letter, to go on after a comma."""
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,107 @@
+"""``allaprima stylize``: paint photos in this process, without any server."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING
+
+from core.errors import AllaPrimaError
+from worker.cli.files import Task, gallery_style, plan, save
+from worker.cli.parser import Subcommands, add_painting_arguments, painting_params
+from worker.cli.show import Board
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from core.methods.base import Method
+    from core.params import PaintParams
+
+EPILOG = """examples:
+  allaprima stylize cat.jpg stained-glass -o cat-in-glass.png
+  allaprima stylize cat.jpg my-painting.jpg -o cat.png --alpha 0.6 --size 1024
+  allaprima stylize holiday/ ink-wash -o painted/ --keep-colors
+
+A photo that cannot be used is reported and the others are painted; the exit code is then 2."""
+
+
+def add_parser(subcommands: Subcommands) -> None:
+    """Define the command."""
+    parser = subcommands.add_parser(
+        "stylize",
+        description="Paint photos in the manner of a picture, here and now.",
+        epilog=EPILOG,
+        usage="allaprima stylize PHOTO [PHOTO ...] STYLE -o OUT [options]",
+    )
+    add_painting_arguments(parser)
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1 (the best found unless given)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Paint; 0 when every photo was painted, else 2."""
+    from worker.plugins import load_extra_methods
+    from worker.settings import get_settings
+
+    settings = get_settings()
+    load_extra_methods(settings)
+    params = painting_params(args)
+    style_name = gallery_style(args.style)
+    tasks = plan(args.photos, args.style, args.out)
+    with Board(len(tasks), "Loading") as board:
+        style = read_style(args.style, style_name)
+        method = load_method(params.method, args.device or settings.device)
+        failed = sum(not _paint(method, task, style, params, board) for task in tasks)
+    return 2 if failed else 0
+
+
+def read_style(given: str, gallery_name: str | None) -> Image:
+    """The style's picture, from the gallery or from a file; raises ``PictureError``."""
+    from pathlib import Path
+
+    from core.images import read_picture
+    from core.styles import style_path
+
+    return read_picture(style_path(gallery_name) if gallery_name else Path(given).expanduser())
+
+
+def load_method(name: str, device: str) -> Method:
+    """The method with its weights on ``device`` ("auto" takes the best found); raises ``AllaPrimaError``."""
+    from core import registry
+
+    return registry.load(name, None if device == "auto" else device)
+
+
+def _paint(method: Method, task: Task, style: Image, params: PaintParams, board: Board) -> bool:
+    from core.images import read_picture
+
+    board.now(task.photo.name)
+    started = time.perf_counter()
+    try:
+        photo = read_picture(task.photo)
+        painting = stylize(method, photo, style, params, board)
+        save(painting, task.out)
+    except AllaPrimaError as error:
+        board.complain(f"allaprima: {task.photo}: {error}")
+        return False
+    finally:
+        board.next()
+    seconds = time.perf_counter() - started
+    board.say(f"{task.out}  {painting.width} × {painting.height}  {seconds:.1f} s")
+    return True
+
+
+def stylize(method: Method, photo: Image, style: Image, params: PaintParams, board: Board) -> Image:
+    """One painting; a shortage of memory becomes an ``AllaPrimaError`` that says what helps."""
+    try:
+        return method.stylize(photo, style, params, progress=board.part)
+    except (MemoryError, RuntimeError) as error:
+        # torch reports a shortage as RuntimeError, on the CPU without a type of its own.
+        text = str(error).lower()
+        if isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text:
+            raise AllaPrimaError(
+                f"There is not enough memory for {photo.width} × {photo.height} pixels; "
+                "ask for a smaller result with --size.",
+                code="memory",
+            ) from None
+        raise

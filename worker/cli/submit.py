@@ -1,0 +1,142 @@
+"""``allaprima submit``: as ``stylize``, but through the queue of a running service, with its progress."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import AllaPrimaError
+from worker.cli.files import Task, gallery_style, plan, save, write
+from worker.cli.parser import Subcommands, add_painting_arguments, painting_params
+from worker.cli.show import Board
+
+if TYPE_CHECKING:
+    from worker.client import Client
+    from worker.jobs import JobView
+
+OWNER = "cli:local"
+
+EPILOG = """The service must be running on this machine ('allaprima up'), or REDIS_URL and DATABASE_URL must
+name it. Ctrl-C cancels what is not finished."""
+
+
+def add_parser(subcommands: Subcommands) -> None:
+    """Define the command."""
+    parser = subcommands.add_parser(
+        "submit",
+        description="Paint photos through the queue of a running service.",
+        epilog=EPILOG,
+        usage="allaprima submit PHOTO [PHOTO ...] STYLE -o OUT [options]",
+    )
+    add_painting_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+@dataclass
+class Order:
+    """A photo that was handed in: its file, where its painting goes, and the job's id."""
+
+    task: Task
+    job_id: str
+
+
+def run(args: argparse.Namespace) -> int:
+    """Hand in, follow, fetch; 0 when every photo was painted, else 2."""
+    from worker.client import Client
+
+    style_name = gallery_style(args.style)
+    with Client() as client:
+        params = painting_params(args)
+        tasks = plan(args.photos, args.style, args.out)
+        _check_queue(client)
+        style = f"gallery:{style_name}" if style_name else f"blob:{_hand_in(client, Path(args.style))}"
+        album = secrets.token_hex(6) if len(tasks) > 1 else None
+        orders: list[Order] = []
+        failed = 0
+        with Board(len(tasks)) as board:
+            try:
+                for task in tasks:
+                    try:
+                        photo = _hand_in(client, task.photo)
+                        job = client.submit(OWNER, photo, style, params, source="cli", album=album)
+                    except AllaPrimaError as error:
+                        board.complain(f"allaprima: {task.photo}: {error}")
+                        board.next()
+                        failed += 1
+                    else:
+                        orders.append(Order(task, job.id))
+                while orders:
+                    failed += not _follow(client, orders[0], board)
+                    orders.pop(0)
+            except BaseException:
+                for order in orders:
+                    client.cancel(order.job_id, OWNER)
+                raise
+    return 2 if failed else 0
+
+
+def _check_queue(client: Client) -> None:
+    # Without this the job would wait patiently for a queue that nobody has started.
+    from worker.broker import QueueError
+
+    try:
+        client.broker.ping()
+    except QueueError:
+        advice = "correct REDIS_URL" if client.settings.redis_url else "start it with 'allaprima up'"
+        raise QueueError(
+            f"The queue cannot be reached; {advice}, or paint without it: 'allaprima stylize'."
+        ) from None
+
+
+def _hand_in(client: Client, path: Path) -> str:
+    """Store a picture file; its key. Raises ``PictureError``."""
+    from core.images import read_bytes
+
+    return client.put_picture(read_bytes(path.expanduser(), client.limits), OWNER)
+
+
+def _follow(client: Client, order: Order, board: Board) -> bool:
+    last = None
+    for view in client.watch(order.job_id):
+        last = view
+        board.now(f"{order.task.photo.name}: {state_text(view)}")
+        board.part(view.progress)
+    board.next()
+    try:
+        if last is None or last.result_key is None:
+            raise AllaPrimaError(
+                (last and last.error) or f"The job ended as {last.state if last else 'lost'}."
+            )
+        data = client.result(order.job_id, OWNER)
+        if order.task.out.suffix.lower() == ".png":
+            write(data, order.task.out)
+        else:
+            from core.images import OWN, read_picture
+
+            save(read_picture(data, OWN), order.task.out)
+    except AllaPrimaError as error:
+        board.complain(f"allaprima: {order.task.photo}: {error}")
+        return False
+    finally:
+        client.mark_delivered(order.job_id)
+    board.say(f"{order.task.out}  {last.width} × {last.height}  {times_text(last)}")
+    return True
+
+
+def state_text(view: JobView) -> str:
+    """Where a job stands, in words."""
+    if view.finished or view.state == "running":
+        return str(view.state)
+    place = f", place {view.position}" if view.position else ""
+    eta = f", about {view.eta_seconds:.0f} s" if view.eta_seconds else ""
+    return f"{view.state}{place}{eta}"
+
+
+def times_text(view: JobView) -> str:
+    """How long a finished job waited, was painted and took in all."""
+    wait, paint = view.wait_ms or 0, view.paint_ms or 0
+    whole = (view.finished_at - view.created_at).total_seconds() * 1000 if view.finished_at else wait + paint
+    return f"waited {wait} ms, painted {paint} ms, in all {whole:.0f} ms"

@@ -1,0 +1,451 @@
+"""What front ends talk to: pictures in, jobs out. Synchronous, safe to use from several threads.
+
+Importing this module and creating a client imports neither torch nor Celery."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, select, update
+
+from core import registry
+from core.errors import LimitError, NotFoundError, ParameterError
+from core.params import PaintParams
+from core.registry import MethodSpec
+from worker import scheduler
+from worker.broker import Broker
+from worker.jobs import SOURCES, TERMINAL, UNFINISHED, DraftView, JobState, JobView, UserView, new_id
+from worker.plugins import load_extra_methods
+from worker.settings import Settings, get_settings
+from worker.store import jobs as table
+from worker.store import people
+from worker.store.blobs import UPLOAD, BlobStore
+from worker.store.database import Database, change
+from worker.store.models import Blob, Draft, Job, User
+
+if TYPE_CHECKING:
+    from redis.client import PubSub
+
+    from core.images import Limits
+    from core.styles import Style
+
+log = logging.getLogger(__name__)
+
+GALLERY, BLOB = "gallery:", "blob:"
+POLL_SECONDS = 1.0
+PREVIEWS_BYTES = 32 * 2**20
+
+
+class Client:
+    """Everything a front end may do. Methods that name an ``owner`` answer only for what is that person's and
+    raise ``NotFoundError`` otherwise; sentences of all errors are fit to be shown."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or get_settings()
+        load_extra_methods(self.settings)
+        self.database = Database(self.settings.database)
+        self.database.upgrade()
+        self.blobs = BlobStore(self.database, self.settings)
+        self.broker = Broker(self.settings)
+        self._previews: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._previews_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close all connections; jobs go on."""
+        self.broker.close()
+        self.database.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # catalogue
+
+    def methods(self) -> list[MethodSpec]:
+        """The methods on offer."""
+        return registry.methods()
+
+    def styles(self) -> list[Style]:
+        """The gallery."""
+        from core.styles import styles
+
+        return styles()
+
+    def style_picture(self, ref: str, owner: str | None = None) -> bytes:
+        """The picture of a style, "gallery:NAME" or "blob:KEY" (then only for its owner), as an encoded
+        file."""
+        kind, name = _style_ref(ref)
+        if kind == GALLERY:
+            from core.styles import style_bytes
+
+            return style_bytes(name)
+        if owner is None:
+            raise NotFoundError("This picture is no longer there; please send it again.")
+        return self.blobs.get(name, owner)
+
+    # pictures
+
+    @property
+    def limits(self) -> Limits:
+        """What uploaded pictures may measure."""
+        from core.images import Limits
+
+        return Limits(
+            max_bytes=int(self.settings.max_upload_mb * 1_000_000), max_pixels=self.settings.max_pixels
+        )
+
+    def put_picture(self, data: bytes, owner: str) -> str:
+        """Check an uploaded picture and keep its bytes; the key (hex SHA-256).
+
+        Raises ``PictureError`` (the sentence says what to send instead) and ``StorageError``.
+        """
+        from core.images import read_picture
+
+        read_picture(data, self.limits)
+        return self.blobs.put(data, owner, UPLOAD)
+
+    def picture(self, key: str, owner: str) -> bytes:
+        """An uploaded picture or a result, as stored; raises ``NotFoundError``."""
+        return self.blobs.get(key, owner)
+
+    # jobs
+
+    def submit(
+        self,
+        owner: str,
+        photo: str,
+        style: str,
+        params: PaintParams,
+        *,
+        source: str,
+        album: str | None = None,
+        context: dict[str, Any] | None = None,
+    ) -> JobView:
+        """Order a painting of the picture with key ``photo`` in the style "gallery:NAME" or "blob:KEY".
+
+        The job is kept even while the queue server is down. Raises ``LimitError``, ``UnknownNameError``,
+        ``NotFoundError``, ``ParameterError``.
+        """
+        if source not in SOURCES:
+            raise ParameterError(f"source: must be one of {', '.join(SOURCES)}.")
+        registry.method(params.method)
+        label = self._style_label(style, owner)
+        if not self.blobs.owned(photo, owner):
+            raise NotFoundError("This photo is no longer there; please send it again.")
+        now = time.time()
+        with self.database.write() as session:
+            self.database.lock(session, f"owner:{owner}")
+            people.ensure_user(session, owner)
+            self._check_limits(session, owner, now)
+            row = Job(
+                id=new_id(),
+                owner=owner,
+                source=source,
+                album=album,
+                queue="batch" if album else "paint",
+                state=str(JobState.WAITING),
+                method=params.method,
+                params=params.model_dump(),
+                photo_key=photo,
+                style=style,
+                style_label=label,
+                context=context or {},
+                created_at=now,
+            )
+            session.add(row)
+            session.flush()
+            chosen = scheduler.let_in(self.database, session, self.settings)
+        scheduler.send_all(self.broker, chosen)
+        return self.job(row.id)
+
+    def _style_label(self, style: str, owner: str) -> str:
+        kind, name = _style_ref(style)
+        if kind == GALLERY:
+            from core.styles import style as gallery_style
+
+            return gallery_style(name).title
+        if not self.blobs.owned(name, owner):
+            raise NotFoundError("This style picture is no longer there; please send it again.")
+        return "Own picture"
+
+    def _check_limits(self, session: Any, owner: str, now: float) -> None:
+        if owner.startswith("cli:") or owner in {f"tg:{number}" for number in self.settings.operators}:
+            return
+        most = self.settings.jobs_waiting
+        if table.unfinished_count(session, owner) >= most:
+            raise LimitError(
+                f"You already have {most} paintings waiting; please send more when some are finished.",
+                code="limit_waiting",
+            )
+        sent = table.sent_since(session, owner, now - 3600)
+        if len(sent) >= self.settings.jobs_per_hour:
+            minutes = max(1, round((sent[-self.settings.jobs_per_hour] + 3600 - now) / 60))
+            unit = "minute" if minutes == 1 else "minutes"
+            raise LimitError(
+                f"You have sent {self.settings.jobs_per_hour} paintings within an hour; "
+                f"please come back in {minutes} {unit}.",
+                code="limit_hour",
+            )
+
+    def repaint(self, job_id: str, owner: str, **changes: Any) -> JobView:
+        """Order the same photo again with other parameters, or with ``style=``, ``source=``, ``album=`` or
+        ``context=`` replaced (an album is not taken over, the context is)."""
+        job = self.job(job_id, owner)
+        style = changes.pop("style", job.style)
+        source = changes.pop("source", job.source)
+        album = changes.pop("album", None)
+        context = changes.pop("context", job.context)
+        params = PaintParams.parse(**{**job.params.model_dump(), **changes})
+        return self.submit(owner, job.photo_key, style, params, source=source, album=album, context=context)
+
+    def job(self, job_id: str, owner: str | None = None) -> JobView:
+        """A job as it stands now; raises ``NotFoundError``."""
+        with self.database.read() as session:
+            row = session.get(Job, job_id)
+            if row is None or (owner is not None and row.owner != owner):
+                raise NotFoundError("There is no such painting, or it is somebody else's.")
+            return self._views(session, [row])[0]
+
+    def jobs(
+        self, owner: str, *, limit: int = 20, unfinished_only: bool = False, album: str | None = None
+    ) -> list[JobView]:
+        """A person's jobs, newest first."""
+        query = select(Job).where(Job.owner == owner)
+        if unfinished_only:
+            query = query.where(Job.state.in_(UNFINISHED))
+        if album is not None:
+            query = query.where(Job.album == album)
+        with self.database.read() as session:
+            rows = session.scalars(query.order_by(Job.created_at.desc(), Job.id).limit(limit)).all()
+            return self._views(session, rows)
+
+    def _views(self, session: Any, rows: Sequence[Job]) -> list[JobView]:
+        places = scheduler.places(session, rows)
+        return [table.view(row, places.get(row.id, table.NOWHERE)) for row in rows]
+
+    def result(self, job_id: str, owner: str | None = None) -> bytes:
+        """The painting in full size as lossless PNG; raises ``NotFoundError``."""
+        job = self.job(job_id, owner)
+        if job.result_key is None:
+            raise NotFoundError(job.error or "This painting is not finished yet.")
+        return self.blobs.get(job.result_key, job.owner)
+
+    def preview(self, job_id: str, owner: str | None = None, side: int = 1280) -> bytes:
+        """The painting as JPEG with a longest side of at most ``side`` pixels; raises ``NotFoundError``."""
+        from core import images
+
+        job = self.job(job_id, owner)
+        data = self.result(job_id, owner)
+        key = (job.result_key or "", side)
+        with self._previews_lock:
+            if key in self._previews:
+                self._previews.move_to_end(key)
+                return self._previews[key]
+        picture = images.read_picture(
+            data, images.Limits(max_bytes=2**31, min_side=1, max_aspect=float("inf"))
+        )
+        if max(picture.size) > side:
+            picture = images.thumbnail(picture, side)
+        made = images.to_jpeg(picture)
+        with self._previews_lock:
+            self._previews[key] = made
+            while sum(map(len, self._previews.values())) > PREVIEWS_BYTES:
+                self._previews.popitem(last=False)
+        return made
+
+    def cancel(self, job_id: str, owner: str | None = None) -> JobView:
+        """Cancel a job. A running one stops at its next step; until then it is still shown as running."""
+        self.job(job_id, owner)
+        with self.database.write() as session:
+            table.request_cancel(session, job_id)
+        self.broker.publish(job_id, changed=True)
+        scheduler.promote(self.database, self.broker, self.settings)
+        return self.job(job_id, owner)
+
+    def watch(self, job_id: str, timeout: float | None = None) -> Iterator[JobView]:
+        """The job as it stands, then again at every change until it is finished or ``timeout`` seconds are
+        over.
+
+        News come through Redis; the database is asked once a second besides, so nothing is missed without it.
+        Raises ``NotFoundError``, also when the job is deleted meanwhile.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        subscription = self.broker.subscribe(job_id)
+        try:
+            shown = self.job(job_id)
+            yield shown
+            while not shown.finished:
+                wait = POLL_SECONDS
+                if deadline is not None:
+                    wait = min(wait, deadline - time.monotonic())
+                    if wait <= 0:
+                        return
+                progress, subscription = _hear(subscription, wait)
+                job = self.job(job_id)
+                if subscription is None:
+                    subscription = self.broker.subscribe(job_id)
+                if job.state == JobState.RUNNING:
+                    best = max(
+                        job.progress, progress, shown.progress if job.attempts == shown.attempts else 0.0
+                    )
+                    job = job.model_copy(update={"progress": best})
+                if _news(job) != _news(shown):
+                    shown = job
+                    yield shown
+        finally:
+            if subscription is not None:
+                subscription.close()
+
+    def unfinished(self, source: str, limit: int = 1000) -> list[JobView]:
+        """Jobs of a front end that are still to be painted, with their places in line, oldest first."""
+        query = select(Job).where(Job.source == source, Job.state.in_(UNFINISHED))
+        with self.database.read() as session:
+            return self._views(session, session.scalars(query.order_by(Job.created_at).limit(limit)).all())
+
+    def undelivered(self, source: str, limit: int = 100) -> list[JobView]:
+        """Finished jobs of a front end that have not been handed to the person yet, oldest first."""
+        query = select(Job).where(Job.source == source, Job.state.in_(TERMINAL), Job.delivered_at.is_(None))
+        with self.database.read() as session:
+            return [table.view(row) for row in session.scalars(query.order_by(Job.finished_at).limit(limit))]
+
+    def finished_since(self, since: float, source: str | None = None, limit: int = 100) -> list[JobView]:
+        """Jobs that ended after ``since`` (seconds since 1970), oldest first."""
+        query = select(Job).where(Job.state.in_(TERMINAL), Job.finished_at > since)
+        if source is not None:
+            query = query.where(Job.source == source)
+        with self.database.read() as session:
+            return [table.view(row) for row in session.scalars(query.order_by(Job.finished_at).limit(limit))]
+
+    def mark_delivered(self, job_id: str) -> bool:
+        """Note that a finished job has been handed over; ``False`` when it was noted before (or is gone),
+        so that of two notifiers only one sends."""
+        with self.database.write() as session:
+            mine = (Job.id == job_id, Job.state.in_(TERMINAL), Job.delivered_at.is_(None))
+            return change(session, update(Job).where(*mine).values(delivered_at=time.time())) == 1
+
+    # people and drafts
+
+    def user(self, owner: str) -> UserView:
+        """What is remembered of a person, who becomes known by this call."""
+        with self.database.read() as session:
+            row = session.get(User, owner)
+        if row is None:
+            with self.database.write() as session:
+                people.ensure_user(session, owner)
+                row = session.get_one(User, owner)
+        return people.user_view(row)
+
+    def update_user(
+        self, owner: str, *, language: str | None = None, defaults: PaintParams | None = None
+    ) -> UserView:
+        """Change what is remembered; ``None`` leaves a value as it is."""
+        with self.database.write() as session:
+            people.ensure_user(session, owner)
+            row = session.get_one(User, owner)
+            if language is not None:
+                row.language = language
+            if defaults is not None:
+                row.defaults = defaults.model_dump()
+        return people.user_view(row)
+
+    def save_draft(self, owner: str, data: dict[str, Any], draft_id: str | None = None) -> DraftView:
+        """Keep an unfinished order, new or instead of the one called ``draft_id`` (12 characters)."""
+        with self.database.write() as session:
+            return people.draft_view(people.save_draft(session, owner, data, draft_id))
+
+    def draft(self, draft_id: str, owner: str) -> DraftView:
+        """One's own draft; raises ``NotFoundError``."""
+        with self.database.read() as session:
+            return people.draft_view(people.find_draft(session, draft_id, owner))
+
+    def drafts(self, owner: str) -> list[DraftView]:
+        """A person's drafts, newest first."""
+        with self.database.read() as session:
+            return [people.draft_view(row) for row in people.find_drafts(session, owner)]
+
+    def delete_draft(self, draft_id: str, owner: str) -> None:
+        """Delete one's own draft; one that is gone already is no error."""
+        with self.database.write() as session:
+            session.execute(delete(Draft).where(Draft.id == draft_id, Draft.owner == owner))
+
+    def delete_user_data(self, owner: str) -> dict[str, int]:
+        """Delete everything kept of a person: jobs (running ones stop), drafts, pictures, caches, settings.
+
+        How many of each were deleted: ``jobs``, ``drafts``, ``pictures``, ``styles`` (encoded, in the cache).
+        """
+        with self.database.read() as session:
+            ids = list(session.scalars(select(Job.id).where(Job.owner == owner)))
+            keys = set(session.scalars(select(Blob.key).where(Blob.owner == owner)))
+            drafts = session.scalar(select(func.count()).select_from(Draft).where(Draft.owner == owner)) or 0
+        pictures = self.blobs.remove_all(owner)
+        with self.database.write() as session:
+            # With the row goes the right to paint: the painter notices at its next step.
+            session.execute(delete(Job).where(Job.owner == owner))
+            session.execute(delete(Draft).where(Draft.owner == owner))
+            session.execute(delete(Blob).where(Blob.owner == owner))
+            session.execute(delete(User).where(User.owner == owner))
+        styles = sum(self.broker.drop_cached(f"style:{key}:*") for key in keys)
+        self.broker.bump("forget")
+        with self._previews_lock:
+            self._previews.clear()
+        for job_id in ids:
+            self.broker.publish(job_id, changed=True)
+        scheduler.promote(self.database, self.broker, self.settings)
+        return {"jobs": len(ids), "drafts": drafts, "pictures": pictures, "styles": styles}
+
+    # operators
+
+    def health(self) -> dict[str, Any]:
+        """Whether each part works: ``ok`` (all of them), ``database``, ``queue``, ``storage`` ("ok" or a
+        sentence), ``workers`` (alive), ``lengths`` of the queues, ``unfinished`` jobs."""
+        from worker.metrics import health
+
+        return health(self.database, self.broker, self.blobs)
+
+    def metrics(self) -> bytes:
+        """Figures in Prometheus' text format."""
+        from worker.metrics import prometheus_text
+
+        return prometheus_text(self.database, self.broker, self.blobs)
+
+
+def _style_ref(ref: str) -> tuple[str, str]:
+    for kind in (GALLERY, BLOB):
+        if ref.startswith(kind) and len(ref) > len(kind):
+            return kind, ref[len(kind) :]
+    raise ParameterError("style: must be gallery:NAME or blob:KEY.")
+
+
+def _news(job: JobView) -> tuple[object, ...]:
+    """What counts as a change for a watcher; the estimate alone does not."""
+    return job.state, job.position, job.progress, job.attempts, job.error
+
+
+def _hear(subscription: PubSub | None, seconds: float) -> tuple[float, PubSub | None]:
+    """Wait for news of a job: the highest progress heard (0 for none), and the subscription if it still
+    works."""
+    if subscription is None:
+        time.sleep(seconds)
+        return 0.0, None
+    from redis.exceptions import RedisError
+
+    progress = 0.0
+    try:
+        message = subscription.get_message(timeout=seconds)
+        while message is not None:
+            if message["type"] == "message":
+                progress = max(progress, float(json.loads(message["data"]).get("progress", 0.0)))
+            message = subscription.get_message(timeout=0)
+    except (RedisError, OSError):
+        subscription.close()
+        time.sleep(seconds)
+        return progress, None
+    return progress, subscription

@@ -1,0 +1,123 @@
+"""Jobs as everybody sees them: states, allowed changes of state, the key of a result, and the views handed
+out.
+
+Pure: no database, no queue, no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.params import PaintParams
+
+SOURCES = ("cli", "web", "bot", "api")
+QUEUES = ("paint", "batch", "train")
+ID_LENGTH = 12
+_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    WAITING = "waiting"  # a row, not yet in the queue
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"  # cannot be painted; the error is a sentence for the person
+    DEAD = "dead"  # attempts used up
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({JobState.DONE, JobState.FAILED, JobState.DEAD, JobState.CANCELLED})
+UNFINISHED = frozenset(JobState) - TERMINAL
+
+# RUNNING -> RUNNING is a take-over: the process that held the job is gone.
+TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+    JobState.WAITING: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.DEAD}),
+    JobState.RUNNING: frozenset(JobState),
+    **{state: frozenset() for state in TERMINAL},
+}
+
+
+def new_id() -> str:
+    """A random id of 12 lower-case letters and digits (62 bits): fits into a bot's buttons, cannot be
+    guessed."""
+    return "".join(secrets.choice(_ID_LETTERS) for _ in range(ID_LENGTH))
+
+
+def sha256(data: bytes) -> str:
+    """Hex SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def output_key(photo_key: str, style_hash: str, params: PaintParams, model_hash: str, max_side: int) -> str:
+    """Hex SHA-256 of everything that decides a result: both pictures' contents, the parameters, the model
+    and the largest side painted. Two jobs of the same key have the same result."""
+    parts = [photo_key, style_hash, params.digest(), model_hash, max_side]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class JobView(BaseModel):
+    """A job at one moment. Times are UTC and aware; ``progress`` is in [0, 1]."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    owner: str
+    source: str
+    album: str | None = None
+    state: JobState
+    params: PaintParams
+    photo_key: str
+    style: str = Field(description="gallery:NAME or blob:KEY")
+    style_label: str
+    position: int | None = Field(None, description="1 is next; None unless waiting or queued")
+    eta_seconds: float | None = None
+    progress: float = 0.0
+    error: str | None = None
+    error_code: str | None = None
+    attempts: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    wait_ms: int | None = None
+    paint_ms: int | None = None
+    result_key: str | None = None
+    width: int | None = None
+    height: int | None = None
+    model_hash: str | None = None
+    context: dict[str, Any] = Field(default_factory=dict, description="opaque to the worker")
+
+    @property
+    def finished(self) -> bool:
+        """Nothing will change any more."""
+        return self.state in TERMINAL
+
+
+class UserView(BaseModel):
+    """What is remembered of a person."""
+
+    model_config = ConfigDict(frozen=True)
+
+    owner: str
+    language: str | None = None
+    defaults: PaintParams
+    created_at: datetime
+
+
+class DraftView(BaseModel):
+    """An unfinished order of the bot; ``data`` is the bot's own."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    owner: str
+    data: dict[str, Any]
+    updated_at: datetime

@@ -1,0 +1,158 @@
+"""The connection to the database: short transactions, the same rules on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from core.errors import AllaPrimaError
+
+BUSY_TIMEOUT_MS = 15_000
+
+
+class StorageError(AllaPrimaError):
+    """The database or the blob store cannot be reached or is full."""
+
+    code = "storage"
+
+
+class Database:
+    """One engine per process; ``read`` and ``write`` hand out sessions in a transaction.
+
+    Creating it touches nothing; ``upgrade`` brings the schema up to date and is called once at start.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        if self.is_sqlite and self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.engine = self._create_engine()
+        except ImportError as error:
+            raise StorageError(
+                f"The database {self.url.get_backend_name()} needs a driver that is not installed ({error}); "
+                "for PostgreSQL: pip install 'alla-prima[postgres]'."
+            ) from None
+
+    def _create_engine(self) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(self.url, pool_pre_ping=True, pool_size=5, max_overflow=15)
+        engine = create_engine(
+            self.url,
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            max_overflow=50,
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading; anything written is discarded."""
+        with _one_sentence(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session whose changes are committed at the end, or rolled back on an exception.
+
+        On SQLite the write lock is taken at the start: a transaction that reads first and writes later would
+        otherwise fail with "database is locked" when another writer came between.
+        """
+        with _one_sentence(), Session(self.engine, expire_on_commit=False) as session:
+            session.connection(execution_options={"write": True})
+            yield session
+            session.commit()
+
+    def lock(self, session: Session, name: str) -> None:
+        """Serialise with other write transactions that lock the same name, until this one ends.
+
+        SQLite's write transactions are serial already.
+        """
+        if not self.is_sqlite:
+            number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+            session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+    def upgrade(self) -> None:
+        """Bring the schema up to date; safe when several processes start at once."""
+        from worker.store import migrate
+
+        try:
+            if self.is_sqlite:
+                self._set_wal()
+            migrate.upgrade(self)
+        except (OperationalError, sqlite3.Error, StorageError) as error:
+            if isinstance(error, StorageError) and not isinstance(error.__cause__, OperationalError):
+                raise
+            cause = error.__cause__ if isinstance(error, StorageError) else error
+            reason = " ".join(str(getattr(cause, "orig", cause)).split())
+            raise StorageError(f"The database {self.safe_url} cannot be used: {reason}.") from None
+
+    def _set_wal(self) -> None:
+        # Changing the journal mode needs the file alone for an instant and does not honour the busy timeout.
+        for attempt in range(50):
+            connection = self.engine.raw_connection()
+            try:
+                if connection.cursor().execute("PRAGMA journal_mode=WAL").fetchone():
+                    return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or attempt == 49:
+                    raise
+                time.sleep(0.1)
+            finally:
+                connection.close()
+
+    @property
+    def safe_url(self) -> str:
+        """The URL without its password."""
+        return self.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        reason = "has no room left" if "full" in str(error.orig) else "does not answer"
+        raise StorageError(f"The database {reason} at the moment; please try again later.") from error
+
+
+def change(session: Session, statement: Executable) -> int:
+    """Execute an UPDATE or DELETE; the number of rows it changed."""
+    statement = statement.execution_options(synchronize_session=False)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+
+
+def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
+    # The driver must not begin transactions of its own; _begin_sqlite does.
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        # What somebody had deleted must not stay readable in the file.
+        "secure_delete=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

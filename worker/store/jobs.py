@@ -1,0 +1,223 @@
+"""The table of jobs: every change of state is one compare-and-set, whoever makes it."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy.orm import Session
+
+from core.params import PaintParams
+from worker import leases
+from worker.jobs import TERMINAL, TRANSITIONS, UNFINISHED, JobState, JobView
+from worker.store.counters import Figures
+from worker.store.database import change
+from worker.store.models import Job
+from worker.store.people import moment
+
+GIVEN_UP = (
+    "Painting this stopped the worker {attempts} times, so it was given up; "
+    "please try a smaller size or another picture."
+)
+RECENT_PAINTS = 25
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an unfinished job stands: ``position`` 1 is next; ``eta_seconds`` until it is painted."""
+
+    position: int | None
+    eta_seconds: float | None
+
+
+NOWHERE = Place(None, None)
+
+
+def view(row: Job, place: Place = NOWHERE) -> JobView:
+    """A row as a view."""
+
+    def when(seconds: float | None) -> Any:
+        return None if seconds is None else moment(seconds)
+
+    return JobView(
+        id=row.id,
+        owner=row.owner,
+        source=row.source,
+        album=row.album,
+        state=JobState(row.state),
+        params=PaintParams.model_construct(**row.params),
+        photo_key=row.photo_key,
+        style=row.style,
+        style_label=row.style_label,
+        position=place.position,
+        eta_seconds=place.eta_seconds,
+        progress=row.progress,
+        error=row.error,
+        error_code=row.error_code,
+        attempts=row.attempts,
+        created_at=moment(row.created_at),
+        started_at=when(row.started_at),
+        finished_at=when(row.finished_at),
+        wait_ms=row.wait_ms,
+        paint_ms=row.paint_ms,
+        result_key=row.result_key,
+        width=row.width,
+        height=row.height,
+        model_hash=row.model_hash,
+        context=row.context,
+    )
+
+
+def move(
+    session: Session,
+    job_id: str,
+    allowed: Collection[JobState],
+    to: JobState,
+    *conditions: ColumnElement[bool],
+    **values: Any,
+) -> bool:
+    """Change a job's state if it is one of ``allowed`` and the conditions hold; whether it did.
+
+    A change that ``worker.jobs.TRANSITIONS`` does not allow is a programming error (``ValueError``).
+    """
+    for state in allowed:
+        if to not in TRANSITIONS[state]:
+            raise ValueError(f"a job cannot go from {state} to {to}")
+    statement = (
+        update(Job).where(Job.id == job_id, Job.state.in_(allowed), *conditions).values(state=to, **values)
+    )
+    return change(session, statement) == 1
+
+
+def end(
+    session: Session,
+    job_id: str,
+    allowed: Collection[JobState],
+    to: JobState,
+    *conditions: ColumnElement[bool],
+    figures: Figures | None = None,
+    **values: Any,
+) -> bool:
+    """``move`` to a terminal state, with the time, and with the figures for the metrics (``figures`` besides)."""
+    if to not in TERMINAL:
+        raise ValueError(f"{to} is not an end")
+    ended = {"finished_at": time.time(), "lease": None, "heartbeat_at": None}
+    if not move(session, job_id, allowed, to, *conditions, **ended, **values):
+        return False
+    columns = (Job.method, Job.error_code, Job.wait_ms, Job.paint_ms)
+    method, error_code, wait_ms, paint_ms = session.execute(select(*columns).where(Job.id == job_id)).one()
+    figures = figures or Figures()
+    figures.count("jobs", state=str(to), method=method)
+    if to in (JobState.FAILED, JobState.DEAD):
+        figures.count("failures", cause=error_code or "error")
+    if to is JobState.DONE:
+        figures.observe("wait_seconds", (wait_ms or 0) / 1000)
+        if paint_ms:
+            figures.observe("paint_seconds", paint_ms / 1000, method=method)
+    figures.write(session)
+    return True
+
+
+def bury(session: Session, job_id: str, attempts: int, *conditions: ColumnElement[bool]) -> bool:
+    """Give up a job whose attempts are used up."""
+    return end(
+        session,
+        job_id,
+        (JobState.QUEUED, JobState.RUNNING),
+        JobState.DEAD,
+        *conditions,
+        error=GIVEN_UP.format(attempts=attempts),
+        error_code="given_up",
+    )
+
+
+def claim(
+    session: Session, job_id: str, lease: str, *, max_attempts: int, lease_seconds: float
+) -> Job | None:
+    """Take a job for painting: the row, now RUNNING under ``lease``, or ``None`` when there is nothing to do
+    (finished, cancelled, deleted, being painted by somebody alive, or given up just now)."""
+    row = session.get(Job, job_id, populate_existing=True)
+    if row is None or row.state not in (JobState.QUEUED, JobState.RUNNING):
+        return None
+    now = time.time()
+    if row.state == JobState.RUNNING and not abandoned(row, now, lease_seconds):
+        return None
+    same = and_(Job.lease == row.lease, Job.heartbeat_at == row.heartbeat_at)
+    if row.cancel_requested:
+        end(session, job_id, (JobState(row.state),), JobState.CANCELLED, same)
+        return None
+    if row.attempts >= max_attempts:
+        bury(session, job_id, row.attempts, same)
+        return None
+    wait_ms = row.wait_ms if row.wait_ms is not None else round(1000 * (now - row.created_at))
+    taken = move(
+        session,
+        job_id,
+        (JobState(row.state),),
+        JobState.RUNNING,
+        same,
+        lease=lease,
+        heartbeat_at=now,
+        started_at=now,
+        attempts=row.attempts + 1,
+        progress=0.0,
+        wait_ms=max(0, wait_ms),
+    )
+    return session.get(Job, job_id, populate_existing=True) if taken else None
+
+
+def abandoned(row: Job, now: float, lease_seconds: float) -> bool:
+    """Whether the process painting this job is gone: seen to be dead here, or silent for too long."""
+    if row.lease is not None and leases.is_gone(row.lease):
+        return True
+    return row.heartbeat_at is None or now - row.heartbeat_at > lease_seconds
+
+
+def beat(session: Session, job_id: str, lease: str, progress: float | None) -> bool | None:
+    """Say that the painter is alive. ``True`` when the job is to be stopped, ``None`` when it is no longer
+    ours."""
+    values: dict[str, Any] = {"heartbeat_at": time.time()}
+    if progress is not None:
+        values["progress"] = progress
+    mine = (Job.id == job_id, Job.lease == lease, Job.state == JobState.RUNNING)
+    found = session.execute(
+        update(Job).where(*mine).values(**values).returning(Job.cancel_requested)
+    ).scalar()
+    return found
+
+
+def request_cancel(session: Session, job_id: str) -> None:
+    """Cancel a job: at once when nobody paints it, else by asking the painter."""
+    if end(session, job_id, (JobState.WAITING, JobState.QUEUED), JobState.CANCELLED):
+        return
+    session.execute(
+        update(Job).where(Job.id == job_id, Job.state == JobState.RUNNING).values(cancel_requested=True)
+    )
+
+
+def unfinished_count(session: Session, owner: str) -> int:
+    """Number of a person's unfinished jobs."""
+    query = select(func.count()).select_from(Job).where(Job.owner == owner, Job.state.in_(UNFINISHED))
+    return session.scalar(query) or 0
+
+
+def sent_since(session: Session, owner: str, since: float) -> list[float]:
+    """Times at which a person sent jobs since ``since``, oldest first."""
+    query = select(Job.created_at).where(Job.owner == owner, Job.created_at > since).order_by(Job.created_at)
+    return list(session.scalars(query))
+
+
+def median_paint_seconds(session: Session) -> float | None:
+    """Median of the last paintings' times; ``None`` before the first."""
+    query = (
+        select(Job.paint_ms)
+        .where(Job.state == JobState.DONE, Job.paint_ms > 0)
+        .order_by(Job.finished_at.desc())
+        .limit(RECENT_PAINTS)
+    )
+    times = [milliseconds / 1000 for milliseconds in session.scalars(query) if milliseconds is not None]
+    return statistics.median(times) if times else None

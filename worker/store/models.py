@@ -1,0 +1,139 @@
+"""The tables. Times are seconds since 1970 (UTC) as double floats: equal and comparable in every database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, Double, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Named constraints, so that later migrations can change them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {float: Double, dict[str, Any]: JSON}  # noqa: RUF012 - read by SQLAlchemy
+
+
+class User(Base):
+    """A person: ``owner`` is "tg:<id>", "web:<random id>" or "cli:local"."""
+
+    __tablename__ = "users"
+
+    owner: Mapped[str] = mapped_column(String(120), primary_key=True)
+    language: Mapped[str | None] = mapped_column(String(16))
+    defaults: Mapped[dict[str, Any]]
+    created_at: Mapped[float]
+
+
+class Draft(Base):
+    """An unfinished order of the bot."""
+
+    __tablename__ = "drafts"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    owner: Mapped[str] = mapped_column(ForeignKey("users.owner", ondelete="CASCADE"), index=True)
+    data: Mapped[dict[str, Any]]
+    updated_at: Mapped[float] = mapped_column(index=True)
+
+
+class Job(Base):
+    """One painting, from the order to the result."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_owner_created_at", "owner", "created_at"),
+        Index("ix_jobs_state_created_at", "state", "created_at"),
+        Index("ix_jobs_source_delivered_at", "source", "delivered_at", "finished_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    owner: Mapped[str] = mapped_column(ForeignKey("users.owner", ondelete="CASCADE"))
+    source: Mapped[str] = mapped_column(String(8))
+    album: Mapped[str | None] = mapped_column(String(64), index=True)
+    queue: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(12))
+    method: Mapped[str] = mapped_column(String(64))
+    params: Mapped[dict[str, Any]]
+    photo_key: Mapped[str] = mapped_column(String(64))
+    style: Mapped[str] = mapped_column(String(120))
+    style_label: Mapped[str] = mapped_column(String(120))
+    context: Mapped[dict[str, Any]]
+
+    progress: Mapped[float] = mapped_column(default=0.0)
+    error: Mapped[str | None] = mapped_column(Text)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    # Who paints it, and when that process was last heard of.
+    lease: Mapped[str | None] = mapped_column(String(200))
+    heartbeat_at: Mapped[float | None]
+
+    created_at: Mapped[float]
+    not_before: Mapped[float] = mapped_column(default=0.0)
+    queued_at: Mapped[float | None]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    delivered_at: Mapped[float | None]
+    wait_ms: Mapped[int | None] = mapped_column(Integer)
+    paint_ms: Mapped[int | None] = mapped_column(Integer)
+
+    result_key: Mapped[str | None] = mapped_column(String(64))
+    output_key: Mapped[str | None] = mapped_column(String(64), index=True)
+    model_hash: Mapped[str | None] = mapped_column(String(64))
+    width: Mapped[int | None] = mapped_column(Integer)
+    height: Mapped[int | None] = mapped_column(Integer)
+
+
+class Blob(Base):
+    """Somebody's right to a stored picture. The bytes are stored once, whoever else has the same picture."""
+
+    __tablename__ = "blobs"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(
+        ForeignKey("users.owner", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    kind: Mapped[str] = mapped_column(String(8))  # upload, result
+    size: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[float]
+    expires_at: Mapped[float] = mapped_column(index=True)
+
+
+class WorkerRow(Base):
+    """A worker that is or was alive, for health and for estimates."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    queues: Mapped[str] = mapped_column(String(120))
+    concurrency: Mapped[int] = mapped_column(Integer)
+    started_at: Mapped[float]
+    seen_at: Mapped[float]
+
+
+class Counter(Base):
+    """A figure that only grows, for Prometheus; ``labels`` is canonical JSON."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    labels: Mapped[str] = mapped_column(String(200), primary_key=True)
+    value: Mapped[float]
+
+
+class Duty(Base):
+    """A periodic duty that one worker at a time does: the holder until ``held_until``."""
+
+    __tablename__ = "duties"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(200))
+    held_until: Mapped[float]

@@ -1,0 +1,81 @@
+"""Users and the bot's drafts."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from core.errors import NotFoundError
+from core.params import PaintParams
+from worker.jobs import DraftView, UserView, new_id
+from worker.store.database import change
+from worker.store.models import Draft, User
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since 1970 as an aware UTC datetime."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def insert_if_missing(session: Session, table: Any, **values: Any) -> None:
+    """INSERT … ON CONFLICT DO NOTHING, in either database."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    session.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+
+
+def ensure_user(session: Session, owner: str) -> None:
+    """Make sure there is a row for ``owner``; everything a person has hangs on it."""
+    insert_if_missing(session, User, owner=owner, defaults={}, created_at=time.time())
+
+
+def user_view(row: User) -> UserView:
+    """A row as a view; defaults stored by an older version that no longer fit are dropped."""
+    known = {name: value for name, value in row.defaults.items() if name in PaintParams.model_fields}
+    try:
+        defaults = PaintParams(**known)
+    except ValueError:
+        defaults = PaintParams()
+    return UserView(
+        owner=row.owner, language=row.language, defaults=defaults, created_at=moment(row.created_at)
+    )
+
+
+def draft_view(row: Draft) -> DraftView:
+    """A row as a view."""
+    return DraftView(id=row.id, owner=row.owner, data=row.data, updated_at=moment(row.updated_at))
+
+
+def save_draft(session: Session, owner: str, data: dict[str, Any], draft_id: str | None) -> Draft:
+    """Insert a draft, or replace the data of one's own; raises ``NotFoundError`` for somebody else's."""
+    ensure_user(session, owner)
+    if draft_id is None:
+        row = Draft(id=new_id(), owner=owner, data=data, updated_at=time.time())
+        session.add(row)
+    else:
+        row = find_draft(session, draft_id, owner)
+        row.data, row.updated_at = data, time.time()
+    session.flush()
+    return row
+
+
+def find_draft(session: Session, draft_id: str, owner: str) -> Draft:
+    """One's own draft; raises ``NotFoundError``."""
+    row = session.get(Draft, draft_id)
+    if row is None or row.owner != owner:
+        raise NotFoundError("This order is no longer there; please send the photo again.")
+    return row
+
+
+def find_drafts(session: Session, owner: str) -> list[Draft]:
+    """All drafts of a person, newest first."""
+    return list(session.scalars(select(Draft).where(Draft.owner == owner).order_by(Draft.updated_at.desc())))
+
+
+def delete_drafts(session: Session, older_than: float) -> int:
+    """Delete drafts not touched since ``older_than`` (seconds since 1970); their number."""
+    return change(session, delete(Draft).where(Draft.updated_at < older_than))

@@ -1,0 +1,1 @@
+"""Celery tasks: painting and housekeeping. Importing this package imports no torch."""

@@ -1,0 +1,241 @@
+"""One job from the queue: claimed, painted, stored; or ended with a sentence that says why not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from typing import Any
+
+from billiard.exceptions import SoftTimeLimitExceeded
+from sqlalchemy import select
+
+from core.errors import AllaPrimaError, Cancelled, ModelError, NotFoundError
+from core.images import to_png
+from core.params import PaintParams
+from worker import leases, scheduler
+from worker.engine import Order
+from worker.jobs import JobState, output_key, sha256
+from worker.store import jobs as table
+from worker.store.blobs import RESULT
+from worker.store.counters import Figures
+from worker.store.database import StorageError
+from worker.store.models import Job
+from worker.tasks.context import Context, get_context
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 0.5
+PUBLISH_SECONDS = 0.1
+RETRY_SECONDS = 1.0
+
+INTERNAL = "Something went wrong while painting; it was tried {attempts} times and then given up."
+TOO_SLOW = "Painting took longer than the {seconds:.0f} seconds allowed; please choose a smaller size."
+PHOTO_GONE = "The photo was deleted before it was painted; please send it again."
+STYLE_GONE = "The style picture was deleted before the photo was painted; please send it again."
+
+
+class _Lost(Cancelled):
+    """The job is not ours any more: deleted, or given to another worker."""
+
+
+def paint(job_id: str) -> None:
+    """The task. Never raises for what a person can cause; a message delivered twice does nothing."""
+    context = get_context()
+    settings, lease = context.settings, leases.new_lease()
+    with context.database.write() as session:
+        row = table.claim(
+            session, job_id, lease, max_attempts=settings.max_attempts, lease_seconds=settings.lease_seconds
+        )
+    if row is None:
+        log.info("job %s: nothing to do", job_id)
+    else:
+        context.broker.publish(job_id, changed=True)
+        _Run(context, row, lease).run()
+    context.broker.publish(job_id, changed=True)
+    scheduler.promote(context.database, context.broker, settings)
+
+
+class _Run:
+    """One attempt at one job, with a thread that says that it is alive and hears whether it is to stop."""
+
+    def __init__(self, context: Context, row: Job, lease: str) -> None:
+        self.context, self.row, self.lease = context, row, lease
+        self.params = PaintParams.model_construct(**row.params)
+        self._fraction = 0.0
+        self._published_at = 0.0
+        self._stop: Cancelled | None = None
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Paint, and write down how it ended."""
+        beating = threading.Thread(target=self._beat, name=f"beat-{self.row.id}", daemon=True)
+        beating.start()
+        last = self.row.attempts >= self.context.settings.max_attempts
+        try:
+            self._paint()
+        except _Lost:
+            log.info("job %s is not ours any more", self.row.id)
+        except Cancelled:
+            self._end(JobState.CANCELLED)
+        except SoftTimeLimitExceeded:
+            seconds = self.context.settings.paint_time_limit
+            self._end(JobState.FAILED, error=TOO_SLOW.format(seconds=seconds), error_code="time")
+        except ModelError as error:
+            # Another worker may have the model.
+            if last or not self._retry():
+                self._end(JobState.FAILED, error=str(error), error_code=error.code)
+        except AllaPrimaError as error:
+            self._end(JobState.FAILED, error=str(error), error_code=error.code)
+        except Exception:
+            log.exception("job %s failed, attempt %d", self.row.id, self.row.attempts)
+            if last or not self._retry():
+                sentence = INTERNAL.format(attempts=self.row.attempts)
+                self._end(JobState.DEAD, error=sentence, error_code="internal")
+        finally:
+            self._ended.set()
+            beating.join()
+
+    def _paint(self) -> None:
+        context, row = self.context, self.row
+        style = self._read_style() if row.style.startswith("gallery:") else None
+        style_hash = sha256(style) if style is not None else row.style.removeprefix("blob:")
+        model_hash = context.engine.method(row.method).model_hash
+        key = output_key(row.photo_key, style_hash, self.params, model_hash, context.settings.max_side)
+        if self._reuse(key):
+            return
+        order = Order(
+            row.photo_key,
+            style_hash,
+            self._read_photo,
+            lambda: style if style is not None else self._read_style(),
+            self.params,
+            self._progress,
+        )
+        # Deleted pictures are not painted, even when a cache still has what was made of them.
+        if not context.blobs.owned(row.photo_key, row.owner):
+            raise NotFoundError(PHOTO_GONE)
+        painting = context.engine.paint(order)
+        result = to_png(painting.image)
+        self._progress(1.0)
+        try:
+            result_key = context.blobs.put(result, row.owner, RESULT, new_owner=False)
+        except NotFoundError:
+            raise _Lost from None
+        done = self._end(
+            JobState.DONE,
+            caches=painting.caches,
+            result_key=result_key,
+            output_key=key,
+            model_hash=model_hash,
+            width=painting.image.width,
+            height=painting.image.height,
+            paint_ms=max(1, round(painting.seconds * 1000)),
+        )
+        if done:
+            log.info("job %s painted with %s in %.2f s", row.id, row.method, painting.seconds)
+        else:
+            self._drop_result(result_key)
+
+    def _reuse(self, key: str) -> bool:
+        """End the job with the result of an identical one, if there is one."""
+        context, row = self.context, self.row
+        same = select(Job).where(Job.output_key == key, Job.state == JobState.DONE).limit(5)
+        with context.database.read() as session:
+            twins = session.scalars(same.order_by(Job.finished_at.desc())).all()
+        for twin in twins:
+            with contextlib.suppress(NotFoundError):
+                if context.blobs.share(str(twin.result_key), row.owner, RESULT):
+                    return self._end(
+                        JobState.DONE,
+                        caches={"result": True},
+                        result_key=twin.result_key,
+                        output_key=key,
+                        model_hash=twin.model_hash,
+                        width=twin.width,
+                        height=twin.height,
+                        paint_ms=0,
+                    )
+        return False
+
+    def _drop_result(self, result_key: str) -> None:
+        """Take back a result nobody waits for any more, unless another job of the same person has it."""
+        query = select(Job.id).where(Job.result_key == result_key, Job.owner == self.row.owner).limit(1)
+        with self.context.database.read() as session:
+            needed = session.scalar(query) is not None
+        if not needed:
+            self.context.blobs.remove(result_key, self.row.owner)
+
+    def _read_photo(self) -> bytes:
+        try:
+            return self.context.blobs.get(self.row.photo_key, self.row.owner)
+        except NotFoundError:
+            raise NotFoundError(PHOTO_GONE) from None
+
+    def _read_style(self) -> bytes:
+        kind, _, name = self.row.style.partition(":")
+        if kind == "gallery":
+            from core.styles import style_bytes
+
+            return style_bytes(name)
+        try:
+            return self.context.blobs.get(name, self.row.owner)
+        except NotFoundError:
+            raise NotFoundError(STYLE_GONE) from None
+
+    def _progress(self, fraction: float) -> None:
+        """Called by the method; raises when the job is to stop."""
+        if self._stop is not None:
+            raise self._stop
+        self._fraction = max(self._fraction, min(1.0, fraction))
+        now = time.monotonic()
+        if now - self._published_at >= PUBLISH_SECONDS:
+            self._published_at = now
+            self.context.broker.publish(self.row.id, progress=round(self._fraction, 3))
+
+    def _beat(self) -> None:
+        pause = min(BEAT_SECONDS, self.context.settings.lease_seconds / 5)
+        while not self._ended.wait(pause):
+            try:
+                with self.context.database.write() as session:
+                    stop = table.beat(session, self.row.id, self.lease, round(self._fraction, 3))
+            except StorageError as error:
+                log.warning("job %s: %s", self.row.id, error)
+                continue
+            if stop is None:
+                self._stop = _Lost()
+            elif stop:
+                self._stop = Cancelled()
+
+    def _retry(self) -> bool:
+        """Let the job wait a moment and be queued again; ``False`` when it is not ours or is to be
+        cancelled."""
+        with self.context.database.write() as session:
+            return table.move(
+                session,
+                self.row.id,
+                (JobState.RUNNING,),
+                JobState.WAITING,
+                Job.lease == self.lease,
+                Job.cancel_requested.is_(False),
+                lease=None,
+                heartbeat_at=None,
+                progress=0.0,
+                not_before=time.time() + RETRY_SECONDS,
+            )
+
+    def _end(self, state: JobState, *, caches: dict[str, bool] | None = None, **values: Any) -> bool:
+        """Write down the end, if the job is still ours. What was cancelled at the last moment is not done."""
+        running, mine, wanted = (JobState.RUNNING,), Job.lease == self.lease, Job.cancel_requested.is_(False)
+        figures = Figures()
+        for cache, hit in (caches or {}).items():
+            figures.count("cache_hits" if hit else "cache_misses", cache=cache)
+        if state is JobState.DONE:
+            values["progress"] = 1.0
+        with self.context.database.write() as session:
+            if table.end(session, self.row.id, running, state, mine, wanted, figures=figures, **values):
+                return True
+            if table.end(session, self.row.id, running, JobState.CANCELLED, mine):
+                return state is JobState.CANCELLED
+        return False

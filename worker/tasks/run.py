@@ -1,0 +1,114 @@
+"""A worker: Celery's main process with its painting children, and the housekeeping thread."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from typing import Any
+
+from celery import Celery, signals
+from celery.platforms import SecurityWarning
+
+from worker.broker import PAINT_TASK
+from worker.embedded import PARENT_VARIABLE, die_with_parent
+from worker.leases import machine
+from worker.logs import setup_logging
+from worker.settings import Settings, get_settings, use_settings
+from worker.tasks.context import get_context
+from worker.tasks.maintenance import Housekeeping
+from worker.tasks.paint import paint
+
+log = logging.getLogger(__name__)
+
+READY = "worker is ready"
+"""Logged when the worker takes jobs."""
+
+
+def register(app: Celery) -> None:
+    """Add the tasks and the hooks of a worker to an application."""
+    app.task(name=PAINT_TASK)(paint)
+    hooks = _Hooks()
+    signals.setup_logging.connect(hooks.set_up_logging, weak=False)
+    signals.worker_ready.connect(hooks.worker_ready, weak=False)
+    signals.worker_shutdown.connect(hooks.worker_shutdown, weak=False)
+    signals.worker_process_init.connect(hooks.child_started, weak=False)
+
+
+class _Hooks:
+    def __init__(self) -> None:
+        self._housekeeping: Housekeeping | None = None
+        self._parent = os.getpid()
+
+    def set_up_logging(self, **_: Any) -> None:
+        setup_logging(get_settings())
+
+    def worker_ready(self, **_: Any) -> None:
+        get_context().database.upgrade()
+        self._housekeeping = Housekeeping(get_context())
+        self._housekeeping.start()
+        log.info(READY)
+
+    def worker_shutdown(self, **_: Any) -> None:
+        if self._housekeeping is not None:
+            self._housekeeping.stop()
+
+    def child_started(self, **_: Any) -> None:
+        # A child that outlives its worker would hold memory and a GPU that nobody can give work to.
+        die_with_parent(signal.SIGKILL)
+        get_context().engine.start()
+
+
+def run_worker(settings: Settings, ready_file: str | None = None) -> int:
+    """Work until SIGTERM or SIGINT (finishes the running job) or SIGQUIT (gives it back); the exit code."""
+    from worker.celery_app import get_app
+
+    use_settings(settings)
+    setup_logging(settings)
+    get_context().database.upgrade()
+    _follow_parent()
+    # Loaded once, before the painting processes are forked: they share it, and one that died is back at once.
+    # It is only loaded: no thread and no GPU is touched until a child paints.
+    import torch  # noqa: F401
+
+    # Celery warns of root because of pickle; messages here are JSON only.
+    warnings.simplefilter("ignore", SecurityWarning)
+    if ready_file is not None:
+        signals.worker_ready.connect(lambda **_: open(ready_file, "w").close(), weak=False)
+    worker = get_app().Worker(
+        hostname=f"allaprima-{os.getpid()}@{machine()}",
+        pool_cls="prefork",
+        concurrency=settings.paint_concurrency,
+        queues=settings.worker_queues,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
+
+
+def _follow_parent() -> None:
+    """Stop when the process that started this one is gone, on systems that do not tell."""
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent is None or not parent.isdigit():
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(parent):
+            time.sleep(1.0)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+if __name__ == "__main__":
+    # Run as a module this file would exist twice, once as __main__; the imported one holds the hooks.
+    from worker.tasks.run import run_worker as run
+
+    sys.exit(run(get_settings(), sys.argv[1] if len(sys.argv) > 1 else None))
