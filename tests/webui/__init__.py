@@ -1,0 +1,1 @@
+"""Tests of the page, against a real queue and a real worker process."""

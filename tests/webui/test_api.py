@@ -1,0 +1,222 @@
+"""The named endpoints, called by ``gradio_client``, and the plain routes beside them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from core.styles import styles as gallery
+from tests.webui.page_process import ROOT, Page, get
+from webui.pictures import Links
+from worker.settings import Settings
+
+MIX = {"method": "mix", "alpha": 1.0}
+
+
+@pytest.fixture(scope="module")
+def api(running_page: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    client = Client(running_page.url, verbose=False, download_files=str(tmp_path_factory.mktemp("fetched")))
+    yield client
+    client.close()
+
+
+def call(api: Client, endpoint: str, **values: Any) -> Any:
+    """One endpoint, with every value it was not given left empty."""
+    names = {
+        "stylize": [
+            "photo",
+            "style",
+            "style_file",
+            "alpha",
+            "keep_colors",
+            "method",
+            "size",
+            "seed",
+            "visitor",
+        ],
+        "repaint": ["job_id", "visitor", "alpha", "keep_colors", "method", "size"],
+        "job": ["job_id", "visitor"],
+        "jobs": ["visitor", "limit"],
+        "delete_my_data": ["visitor"],
+    }
+    names |= {"submit": names["stylize"], "result": names["job"], "cancel": names["job"]}
+    wanted = names.get(endpoint, [])
+    assert set(values) <= set(wanted)
+    numbers = {"alpha", "size", "seed", "limit"}
+    files = {"photo", "style_file"}
+    empty = {name: None if name in numbers | files else "" for name in wanted}
+    given = {name: handle_file(str(value)) if name in files else value for name, value in values.items()}
+    return api.predict(*(empty | given).values(), api_name=f"/{endpoint}")
+
+
+def refusal(api: Client, endpoint: str, **values: Any) -> str:
+    with pytest.raises(AppError) as caught:
+        call(api, endpoint, **values)
+    return str(caught.value)
+
+
+def wait(api: Client, info: dict[str, Any], seconds: float = 30) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while not info["finished"]:
+        assert time.monotonic() < deadline, info
+        time.sleep(0.05)
+        info = call(api, "job", job_id=info["id"], visitor=info["visitor"])
+    return info
+
+
+def test_lists(api: Client) -> None:
+    assert call(api, "styles") == [
+        {"name": s.name, "title": s.title, "summary": s.summary} for s in gallery()
+    ]
+    methods = {method["name"]: method for method in call(api, "methods")}
+    assert {"adain", "mix", "mix-slow"} <= set(methods)
+    assert "alpha" in methods["adain"]["params"]
+
+
+def test_only_the_named_endpoints_are_offered(api: Client) -> None:
+    named = api.view_api(return_format="dict")["named_endpoints"]
+    assert sorted(named) == [
+        "/cancel",
+        "/delete_my_data",
+        "/job",
+        "/jobs",
+        "/methods",
+        "/repaint",
+        "/result",
+        "/styles",
+        "/stylize",
+        "/submit",
+    ]
+
+
+def test_stylize_with_a_picture_of_ones_own(api: Client, photo: Path, style_picture: Path) -> None:
+    file, info = call(api, "stylize", photo=photo, style_file=style_picture, **(MIX | {"alpha": 1.5}))
+    painted = Image.open(file)
+    assert painted.format == "PNG"
+    assert painted.size == (240, 160) == (info["width"], info["height"])
+    mean = np.asarray(Image.open(style_picture).convert("RGB"), float).mean((0, 1))
+    assert (
+        np.abs(np.asarray(painted, float) - mean).max() <= 1.0
+    )  # at 1.5 this method paints the style's mean
+    assert info["state"] == "done"
+    assert len(info["visitor"]) == 32
+    assert "owner" not in info
+    assert Path(file).name.startswith("alla-prima-own-picture-")
+
+
+def test_stylize_with_the_shipped_model(api: Client, photo: Path) -> None:
+    file, info = call(api, "stylize", photo=photo, style=gallery()[0].name, size=128)
+    painted = np.asarray(Image.open(file).convert("RGB"), float)
+    assert max(painted.shape) == 128
+    assert info["params"]["method"] == "adain"
+    with Image.open(photo) as original:
+        plain = np.asarray(original.convert("RGB").resize(painted.shape[1::-1]), float)
+    assert np.abs(painted - plain).mean() > 8
+
+
+def test_submit_follow_repaint_and_fetch(api: Client, photo: Path) -> None:
+    first = call(api, "submit", photo=photo, style=gallery()[0].name, **MIX)
+    done = wait(api, first)
+    assert done["state"] == "done"
+    visitor = first["visitor"]
+    again = wait(api, call(api, "repaint", job_id=first["id"], visitor=visitor, alpha=0.0))
+    assert again["id"] != first["id"]
+    assert again["params"] == done["params"] | {"alpha": 0.0}
+    same = Image.open(call(api, "result", job_id=again["id"], visitor=visitor))
+    assert np.array_equal(np.asarray(same), np.asarray(Image.open(photo)))  # lossless at strength 0
+    listed = call(api, "jobs", visitor=visitor, limit=10)
+    assert [one["id"] for one in listed] == [again["id"], first["id"]]
+
+
+def test_cancel_a_running_job(api: Client, photo: Path) -> None:
+    info = call(api, "submit", photo=photo, style=gallery()[0].name, method="mix-slow")
+    deadline = time.monotonic() + 20
+    while (info := call(api, "job", job_id=info["id"], visitor=info["visitor"]))["state"] != "running":
+        assert time.monotonic() < deadline
+    call(api, "cancel", job_id=info["id"], visitor=info["visitor"])
+    assert wait(api, info)["state"] == "cancelled"
+
+
+def test_nobody_reaches_anothers_job(api: Client, photo: Path) -> None:
+    info = call(api, "submit", photo=photo, style=gallery()[0].name, **MIX)
+    other = "x" * 32
+    for endpoint in ("job", "result", "cancel", "repaint"):
+        assert "no such painting" in refusal(api, endpoint, job_id=info["id"], visitor=other)
+    assert "visitor: 32" in refusal(api, "job", job_id=info["id"], visitor="tg:1")
+    assert call(api, "jobs", visitor=other) == []
+    assert wait(api, info)["state"] == "done"
+
+
+def test_refusals_are_one_sentence(api: Client, photo: Path, tmp_path: Path) -> None:
+    name = gallery()[0].name
+    assert f"Did you mean '{name}'?" in refusal(api, "stylize", photo=photo, style=name + "x", **MIX)
+    assert "method" in refusal(api, "stylize", photo=photo, style=name, method="paintbrush")
+    assert "alpha" in refusal(api, "stylize", photo=photo, style=name, alpha=9)
+    assert "size" in refusal(api, "stylize", photo=photo, style=name, size=100.5)
+    assert "photo" in refusal(api, "stylize", style=name)
+    assert "style" in refusal(api, "stylize", photo=photo)
+    text = tmp_path / "note.png"
+    text.write_text("not a picture")
+    assert "picture" in refusal(api, "stylize", photo=text, style=name).lower()
+    assert "whose" in refusal(api, "delete_my_data")
+
+
+def test_delete_my_data_reaches_the_pictures_behind_links(
+    api: Client, photo: Path, running_page: Page, settings: Settings
+) -> None:
+    info = wait(api, call(api, "submit", photo=photo, style=gallery()[0].name, **MIX))
+    links = Links.in_folder(settings.data_dir)
+    url = f"{running_page.url}/{links.address(info['id'], 'painting.png')}"
+    status, headers, data = get(url)
+    assert status == 200
+    assert headers["content-disposition"].startswith('attachment; filename="alla-prima-')
+    assert Image.open(BytesIO(data)).size == (240, 160)
+    for file in ("painting.jpg", "photo.jpg", "thumb.jpg"):
+        status, headers, data = get(f"{running_page.url}/{links.address(info['id'], file)}")
+        assert (status, headers["content-type"]) == (200, "image/jpeg")
+    assert get(url.replace("painting.png", "other.png"))[0] == 404
+    assert get(f"{running_page.url}/pictures/job/{info['id']}/{'0' * 40}/painting.png")[0] == 404
+    gone = call(api, "delete_my_data", visitor=info["visitor"])
+    assert gone["jobs"] == 1
+    assert gone["pictures"] >= 1
+    assert get(url)[0] == 404
+    assert "no such painting" in refusal(api, "job", job_id=info["id"], visitor=info["visitor"])
+
+
+def test_style_tiles_are_small_and_cached(running_page: Page) -> None:
+    for style in gallery():
+        status, headers, data = get(f"{running_page.url}/pictures/style/{style.name}.jpg")
+        assert status == 200
+        assert "max-age" in headers["cache-control"]
+        assert max(Image.open(BytesIO(data)).size) <= 320
+    assert get(f"{running_page.url}/pictures/style/nothing.jpg")[0] == 404
+
+
+def test_health_and_metrics(running_page: Page) -> None:
+    status, headers, data = get(f"{running_page.url}/healthz")
+    report = json.loads(data)
+    assert (status, report["ok"], report["queue"]) == (200, True, "ok")
+    assert headers["content-type"].startswith("application/json")
+    status, headers, data = get(f"{running_page.url}/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=")
+    assert b"allaprima_workers 1.0" in data
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc")
+def test_the_page_has_loaded_no_torch(api: Client, photo: Path, running_page: Page) -> None:
+    wait(api, call(api, "submit", photo=photo, style=gallery()[0].name, **MIX))
+    loaded = Path(f"/proc/{running_page.process.pid}/maps").read_text()
+    assert "PIL/_imaging" in loaded
+    assert "libtorch" not in loaded
+    assert not list((ROOT / "webui").rglob("*.pyi"))  # Gradio writes stubs beside component classes

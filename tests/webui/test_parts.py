@@ -1,0 +1,136 @@
+"""The parts of the page that need no server: ids, links, HTML."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.params import PaintParams
+from webui import views
+from webui.people import is_visitor, known_visitor, new_visitor, owner_of
+from webui.pictures import Links, download_name
+from worker.jobs import JobState, JobView
+
+ROOT = Path(__file__).resolve().parents[2]
+EVIL = '<img src=x onerror="alert(1)">'
+
+
+def job(**values: object) -> JobView:
+    """A job of some browser."""
+    known: dict[str, object] = {
+        "id": "abcdef012345",
+        "owner": "web:x",
+        "source": "web",
+        "state": JobState.DONE,
+        "params": PaintParams(),
+        "photo_key": "0" * 64,
+        "style": "gallery:woodcut",
+        "style_label": "Woodcut",
+        "created_at": datetime.now(UTC),
+    }
+    return JobView.model_validate(known | values)
+
+
+@dataclass
+class Tile:
+    name: str
+    title: str
+    summary: str
+
+
+@pytest.mark.parametrize(
+    "modules", ["webui", "webui.app, webui.server", "webui.tabs, webui.views, webui.health"]
+)
+def test_importing_the_page_is_cheap(modules: str) -> None:
+    code = (
+        f"import time; began = time.perf_counter(); import {modules}; took = time.perf_counter() - began\n"
+        "import sys; heavy = {'torch', 'celery', 'torchvision', 'gradio'} & set(sys.modules)\n"
+        "assert not heavy, heavy\nassert took < 1.5, took"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_visitor_ids_have_a_form_and_cannot_be_guessed() -> None:
+    ids = {new_visitor() for _ in range(100)}
+    assert len(ids) == 100
+    assert all(is_visitor(one) and known_visitor(one) == one for one in ids)
+    for forged in ("", "x", None, 7, "a" * 31, "a" * 33, "a" * 31 + "\n", "tg:1" + "a" * 28, "a" * 31 + "é"):
+        assert not is_visitor(forged)
+        assert is_visitor(known_visitor(forged))
+    assert owner_of("a" * 32) == "web:" + "a" * 32
+    with pytest.raises(ValueError, match="visitor"):
+        owner_of("tg:1")
+
+
+def test_links_are_bound_to_their_job_and_outlive_a_restart(tmp_path: Path) -> None:
+    links = Links.in_folder(tmp_path)
+    _, _, name, signature, file = links.address("abc", "thumb.jpg").split("/")
+    assert (name, file) == ("abc", "thumb.jpg")
+    assert links.allows("abc", signature)
+    assert not links.allows("abd", signature)
+    assert not links.allows("abc", "")
+    assert not links.allows("abc", "é" * 40)
+    assert Links.in_folder(tmp_path).allows("abc", signature)
+    assert not Links.in_folder(tmp_path / "other").allows("abc", signature)
+    assert stat.S_IMODE((tmp_path / "web.key").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["web.key"]
+    with pytest.raises(ValueError, match="no such picture"):
+        links.address("abc", "../secret")
+
+
+def test_texts_from_outside_are_escaped() -> None:
+    links = Links(b"key")
+    done = job(style_label=EVIL, width=30, height=20)
+    style = Tile(EVIL, EVIL, EVIL)
+    pages = [
+        views.tiles([style]),  # type: ignore[list-item]
+        views.choice(EVIL),
+        views.failure(EVIL),
+        views.note(EVIL),
+        views.status(done),
+        views.status(job(state=JobState.FAILED, error=EVIL)),
+        views.painting(done, links),
+        views.waiting_easel(done, links),
+        views.download(done, links),
+        views.history([done], links),
+    ]
+    for page in pages:
+        assert "<img src=x" not in page
+        assert "onerror=&quot;" in page or "onerror=" not in page
+    assert download_name(job(style_label='Ink/"../é')) == "alla-prima-ink-abcdef01.png"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"state": JobState.QUEUED, "position": 1}, "Next in line"),
+        (
+            {"state": JobState.QUEUED, "position": 4, "eta_seconds": 12.4},
+            "Number 4 in line, about 12 s to go",
+        ),
+        ({"state": JobState.WAITING}, "Waiting for a free painter"),
+        ({"state": JobState.RUNNING, "progress": 0.42}, 'aria-valuenow="42"'),
+        ({"state": JobState.DONE, "paint_ms": 812}, "Painted in 0.8 s · Woodcut · strength 1"),
+        ({"state": JobState.DONE, "paint_ms": 3}, "Ready at once"),
+        ({"state": JobState.CANCELLED}, "Cancelled."),
+        ({"state": JobState.DEAD, "error": "It failed three times."}, "It failed three times."),
+    ],
+)
+def test_the_status_line_says_where_a_job_stands(values: dict[str, object], expected: str) -> None:
+    assert expected in views.status(job(**values))
+
+
+def test_tiles_tick_the_chosen_style_and_can_be_reached_with_one_tab() -> None:
+    styles = [Tile("a", "A", ""), Tile("b", "B", "")]
+    for chosen, ticked, entry in (("b", 1, "b"), ("", 0, "a"), ("gone", 0, "a")):
+        page = views.tiles(styles, chosen)  # type: ignore[arg-type]
+        assert page.count('aria-checked="true"') == ticked
+        assert page.count('tabindex="0"') == 1
+        assert f'tabindex="0" data-name="{entry}"' in page
+    assert "empty" in views.tiles([])

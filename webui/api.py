@@ -1,0 +1,266 @@
+"""The page's named endpoints for programs (``gradio_client``): the same jobs as the page's, by the same rules.
+
+A caller is known by its ``visitor`` id: 32 URL-safe characters that nobody else can guess. Leave it empty in the
+first call and use the one that comes back (``info["visitor"]``) to reach the same jobs again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import AllaPrimaError, NotFoundError, ParameterError
+from core.params import ALPHA_DEFAULT, DEFAULT_METHOD, KEEP_COLORS, PaintParams
+from webui.follow import follow
+from webui.people import is_visitor, new_visitor, owner_of
+from webui.pictures import download_name
+
+if TYPE_CHECKING:
+    from webui.site import Site
+    from worker.jobs import JobView
+
+log = logging.getLogger(__name__)
+
+
+def _visitor(given: str | None) -> str:
+    """The caller's id, a new one when none is given; raises ``ParameterError`` on a malformed one."""
+    if not given:
+        return new_visitor()
+    if not is_visitor(given):
+        raise ParameterError(
+            "visitor: 32 letters, digits, '-' or '_' are expected; leave it empty to get one."
+        )
+    return given
+
+
+def _whole(value: float | None, name: str) -> int | None:
+    if value is None:
+        return None
+    if value != int(value):
+        raise ParameterError(f"{name}: a whole number is expected.")
+    return int(value)
+
+
+def describe(job: JobView, visitor: str) -> dict[str, Any]:
+    """A job for a program: state, place, progress, timings, parameters; times in ISO 8601, UTC."""
+    view = job.model_dump(
+        mode="json", exclude={"owner", "context", "photo_key", "result_key", "album", "source"}
+    )
+    return view | {"finished": job.finished, "visitor": visitor}
+
+
+def add_endpoints(site: Site) -> None:
+    """Attach every endpoint to the ``gr.Blocks`` being built."""
+    import gradio as gr
+
+    client = site.client
+
+    def spoken(function: Any) -> Any:
+        """Expected failures reach the caller as their one sentence, others as a general one."""
+
+        @wraps(function)
+        async def guarded(*args: Any) -> Any:
+            try:
+                return await function(*args)
+            except AllaPrimaError as error:
+                raise gr.Error(str(error), print_exception=False) from None
+            except Exception:
+                log.exception("an endpoint failed")
+                raise gr.Error("Something went wrong on the server.", print_exception=False) from None
+
+        return guarded
+
+    async def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+        return await asyncio.to_thread(function, *args, **kwargs)
+
+    def put(path: str, owner: str) -> str:
+        return str(client.put_picture(Path(path).read_bytes(), owner))
+
+    async def send(
+        photo: str | None,
+        style: str | None,
+        style_file: str | None,
+        alpha: float | None,
+        keep_colors: str | None,
+        method: str | None,
+        size: float | None,
+        seed: float | None,
+        owner: str,
+    ) -> JobView:
+        if photo is None:
+            raise ParameterError("photo: a picture is expected.")
+        if bool(style) == (style_file is not None):
+            raise ParameterError("Give either style, a gallery name, or style_file, a picture.")
+        params = PaintParams.parse(
+            method=method or DEFAULT_METHOD,
+            alpha=ALPHA_DEFAULT if alpha is None else alpha,
+            keep_colors=keep_colors or "off",
+            size=_whole(size, "size"),
+            seed=_whole(seed, "seed") or 0,
+        )
+        ref = f"gallery:{style}" if style_file is None else f"blob:{await call(put, style_file, owner)}"
+        key = await call(put, photo, owner)
+        job: JobView = await call(client.submit, owner, key, ref, params, source="api")
+        return job
+
+    async def finished_file(job: JobView, owner: str) -> str:
+        data = await call(client.result, job.id, owner)
+        return await call(site.shelf.put, data, ".png", name=download_name(job))
+
+    @spoken
+    async def stylize(
+        photo: str | None,
+        style: str | None,
+        style_file: str | None,
+        alpha: float | None,
+        keep_colors: str | None,
+        method: str | None,
+        size: float | None,
+        seed: float | None,
+        visitor: str | None,
+    ) -> tuple[str, dict[str, Any]]:
+        """Paint a photo and wait for it: returns the full-size PNG and a description of the job."""
+        visitor = _visitor(visitor)
+        owner = owner_of(visitor)
+        job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner)
+        async for view in follow(client, job, owner):
+            job = view
+        if job.state != "done":
+            raise NotFoundError(job.error or "The job was cancelled.")
+        return await finished_file(job, owner), describe(job, visitor)
+
+    @spoken
+    async def submit(
+        photo: str | None,
+        style: str | None,
+        style_file: str | None,
+        alpha: float | None,
+        keep_colors: str | None,
+        method: str | None,
+        size: float | None,
+        seed: float | None,
+        visitor: str | None,
+    ) -> dict[str, Any]:
+        """Queue a photo and return at once; ask /job about it and fetch it with /result."""
+        visitor = _visitor(visitor)
+        job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner_of(visitor))
+        return describe(job, visitor)
+
+    @spoken
+    async def repaint(
+        job_id: str,
+        visitor: str,
+        alpha: float | None,
+        keep_colors: str | None,
+        method: str | None,
+        size: float | None,
+    ) -> dict[str, Any]:
+        """Paint the same photo and style again with other settings; what is left empty stays as it was."""
+        visitor = _visitor(visitor)
+        given = {
+            "alpha": alpha,
+            "keep_colors": keep_colors or None,
+            "method": method or None,
+            "size": _whole(size, "size"),
+        }
+        changes = {name: value for name, value in given.items() if value is not None}
+        return describe(await call(client.repaint, job_id, owner_of(visitor), **changes), visitor)
+
+    @spoken
+    async def job(job_id: str, visitor: str) -> dict[str, Any]:
+        """Where a job stands."""
+        visitor = _visitor(visitor)
+        return describe(await call(client.job, job_id, owner_of(visitor)), visitor)
+
+    @spoken
+    async def jobs(visitor: str, limit: float | None) -> list[dict[str, Any]]:
+        """The caller's own jobs, newest first."""
+        visitor = _visitor(visitor)
+        count = min(max(_whole(limit, "limit") or 20, 1), 100)
+        return [describe(view, visitor) for view in await call(client.jobs, owner_of(visitor), limit=count)]
+
+    @spoken
+    async def result(job_id: str, visitor: str) -> str:
+        """The full-size PNG of a finished job."""
+        owner = owner_of(_visitor(visitor))
+        return await finished_file(await call(client.job, job_id, owner), owner)
+
+    @spoken
+    async def cancel(job_id: str, visitor: str) -> dict[str, Any]:
+        """Cancel a waiting or running job."""
+        visitor = _visitor(visitor)
+        return describe(await call(client.cancel, job_id, owner_of(visitor)), visitor)
+
+    @spoken
+    async def delete_my_data(visitor: str) -> dict[str, int]:
+        """Delete everything sent under this id: rows, pictures, caches; running jobs are cancelled."""
+        if not visitor:
+            raise ParameterError("visitor: say whose data is to be deleted.")
+        return dict(await call(client.delete_user_data, owner_of(_visitor(visitor))))
+
+    @spoken
+    async def styles() -> list[dict[str, str]]:
+        """The gallery: name, title, summary."""
+        return [
+            {"name": style.name, "title": style.title, "summary": style.summary}
+            for style in await call(client.styles)
+        ]
+
+    @spoken
+    async def methods() -> list[dict[str, Any]]:
+        """The methods and the parameters each one takes."""
+        return [
+            {
+                "name": method.name,
+                "title": method.title,
+                "summary": method.summary,
+                "paper": method.paper,
+                "params": list(method.params),
+            }
+            for method in await call(client.methods)
+        ]
+
+    with gr.Column(visible=False):
+        photo_in = gr.File(label="photo", type="filepath")
+        style_in = gr.Textbox(label="style (a gallery name)")
+        style_file_in = gr.File(label="style_file (a picture, instead of style)", type="filepath")
+        alpha_in = gr.Number(label="alpha (strength, 0 to 1.5)", value=None)
+        keep_in = gr.Textbox(label=f"keep_colors ({', '.join(KEEP_COLORS)})")
+        method_in = gr.Textbox(label="method")
+        size_in = gr.Number(label="size (longest side in pixels)", value=None)
+        seed_in = gr.Number(label="seed", value=None)
+        visitor_in = gr.Textbox(label="visitor (your id; empty: a new one)")
+        job_in = gr.Textbox(label="job_id")
+        limit_in = gr.Number(label="limit", value=20)
+        file_out = gr.File(label="painting")
+        json_out = gr.JSON(label="info")
+        trigger = gr.Button("call")
+
+        order = [
+            photo_in,
+            style_in,
+            style_file_in,
+            alpha_in,
+            keep_in,
+            method_in,
+            size_in,
+            seed_in,
+            visitor_in,
+        ]
+        endpoints: list[tuple[Any, list[Any], list[Any]]] = [
+            (stylize, order, [file_out, json_out]),
+            (submit, order, [json_out]),
+            (repaint, [job_in, visitor_in, alpha_in, keep_in, method_in, size_in], [json_out]),
+            (job, [job_in, visitor_in], [json_out]),
+            (jobs, [visitor_in, limit_in], [json_out]),
+            (result, [job_in, visitor_in], [file_out]),
+            (cancel, [job_in, visitor_in], [json_out]),
+            (delete_my_data, [visitor_in], [json_out]),
+            (styles, [], [json_out]),
+            (methods, [], [json_out]),
+        ]
+        for function, inputs, outputs in endpoints:
+            trigger.click(function, inputs, outputs, api_name=function.__name__, concurrency_limit=None)

@@ -1,0 +1,63 @@
+"""Components made for this page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from core.params import PARAMS
+
+_CHOICE_LABELS = {
+    "keep_colors": {"off": "Off", "luminance": "Photo's hues", "statistics": "Photo's palette"},
+}
+
+# A click or an arrow key inside the group tells Python the name of the tile; the tick moves at once.
+_PICK = """
+const choose = (tile) => {
+  if (tile.getAttribute('role') === 'radio') {
+    element.querySelectorAll('.tile').forEach((other) => {
+      other.setAttribute('aria-checked', other === tile ? 'true' : 'false');
+      other.tabIndex = other === tile ? 0 : -1;
+    });
+  }
+  trigger('select', {name: tile.dataset.name});
+};
+element.addEventListener('click', (event) => {
+  const tile = event.target.closest('.tile');
+  if (tile) choose(tile);
+});
+element.addEventListener('keydown', (event) => {
+  const tile = event.target.closest('.tile[role=radio]');
+  const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
+  if (!tile || !step) return;
+  event.preventDefault();
+  const all = [...element.querySelectorAll('.tile')];
+  const next = all[(all.indexOf(tile) + step + all.length) % all.length];
+  next.focus();
+  choose(next);
+});
+"""
+
+
+def picker(html: str, elem_id: str) -> gr.HTML:
+    """A group of tiles; its ``select`` event carries the chosen tile's name."""
+    return gr.HTML(html, elem_id=elem_id, js_on_load=_PICK, apply_default_css=False)
+
+
+def labelled_choices(name: str) -> list[tuple[str, str]]:
+    """A parameter's choices as (label, value); a choice without a label of its own shows its name."""
+    labels = _CHOICE_LABELS.get(name, {})
+    return [(labels.get(value, value), value) for value in PARAMS[name].choices or ()]
+
+
+def photo_field(**options: Any) -> gr.Image:
+    """An image field whose handlers get the path of the untouched file, or ``None``.
+
+    The stock field would decode the file at once, with none of the checks that ``core.images`` makes, and refuse
+    kinds it does not know.
+    """
+    field = gr.Image(type="filepath", image_mode=None, format="png", **options)
+    # Set on the object: Gradio writes a stub file beside every module that defines a component class.
+    field.preprocess = lambda payload: payload.path if payload is not None else None  # type: ignore[method-assign]
+    return field

@@ -1,0 +1,136 @@
+"""Pictures the page shows, served straight from the store under signed links.
+
+Nothing is copied into the page's own cache, so deleting one's data takes effect at once. A link names a job and
+carries a signature over it; only a page that has checked the owner hands one out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import AllaPrimaError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.responses import Response
+
+    from core.images import Limits
+    from worker.client import Client
+    from worker.jobs import JobView
+
+SHOWN_SIDE = 1600  # longest side of the pictures shown on the easel, in pixels
+THUMB_SIDE = 320
+TILE_SIDE = 320
+_FILES = ("painting.png", "painting.jpg", "photo.jpg", "thumb.jpg")
+
+
+class Links:
+    """Makes and checks the addresses of a job's pictures. ``key``: the secret the signatures are made with."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> Links:
+        """With the key kept in ``folder``, so that links shown before a restart still work after it."""
+        path = folder / "web.key"
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f"web.key.{os.getpid()}.{secrets.token_hex(4)}"
+        if not path.exists():
+            # Written whole under another name first: a second page starting now never reads half a key.
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(32))
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return cls(path.read_bytes())
+
+    def _signature(self, job_id: str) -> str:
+        return hmac.new(self._key, job_id.encode(), hashlib.sha256).hexdigest()[:40]
+
+    def address(self, job_id: str, file: str) -> str:
+        """Relative address of one of a job's pictures: ``painting.png`` (full size), ``painting.jpg``,
+        ``photo.jpg``, ``thumb.jpg``."""
+        if file not in _FILES:
+            raise ValueError(f"no such picture: {file}")
+        return f"pictures/job/{job_id}/{self._signature(job_id)}/{file}"
+
+    def allows(self, job_id: str, signature: str) -> bool:
+        """Whether the signature belongs to the job; takes the same time for every wrong one."""
+        return hmac.compare_digest(self._signature(job_id).encode(), signature.encode("utf-8", "replace"))
+
+
+def tile_address(style: str) -> str:
+    """Relative address of a gallery style's small picture."""
+    return f"pictures/style/{style}.jpg"
+
+
+def download_name(job: JobView) -> str:
+    """File name of a finished painting, made of safe characters only."""
+    label = "".join(c if c.isascii() and c.isalnum() else "-" for c in job.style_label.lower()).strip("-")
+    return f"alla-prima-{label[:40] or 'painting'}-{job.id[:8]}.png"
+
+
+def small_jpeg(data: bytes, side: int, limits: Limits) -> bytes:
+    """A picture's bytes as a JPEG no longer than ``side`` pixels; raises ``PictureError``."""
+    from core.images import read_picture, resize_longest, to_jpeg
+
+    picture = read_picture(data, limits)
+    if max(picture.size) > side:
+        picture = resize_longest(picture, side)
+    return to_jpeg(picture, quality=90)
+
+
+def add_routes(app: FastAPI, client: Client, links: Links) -> None:
+    """Serve ``/pictures/…``; a wrong signature, an unknown job and a deleted picture are all 404."""
+    from starlette.responses import Response
+
+    @lru_cache(maxsize=256)
+    def tile(name: str) -> bytes:
+        return small_jpeg(client.style_picture(f"gallery:{name}"), TILE_SIDE, client.limits)
+
+    def answer(data: bytes, kind: str, *, attachment: str | None = None, public: bool = False) -> Response:
+        headers = {
+            "Cache-Control": "public, max-age=86400" if public else "private, max-age=3600",
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+        if attachment:
+            headers["Content-Disposition"] = f'attachment; filename="{attachment}"'
+        return Response(data, media_type=kind, headers=headers)
+
+    gone = Response("There is no such picture.", status_code=404, media_type="text/plain")
+
+    @app.get("/pictures/style/{name}.jpg", include_in_schema=False)
+    def style_tile(name: str) -> Response:
+        try:
+            return answer(tile(name), "image/jpeg", public=True)
+        except AllaPrimaError:
+            return gone
+
+    @app.get("/pictures/job/{job_id}/{signature}/{file}", include_in_schema=False)
+    def job_picture(job_id: str, signature: str, file: str) -> Response:
+        if file not in _FILES or not links.allows(job_id, signature):
+            return gone
+        try:
+            if file == "painting.png":
+                name = download_name(client.job(job_id))
+                return answer(client.result(job_id), "image/png", attachment=name)
+            if file == "photo.jpg":
+                job = client.job(job_id)
+                photo = client.picture(job.photo_key, job.owner)
+                return answer(small_jpeg(photo, SHOWN_SIDE, client.limits), "image/jpeg")
+            side = THUMB_SIDE if file == "thumb.jpg" else SHOWN_SIDE
+            return answer(client.preview(job_id, side=side), "image/jpeg")
+        except AllaPrimaError:
+            return gone

@@ -1,0 +1,164 @@
+"""The paint tab as one sees it: photo and style on the left, the easel with its knobs on the right, history below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core.params import ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS
+from webui import views
+from webui.components import labelled_choices, photo_field, picker
+from webui.site import Site
+
+
+@dataclass
+class Desk:
+    """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops."""
+
+    turn: int = 0
+    incoming: int = 0
+    photo: str = ""
+    style: str = ""
+
+
+class PaintLayout:
+    """The tab's components, built inside the current ``gr.Blocks``. The groups that events speak of: ``stage`` (what
+    a job changes), ``knobs`` (its parameters), ``chosen`` (what a job was ordered with)."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.client = site.client
+        self.styles = site.client.styles()
+        self.methods = site.client.methods()
+        self._build()
+
+    def _build(self) -> None:
+        self.desk = gr.State(Desk(), time_to_live=6 * 3600)
+        self.visitor = self.site.visitor
+        with gr.Column(visible="hidden", elem_id="wires"):
+            # What the page must still know when the server was restarted under it.
+            self.photo_key = gr.Textbox(elem_id="photo-key", show_label=False)
+            self.style_ref = gr.Textbox(elem_id="style-ref", show_label=False)
+            self.job_id = gr.Textbox(elem_id="job-id", show_label=False)
+        with gr.Row(elem_id="studio"):
+            with gr.Column(elem_id="bench", min_width=280):
+                self._build_photo()
+                self._build_style()
+            with gr.Column(elem_id="wall", min_width=280):
+                self._build_painting()
+        self._build_history()
+        self.knobs = [self.alpha, self.keep, self.method, self.size]
+        self.stage = [
+            self.job_id,
+            self.easel,
+            self.status,
+            self.download,
+            self.paint,
+            self.cancel,
+            self.history,
+        ]
+        self.chosen = [
+            self.photo_key,
+            self.style_ref,
+            self.choice,
+            self.tiles,
+            self.photo,
+            self.own_style,
+            *self.knobs,
+        ]
+
+    def _build_photo(self) -> None:
+        with gr.Column(elem_id="step-photo", elem_classes="step"):
+            gr.HTML(views.heading(1, "Photo"), apply_default_css=False)
+            self.photo = photo_field(
+                label="Photo",
+                show_label=False,
+                sources=["upload", "webcam", "clipboard"],
+                placeholder="Drop a photo here\nor click to choose one",
+                elem_id="photo",
+                height=300,
+                buttons=[],
+            )
+            self.photo_note = gr.HTML("", elem_id="photo-note", apply_default_css=False)
+
+    def _build_style(self) -> None:
+        with gr.Column(elem_id="step-style", elem_classes="step"):
+            gr.HTML(views.heading(2, "Style"), apply_default_css=False)
+            self.choice = gr.HTML(views.choice(""), elem_id="choice", apply_default_css=False)
+            self.tiles = picker(views.tiles(self.styles), "style-tiles")
+            with gr.Accordion("Or bring your own style picture", open=False, elem_id="own-style"):
+                self.own_style = photo_field(
+                    label="Style picture",
+                    show_label=False,
+                    sources=["upload", "clipboard"],
+                    placeholder="Drop any picture here\nand paint in its manner",
+                    elem_id="style-picture",
+                    height=220,
+                    buttons=[],
+                )
+
+    def _build_painting(self) -> None:
+        taken = set(self._spec(DEFAULT_METHOD).params)
+        sizes = [("As the photo", 0)] + [
+            (f"{side} px", side) for side in (512, 1024, 1536, 2048) if side <= self.site.settings.max_side
+        ]
+        with gr.Column(elem_id="step-painting", elem_classes="step"):
+            gr.HTML(views.heading(3, "Painting"), apply_default_css=False)
+            self.easel = gr.HTML(views.empty_easel(), elem_id="easel", apply_default_css=False)
+            self.status = gr.HTML(
+                views.note("Ready when you are."), elem_id="status", apply_default_css=False
+            )
+            with gr.Row(elem_id="deeds"):
+                self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
+                self.cancel = gr.Button("Cancel", variant="secondary", elem_id="cancel", visible=False)
+                self.download = gr.HTML("", elem_id="download", apply_default_css=False)
+            alpha = PARAMS["alpha"]
+            self.alpha = gr.Slider(
+                ALPHA_MIN,
+                ALPHA_MAX,
+                value=alpha.default,
+                step=alpha.step,
+                label=alpha.label,
+                info=alpha.help,
+                elem_id="strength",
+                visible="alpha" in taken,
+                buttons=[],
+            )
+            self.method = gr.Radio(
+                [(method.title, method.name) for method in self.methods],
+                value=DEFAULT_METHOD,
+                label="Method",
+                elem_id="method",
+                visible=len(self.methods) > 1,
+            )
+            with gr.Row(elem_id="more"):
+                self.keep = gr.Radio(
+                    labelled_choices("keep_colors"),
+                    value=PARAMS["keep_colors"].default,
+                    label=PARAMS["keep_colors"].label,
+                    elem_id="keep-colors",
+                    visible="keep_colors" in taken,
+                )
+                self.size = gr.Dropdown(
+                    sizes, value=0, label="Size, longest side", elem_id="size", visible="size" in taken
+                )
+
+    def _build_history(self) -> None:
+        with gr.Column(elem_id="history", elem_classes="step"):
+            gr.HTML('<div class="step-head"><h2>Your recent paintings</h2></div>', apply_default_css=False)
+            self.history = picker(views.history([], self.site.links), "history-tiles")
+            settings = self.site.settings
+            gr.HTML(
+                views.keeping(settings.upload_ttl_hours, settings.result_ttl_hours), apply_default_css=False
+            )
+            with gr.Row(elem_id="forget"):
+                self.forget = gr.Button("Delete my data", size="sm", elem_id="forget-ask")
+                self.forget_yes = gr.Button(
+                    "Yes, delete everything", size="sm", variant="stop", visible=False, elem_id="forget-yes"
+                )
+                self.forget_no = gr.Button("Keep it", size="sm", visible=False, elem_id="forget-no")
+
+    def _spec(self, name: str) -> Any:
+        return next(method for method in self.methods if method.name == name)

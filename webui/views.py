@@ -1,0 +1,192 @@
+"""The page's own pieces of HTML: style tiles, easel, status line, history. Pure functions of what they show; every
+text from outside is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import TYPE_CHECKING
+
+from webui.pictures import Links, download_name, tile_address
+
+if TYPE_CHECKING:
+    from core.styles import Style
+    from worker.jobs import JobView
+
+BRUSH = (
+    '<svg class="mark" viewBox="0 0 64 64" aria-hidden="true" focusable="false">'
+    '<path class="stroke" d="M6 45c8-3 10-14 20-17 9-3 14 6 23 1 4-2 6-6 9-9-1 10-6 20-16 23-9 3-15-3-22-1'
+    '-6 2-8 7-14 3z"/><path class="dry" d="M10 51c10-1 15 4 25 2 7-1 11-4 16-8-3 8-9 13-18 13-8 0-14-6-23-7z"/></svg>'
+)
+
+_EASEL = (
+    '<svg class="easel-drawing" viewBox="0 0 160 130" aria-hidden="true" focusable="false">'
+    '<path d="M80 6v12M52 128 76 18M108 128 84 18M80 100v28M34 100h92"/>'
+    '<rect x="40" y="18" width="80" height="76" rx="2"/>'
+    '<path class="hills" d="M44 82c14-22 22-24 32-12 8-16 18-22 40-2v22H44z"/><circle cx="98" cy="40" r="8"/></svg>'
+)
+
+HEADER = f"""<header class="masthead">
+  <div class="brand">{BRUSH}<div><h1>Alla Prima</h1><p>A painting finished in one sitting</p></div></div>
+  <button type="button" class="lamp" data-action="lamp" aria-label="Switch between light and dark">
+    <svg viewBox="0 0 24 24" aria-hidden="true" focusable="false"><circle cx="12" cy="12" r="4.2"/>
+    <path d="M12 2.5v3M12 18.5v3M2.5 12h3M18.5 12h3M5.3 5.3l2.1 2.1M16.6 16.6l2.1 2.1M5.3 18.7l2.1-2.1M16.6 7.4l2.1-2.1"/>
+    </svg></button>
+</header>"""
+
+
+def heading(number: int, title: str, hint: str = "") -> str:
+    """A step's heading with its numeral."""
+    aside = f'<p class="hint">{escape(hint)}</p>' if hint else ""
+    numeral = f'<span class="numeral" aria-hidden="true">{number}</span>'
+    return f'<div class="step-head">{numeral}<h2>{escape(title)}</h2>{aside}</div>'
+
+
+def tiles(styles: Iterable[Style], chosen: str = "") -> str:
+    """The gallery as a group of radio buttons; ``chosen``: name of the style that is ticked, or empty."""
+    known = list(styles)
+    if not known:
+        return '<p class="empty">The gallery is empty; bring your own style picture.</p>'
+    entry = chosen if any(style.name == chosen for style in known) else known[0].name
+    parts = []
+    for style in known:
+        ticked = style.name == chosen
+        parts.append(
+            f'<button type="button" role="radio" class="tile" aria-checked="{"true" if ticked else "false"}" '
+            f'tabindex="{0 if style.name == entry else -1}" data-name="{escape(style.name)}" '
+            f'title="{escape(style.summary)}">'
+            f'<img src="{escape(tile_address(style.name))}" alt="" loading="lazy" decoding="async">'
+            f"<span>{escape(style.title)}</span></button>"
+        )
+    return f'<div class="tiles" role="radiogroup" aria-label="Gallery of styles">{"".join(parts)}</div>'
+
+
+def choice(label: str) -> str:
+    """The line that says which style will be used."""
+    if not label:
+        return '<p class="choice" aria-live="polite">No style chosen yet</p>'
+    return f'<p class="choice chosen" aria-live="polite">Chosen: <strong>{escape(label)}</strong></p>'
+
+
+def empty_easel() -> str:
+    """The easel before the first painting."""
+    return (
+        f'<div class="canvas blank">{_EASEL}<p class="lead">Your painting will stand here</p>'
+        "<p>Bring a photo, choose a style, press Paint.</p></div>"
+    )
+
+
+def waiting_easel(job: JobView, links: Links) -> str:
+    """The easel while the first painting is being made: the photo, dimmed."""
+    photo = escape(links.address(job.id, "photo.jpg"))
+    return (
+        f'<div class="canvas working"><img src="{photo}" alt="The photo being painted">'
+        f'<div class="veil" aria-hidden="true">{BRUSH}</div></div>'
+    )
+
+
+def painting(job: JobView, links: Links, *, repainting: bool = False) -> str:
+    """Before and after of a finished job, with a divider moved by pointer or arrow keys."""
+    photo, result = (escape(links.address(job.id, name)) for name in ("photo.jpg", "painting.jpg"))
+    width, height = job.width or 4, job.height or 3
+    label = escape(job.style_label)
+    return (
+        f'<div class="canvas{" repainting" if repainting else ""}">'
+        f'<div class="compare" style="--ratio:{width / height:.4f}" data-job="{escape(job.id)}">'
+        f'<img class="after" src="{result}" alt="The painting, in the style {label}" draggable="false">'
+        f'<div class="before"><img src="{photo}" alt="The photo" draggable="false"></div>'
+        '<span class="tag left" aria-hidden="true">Photo</span><span class="tag right" aria-hidden="true">Painting</span>'
+        '<span class="divider" aria-hidden="true"></span>'
+        '<input type="range" min="0" max="100" value="50" step="1" aria-label="Compare: photo on the left, painting on '
+        'the right"></div></div>'
+    )
+
+
+def download(job: JobView, links: Links) -> str:
+    """The link to the full-size, lossless file."""
+    size = f"{job.width} × {job.height} PNG" if job.width and job.height else ""
+    return (
+        f'<a class="download" href="{escape(links.address(job.id, "painting.png"))}" '
+        f'download="{escape(download_name(job))}">Download full size<small>{size}</small></a>'
+    )
+
+
+def seconds(value: float) -> str:
+    """A length of time the way one would say it."""
+    if value < 1:
+        return f"{value:.1f} s"
+    if value < 90:
+        return f"{value:.0f} s"
+    return f"{value / 60:.0f} min"
+
+
+def _line(kind: str, text: str, bar: str = "", *, role: str = "status") -> str:
+    return f'<div class="status {kind}" role="{role}"><p>{text}</p>{bar}</div>'
+
+
+def status(job: JobView) -> str:
+    """One line on where a job stands: place in the queue, progress, result or error."""
+    if job.state in ("waiting", "queued"):
+        place = {None: "Waiting for a free painter", 1: "Next in line"}.get(
+            job.position, f"Number {job.position} in line"
+        )
+        wait = f", about {seconds(max(1.0, job.eta_seconds))} to go" if job.eta_seconds is not None else ""
+        return _line("queued", place + wait, bar("Waiting", None))
+    if job.state == "running":
+        percent = round(100 * min(1.0, max(0.0, job.progress)))
+        return _line("running", f"Painting, {percent} %" if percent else "Painting", bar("Painting", percent))
+    if job.state == "done":
+        took = f"Painted in {seconds(job.paint_ms / 1000)}" if job.paint_ms is not None else "Painted"
+        if job.paint_ms is not None and job.paint_ms < 50:
+            took = "Ready at once, it was painted before"
+        return _line("done", f"{took} · {escape(job.style_label)} · strength {job.params.alpha:g}")
+    if job.state == "cancelled":
+        return _line("idle", "Cancelled. Nothing was painted.")
+    return failure(job.error or "The painting failed; please try again.")
+
+
+def bar(label: str, percent: int | None) -> str:
+    """A progress bar; ``percent`` ``None`` means that the end is not known."""
+    if percent is None:
+        return f'<div class="bar busy" role="progressbar" aria-label="{label}"><i></i></div>'
+    return (
+        f'<div class="bar" role="progressbar" aria-label="{label}" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
+    )
+
+
+def note(text: str) -> str:
+    """A quiet remark in the status line."""
+    return _line("idle", escape(text))
+
+
+def failure(sentence: str) -> str:
+    """An error in the status line: one sentence, read out at once."""
+    return _line("failed", escape(sentence), role="alert")
+
+
+def history(jobs: Iterable[JobView], links: Links, current: str = "") -> str:
+    """One's own finished paintings, newest first, each a button that reopens it."""
+    parts = [
+        f'<button type="button" class="tile" data-name="{escape(job.id)}" '
+        f'aria-current="{"true" if job.id == current else "false"}" '
+        f'aria-label="Reopen: {escape(job.style_label)}, strength {job.params.alpha:g}">'
+        f'<img src="{escape(links.address(job.id, "thumb.jpg"))}" alt="" loading="lazy" decoding="async">'
+        f"<span>{escape(job.style_label)}</span></button>"
+        for job in jobs
+    ]
+    if not parts:
+        return '<p class="empty">Nothing here yet. Every painting you make hangs here until it is cleared away.</p>'
+    return f'<div class="tiles small">{"".join(parts)}</div>'
+
+
+def keeping(upload_hours: float, result_hours: float) -> str:
+    """The line on how long pictures are kept."""
+
+    def span(hours: float) -> str:
+        return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"
+
+    return (
+        f'<p class="keeping">Only this browser can see your pictures. Photos are kept for {span(upload_hours)} '
+        f"after their last use, paintings for {span(result_hours)}.</p>"
+    )
