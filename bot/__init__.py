@@ -1,0 +1,6 @@
+"""The Telegram bot: takes orders, reports on them, hands paintings over. Talks to jobs through ``worker.client``."""
+
+import os
+
+# python-telegram-bot 22 warns at every flood answer until times come as timedelta, as they will in its next version.
+os.environ.setdefault("PTB_TIMEDELTA", "true")

@@ -1,0 +1,105 @@
+"""The data behind buttons: ``v1:<target>:<verb>[:<argument>]``, at most 64 bytes.
+
+A user's client can send anything here, so parsing checks version, verb and argument; whether the target
+belongs to the person is checked where it is loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.params import KEEP_COLORS
+
+VERSION = "v1"
+MAX_BYTES = 64
+STRENGTHS = (25, 50, 75, 100, 125)  # per cent of alpha
+
+
+class Verb(StrEnum):
+    """What a button does; the comment names the target."""
+
+    # a draft
+    PAGE = "p"
+    STYLE = "s"
+    OWN_STYLE = "o"
+    GALLERY = "g"
+    CLOSE = "z"
+    CANCEL_ALBUM = "cx"
+    ALBUM_STRENGTH = "sx"
+    ALBUM_KEEP = "kx"
+    ALBUM_RESTYLE = "nx"
+    ALBUM_FILES = "fx"
+    # a job
+    CANCEL = "c"
+    STRENGTH = "a"
+    KEEP = "k"
+    RESTYLE = "n"
+    FILE = "f"
+    # a person (the Telegram id)
+    LANGUAGE = "ul"
+    DEFAULT_STRENGTH = "ua"
+    DEFAULT_KEEP = "uk"
+    DEFAULT_METHOD = "um"
+    FORGET_ME = "ux"
+
+
+_STRENGTH = "|".join(map(str, STRENGTHS))
+_KEEP = "|".join(KEEP_COLORS)
+_NAME = "[a-z0-9][a-z0-9_-]{0,39}"
+_ARGUMENTS: dict[Verb, str] = {
+    Verb.PAGE: "[0-9]{1,3}",
+    Verb.STYLE: _NAME,
+    Verb.ALBUM_STRENGTH: _STRENGTH,
+    Verb.ALBUM_KEEP: _KEEP,
+    Verb.STRENGTH: _STRENGTH,
+    Verb.KEEP: _KEEP,
+    Verb.LANGUAGE: "[a-z]{2}",
+    Verb.DEFAULT_STRENGTH: _STRENGTH,
+    Verb.DEFAULT_KEEP: _KEEP,
+    Verb.DEFAULT_METHOD: _NAME,
+    Verb.FORGET_ME: "yes|no",
+}
+_SHAPE = re.compile(r"v1:([a-z0-9]{1,20}):([a-z]{1,2})(?::([a-z0-9_-]{1,40}))?", re.ASCII)
+
+
+class CallbackError(ValueError):
+    """Button data this version did not make."""
+
+
+@dataclass(frozen=True)
+class Callback:
+    """One button: the id of a draft, job or person, the verb, and its argument where the verb has one."""
+
+    target: str
+    verb: Verb
+    argument: str | None = None
+
+    def encode(self) -> str:
+        """The button's data; raises ``ValueError`` where it would not fit or not parse again."""
+        data = f"{VERSION}:{self.target}:{self.verb}" + (
+            f":{self.argument}" if self.argument is not None else ""
+        )
+        if len(data.encode()) > MAX_BYTES or parse(data) != self:
+            raise ValueError(f"not a valid button: {data!r}")
+        return data
+
+
+def parse(data: str) -> Callback:
+    """Button data back into a ``Callback``; raises ``CallbackError`` for everything ``encode`` does not
+    make."""
+    match = _SHAPE.fullmatch(data) if len(data.encode(errors="replace")) <= MAX_BYTES else None
+    if match is None:
+        raise CallbackError("malformed")
+    target, word, argument = match.groups()
+    try:
+        verb = Verb(word)
+    except ValueError:
+        raise CallbackError("unknown verb") from None
+    allowed = _ARGUMENTS.get(verb)
+    if (allowed is None) != (argument is None):
+        raise CallbackError("argument missing or not wanted")
+    if allowed is not None and not re.fullmatch(allowed, argument or "", re.ASCII):
+        raise CallbackError("argument out of range")
+    return Callback(target, verb, argument)

@@ -1,0 +1,126 @@
+"""A draft: an order being put together in a chat. It lives in the database, so a restart loses nothing."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.params import PaintParams
+from worker.client import Client
+from worker.jobs import DraftView
+
+ALBUM_MAX = 10
+_KEPT = 100
+
+
+class Draft(BaseModel):
+    """Photos, the style once it is known, and the messages that belong to the order.
+
+    ``photos`` are blob keys and ``messages`` the person's messages they came with, in the same order;
+    ``group`` is Telegram's album id; ``style_group`` the album whose first photo became the style (the
+    rest is ignored); ``awaiting`` says what the person's next photo is; ``used`` that jobs were made of
+    it; ``parent`` is the draft of the album this one paints again.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    chat: int
+    photos: list[str] = Field(default_factory=list)
+    messages: list[int] = Field(default_factory=list)
+    group: str | None = None
+    style_group: str | None = None
+    gallery: int | None = None
+    page: int = 0
+    awaiting: Literal["style", "photo"] | None = None
+    style: str | None = None
+    params: PaintParams
+    status: int | None = None
+    used: bool = False
+    parent: str | None = None
+
+    @property
+    def reply_to(self) -> int | None:
+        """The person's message that a status or result answers."""
+        return self.messages[0] if self.messages else None
+
+    @property
+    def is_album(self) -> bool:
+        """More photos than one, or one of an album whose others may still come."""
+        return self.group is not None or len(self.photos) > 1
+
+
+class JobContext(BaseModel):
+    """What the bot notes in a job's ``context`` so that any bot process can report on it.
+
+    ``status`` is the text message that shows the job's state; ``edit`` the result's message that is to be
+    changed in place instead, ``previous`` the job shown there until then. ``order`` is the place in an
+    album.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    chat: int
+    language: str = "en"
+    draft: str | None = None
+    order: int = 0
+    reply_to: int | None = None
+    status: int | None = None
+    edit: int | None = None
+    previous: str | None = None
+
+
+def load(view: DraftView) -> Draft:
+    """The typed content of a stored draft; ``ValueError`` (pydantic) where it is not one."""
+    return Draft.model_validate(view.data)
+
+
+def dump(draft: Draft) -> dict[str, Any]:
+    """The JSON form that is stored."""
+    return draft.model_dump(mode="json")
+
+
+def save(client: Client, owner: str, draft: Draft, draft_id: str | None = None) -> str:
+    """Store ``draft``, under a new id where none is given; returns the id."""
+    return client.save_draft(owner, dump(draft), draft_id).id
+
+
+def find(
+    client: Client, owner: str, *, chat: int, message: int, group: str | None
+) -> tuple[str, Draft] | None:
+    """The draft a message belongs to already: the same message delivered twice, or another photo of its
+    album."""
+    for view in client.drafts(owner):
+        draft = load(view)
+        if draft.chat == chat and (
+            message in draft.messages or (group is not None and group in (draft.group, draft.style_group))
+        ):
+            return view.id, draft
+    return None
+
+
+def find_awaiting(client: Client, owner: str, chat: int) -> tuple[str, Draft] | None:
+    """The newest draft that waits for the person's next photo."""
+    for view in client.drafts(owner):
+        draft = load(view)
+        if draft.awaiting and draft.chat == chat and not draft.used:
+            return view.id, draft
+    return None
+
+
+def stop_awaiting(client: Client, owner: str, *, but: str | None = None) -> int:
+    """The next photo is an ordinary one again, for all drafts except ``but``; returns how many were
+    waiting."""
+    stopped = 0
+    for view in client.drafts(owner):
+        draft = load(view)
+        if draft.awaiting and view.id != but:
+            save(client, owner, draft.model_copy(update={"awaiting": None}), view.id)
+            stopped += 1
+    return stopped
+
+
+def prune(client: Client, owner: str) -> None:
+    """Keep a person's newest drafts only; buttons of older ones say that they do not work any more."""
+    for view in client.drafts(owner)[_KEPT:]:
+        client.delete_draft(view.id, owner)

@@ -1,0 +1,138 @@
+"""The gallery as pages of one contact-sheet picture each."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from telegram import Bot, InlineKeyboardMarkup, InputMediaPhoto, Message, ReplyParameters
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from bot import keyboards
+from bot.drafts import Draft
+from bot.service import Person, call, is_harmless
+from core.styles import PER_PAGE, Style, contact_sheet, page_count, styles
+
+_COLUMNS, _TILE = 3, 320  # reads well on a phone: 1088 pixels wide
+_WHOLE_COLUMNS, _WHOLE_TILE = 6, 200
+
+
+def numbered(page: int) -> list[tuple[int, Style]]:
+    """The styles on ``page`` (from 0) with the numbers they have on the sheet."""
+    return list(enumerate(styles(), 1))[page * PER_PAGE : (page + 1) * PER_PAGE]
+
+
+@functools.cache
+def _sheet(page: int | None) -> bytes:
+    columns, tile = (_WHOLE_COLUMNS, _WHOLE_TILE) if page is None else (_COLUMNS, _TILE)
+    buffer = io.BytesIO()
+    contact_sheet(columns, tile, page).save(buffer, "JPEG", quality=88)
+    return buffer.getvalue()
+
+
+class Gallery:
+    """Draws each page once; after the first upload Telegram's file id is used instead of the bytes."""
+
+    def __init__(self) -> None:
+        self._file_ids: dict[int | None, str] = {}
+
+    async def _with_sheet(
+        self, page: int | None, send: Callable[[bytes | str], Coroutine[Any, Any, Message | bool]]
+    ) -> Message:
+        """Call ``send`` with the page's file id, or with its bytes where there is none or it is not known
+        any more."""
+        known = self._file_ids.get(page)
+        try:
+            message = await send(known if known is not None else await call(_sheet, page))
+        except BadRequest as error:
+            if known is None or "file identifier" not in str(error).lower():
+                raise
+            self._file_ids.pop(page, None)
+            message = await send(await call(_sheet, page))
+        assert isinstance(message, Message)
+        if message.photo:
+            self._file_ids[page] = message.photo[-1].file_id
+        return message
+
+    async def send_whole(self, bot: Bot, chat: int, caption: str) -> Message:
+        """The whole gallery as one picture."""
+        return await self._with_sheet(
+            None,
+            lambda photo: bot.send_photo(
+                chat, photo, caption, parse_mode=ParseMode.HTML, filename="styles.jpg"
+            ),
+        )
+
+    @staticmethod
+    def caption(person: Person, draft: Draft) -> str:
+        """What stands under the sheet."""
+        place = {"page": draft.page + 1, "pages": page_count()}
+        if not draft.photos:
+            return person.texts.say("gallery_first", **place)
+        if len(draft.photos) > 1:
+            return person.texts.say("gallery_album", count=len(draft.photos), **place)
+        return person.texts.say("gallery", **place)
+
+    @staticmethod
+    def keyboard(person: Person, draft_id: str, draft: Draft) -> InlineKeyboardMarkup:
+        """The buttons of the draft's page."""
+        return keyboards.gallery(
+            person.texts,
+            draft_id,
+            draft.page,
+            page_count(),
+            numbered(draft.page),
+            own_style=bool(draft.photos),
+        )
+
+    async def open(
+        self, bot: Bot, person: Person, draft_id: str, draft: Draft, reply_to: int | None = None
+    ) -> int:
+        """Send the gallery for a draft; the message's id."""
+        reply = reply_to or draft.reply_to
+        parameters = ReplyParameters(reply, allow_sending_without_reply=True) if reply else None
+        message = await self._with_sheet(
+            draft.page,
+            lambda photo: bot.send_photo(
+                draft.chat,
+                photo,
+                self.caption(person, draft),
+                parse_mode=ParseMode.HTML,
+                reply_markup=self.keyboard(person, draft_id, draft),
+                reply_parameters=parameters,
+                filename="styles.jpg",
+            ),
+        )
+        return message.message_id
+
+    async def turn(self, bot: Bot, person: Person, draft_id: str, draft: Draft, message: int) -> None:
+        """Show the draft's page in the message of the gallery."""
+        caption, keyboard = self.caption(person, draft), self.keyboard(person, draft_id, draft)
+        try:
+            await self._with_sheet(
+                draft.page,
+                lambda photo: bot.edit_message_media(
+                    InputMediaPhoto(photo, caption, parse_mode=ParseMode.HTML, filename="styles.jpg"),
+                    draft.chat,
+                    message,
+                    reply_markup=keyboard,
+                ),
+            )
+        except BadRequest as error:
+            if not is_harmless(error):
+                raise
+
+    async def recaption(
+        self, bot: Bot, draft: Draft, message: int, caption: str, keyboard: InlineKeyboardMarkup
+    ) -> None:
+        """Change the words and buttons under the sheet, not the sheet."""
+        try:
+            await bot.edit_message_caption(
+                draft.chat, message, caption=caption, parse_mode=ParseMode.HTML, reply_markup=keyboard
+            )
+        except BadRequest as error:
+            if not is_harmless(error):
+                raise

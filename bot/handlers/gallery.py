@@ -1,0 +1,119 @@
+"""The gallery's buttons, and /styles."""
+
+from __future__ import annotations
+
+from telegram import CallbackQuery, Update
+
+from bot import drafts, keyboards, orders, status
+from bot.callbacks import Callback
+from bot.drafts import Draft
+from bot.service import Context, Person, call, delete_quietly, message_of, service_of, user_of
+from core.styles import page_count
+from core.styles import style as gallery_style
+
+
+async def styles(update: Update, context: Context) -> None:
+    """/styles: pick a style first; the photo follows."""
+    service = service_of(context)
+    person = await service.person(user_of(update))
+    draft = Draft(chat=message_of(update).chat_id, params=person.defaults)
+    draft_id = await call(drafts.save, service.client, person.owner, draft)
+    draft.gallery = await service.gallery.open(context.bot, person, draft_id, draft)
+    await call(drafts.save, service.client, person.owner, draft, draft_id)
+
+
+async def _mine(context: Context, query: CallbackQuery, person: Person, button: Callback) -> Draft | None:
+    """The draft behind a button, by its owner only; ``None`` (answered) where it has become jobs already."""
+    draft = drafts.load(await call(service_of(context).client.draft, button.target, person.owner))
+    if draft.used:
+        jobs = await call(orders.jobs_of_draft, service_of(context).client, person.owner, button.target)
+        running = any(not job.finished for job in jobs)
+        await query.answer(person.texts.plain("already_painting" if running else "already_used"))
+        return None
+    assert query.message is not None
+    draft.gallery = query.message.message_id
+    return draft
+
+
+async def page(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Turn to another page."""
+    draft = await _mine(context, query, person, button)
+    if draft is None or draft.gallery is None:
+        return
+    draft.page = int(button.argument or 0) % page_count()
+    await query.answer()
+    service = service_of(context)
+    await call(drafts.save, service.client, person.owner, draft, button.target)
+    await service.gallery.turn(context.bot, person, button.target, draft, draft.gallery)
+
+
+async def style(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """A style was picked: paint, or wait for the photo."""
+    draft = await _mine(context, query, person, button)
+    if draft is None or draft.gallery is None:
+        return
+    chosen = gallery_style(button.argument or "")
+    draft.style = f"gallery:{chosen.name}"
+    await query.answer()
+    service = service_of(context)
+    if draft.photos:
+        await orders.place(context.bot, service, person, button.target, draft)
+        return
+    await call(drafts.stop_awaiting, service.client, person.owner, but=button.target)
+    draft.awaiting = "photo"
+    await call(drafts.save, service.client, person.owner, draft, button.target)
+    words = person.texts.say("style_chosen", style=status.style_name(person.texts, draft.style))
+    await service.gallery.recaption(
+        context.bot, draft, draft.gallery, words, keyboards.awaiting(person.texts, button.target)
+    )
+
+
+async def own_style(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """The next photo is the style."""
+    draft = await _mine(context, query, person, button)
+    if draft is None or draft.gallery is None:
+        return
+    if not draft.photos:  # there is no such button without a photo
+        await query.answer(person.texts.plain("bad_button"))
+        return
+    await query.answer()
+    service = service_of(context)
+    await call(drafts.stop_awaiting, service.client, person.owner, but=button.target)
+    draft.awaiting = "style"
+    await call(drafts.save, service.client, person.owner, draft, button.target)
+    await service.gallery.recaption(
+        context.bot,
+        draft,
+        draft.gallery,
+        person.texts.say("own_style"),
+        keyboards.awaiting(person.texts, button.target),
+    )
+
+
+async def back(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """From waiting back to the gallery."""
+    draft = await _mine(context, query, person, button)
+    if draft is None or draft.gallery is None:
+        return
+    await query.answer()
+    draft.awaiting = draft.style = None
+    service = service_of(context)
+    await call(drafts.save, service.client, person.owner, draft, button.target)
+    gallery = service.gallery
+    await gallery.recaption(
+        context.bot,
+        draft,
+        draft.gallery,
+        gallery.caption(person, draft),
+        gallery.keyboard(person, button.target, draft),
+    )
+
+
+async def close(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Never mind: the gallery goes, and with it the draft."""
+    draft = await _mine(context, query, person, button)
+    if draft is None:
+        return
+    await query.answer(person.texts.plain("closed"))
+    await call(service_of(context).client.delete_draft, button.target, person.owner)
+    await delete_quietly(context.bot, draft.chat, draft.gallery)

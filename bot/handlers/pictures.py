@@ -1,0 +1,147 @@
+"""Photos and image files: into a draft, into an album's draft, or as the style that was waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import PurePath
+
+from telegram import Document, Message, PhotoSize, Update
+from telegram.constants import ParseMode
+from telegram.error import BadRequest
+
+from bot import drafts, orders
+from bot.drafts import ALBUM_MAX, Draft
+from bot.service import Context, Person, Service, call, message_of, service_of, user_of
+
+logger = logging.getLogger(__name__)
+
+DOWNLOAD_MEGABYTES = 20  # what getFile gives
+_SUFFIXES = frozenset(
+    f".{name}"
+    for name in ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif", "jfif")
+)
+_RECAPTION_SECONDS = 0.7
+
+
+async def photo(update: Update, context: Context) -> None:
+    """A photo as Telegram compresses it; the largest size counts."""
+    await _picture(update, context, message_of(update).photo[-1])
+
+
+async def document(update: Update, context: Context) -> None:
+    """A file: an image is taken like a photo, in its full size."""
+    message = message_of(update)
+    attached = message.document
+    assert attached is not None
+    image = (attached.mime_type or "").startswith("image/")
+    if not image and PurePath(attached.file_name or "").suffix.lower() not in _SUFFIXES:
+        person = await service_of(context).person(user_of(update))
+        await message.reply_text(person.texts.say("not_an_image"), parse_mode=ParseMode.HTML)
+        return
+    await _picture(update, context, attached)
+
+
+async def _picture(update: Update, context: Context, attached: PhotoSize | Document) -> None:
+    service, message = service_of(context), message_of(update)
+    person = await service.person(user_of(update))
+    found = await call(
+        drafts.find,
+        service.client,
+        person.owner,
+        chat=message.chat_id,
+        message=message.message_id,
+        group=message.media_group_id,
+    )
+    if found is not None:
+        draft_id, draft = found
+        new = message.message_id not in draft.messages and message.media_group_id == draft.group
+        if new and len(draft.photos) >= ALBUM_MAX:
+            await message.reply_text(person.texts.say("album_full"), parse_mode=ParseMode.HTML)
+        elif new and (key := await _keep(service, person, message, attached)):
+            await _join(context, service, person, draft_id, draft, message, key)
+        return
+    key = await _keep(service, person, message, attached)
+    if key is None:
+        return
+    awaiting = await call(drafts.find_awaiting, service.client, person.owner, message.chat_id)
+    if awaiting is None:
+        await _open(context, service, person, message, key)
+        return
+    draft_id, draft = awaiting
+    if draft.awaiting == "style":
+        draft.style, draft.style_group = f"blob:{key}", message.media_group_id
+    else:
+        draft.photos, draft.messages, draft.group = [key], [message.message_id], message.media_group_id
+    await orders.place(context.bot, service, person, draft_id, draft)
+
+
+async def _keep(
+    service: Service, person: Person, message: Message, attached: PhotoSize | Document
+) -> str | None:
+    """Fetch and store the picture; its key, or ``None`` when it is too large (which is answered)."""
+    too_big = person.texts.say("too_big", megabytes=DOWNLOAD_MEGABYTES)
+    if (attached.file_size or 0) > DOWNLOAD_MEGABYTES * 2**20:
+        await message.reply_text(too_big, parse_mode=ParseMode.HTML)
+        return None
+    try:
+        file = await attached.get_file()
+    except BadRequest as error:
+        if "too big" not in str(error).lower():
+            raise
+        await message.reply_text(too_big, parse_mode=ParseMode.HTML)
+        return None
+    data = bytes(await file.download_as_bytearray())
+    return await call(service.client.put_picture, data, person.owner)
+
+
+async def _open(context: Context, service: Service, person: Person, message: Message, key: str) -> None:
+    """A new order: the gallery opens under the photo."""
+    draft = Draft(
+        chat=message.chat_id,
+        photos=[key],
+        messages=[message.message_id],
+        group=message.media_group_id,
+        params=person.defaults,
+    )
+    draft_id = await call(drafts.save, service.client, person.owner, draft)
+    draft.gallery = await service.gallery.open(context.bot, person, draft_id, draft)
+    await call(drafts.save, service.client, person.owner, draft, draft_id)
+    await call(drafts.prune, service.client, person.owner)
+
+
+async def _join(
+    context: Context,
+    service: Service,
+    person: Person,
+    draft_id: str,
+    draft: Draft,
+    message: Message,
+    key: str,
+) -> None:
+    """One more photo of an album: into the open gallery, or painted at once where the style is chosen."""
+    draft.photos.append(key)
+    draft.messages.append(message.message_id)
+    if draft.used:
+        await orders.place(context.bot, service, person, draft_id, draft)
+        return
+    await call(drafts.save, service.client, person.owner, draft, draft_id)
+    context.application.create_task(
+        _recount(context, service, person, draft_id, len(draft.photos)), update=None, name="recount"
+    )
+
+
+async def _recount(context: Context, service: Service, person: Person, draft_id: str, count: int) -> None:
+    """Write the number of photos under the gallery, once no more of them come."""
+    await asyncio.sleep(_RECAPTION_SECONDS)
+    draft = drafts.load(await call(service.client.draft, draft_id, person.owner))
+    if len(draft.photos) != count or draft.used or draft.gallery is None or draft.awaiting:
+        return
+    gallery = service.gallery
+    await gallery.recaption(
+        context.bot,
+        draft,
+        draft.gallery,
+        gallery.caption(person, draft),
+        gallery.keyboard(person, draft_id, draft),
+    )

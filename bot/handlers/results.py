@@ -1,0 +1,215 @@
+"""The buttons under paintings and albums, Cancel, and /cancel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from telegram import CallbackQuery, Update
+from telegram.constants import ParseMode
+
+from bot import drafts, orders
+from bot.callbacks import Callback
+from bot.delivery import Delivery
+from bot.drafts import Draft
+from bot.notify import SOURCE
+from bot.service import Context, Person, call, message_of, service_of, user_of
+from core.errors import AllaPrimaError
+from core.params import PaintParams
+from worker.jobs import JobView
+
+
+def _changed(params: PaintParams, **changes: Any) -> PaintParams:
+    return PaintParams.parse(**{**params.model_dump(), **changes})
+
+
+# -- one painting ----------------------------------------------------------------------------------
+async def strength(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint again at another strength, in place."""
+    await _repaint(context, query, person, button, alpha=int(button.argument or 0) / 100)
+
+
+async def keep(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint again with the photo's colours, or with the style's, in place."""
+    await _repaint(context, query, person, button, keep_colors=button.argument)
+
+
+async def _repaint(
+    context: Context, query: CallbackQuery, person: Person, button: Callback, **changes: Any
+) -> None:
+    service = service_of(context)
+    job = await call(service.client.job, button.target, person.owner)
+    params = _changed(job.params, **changes)
+    if params == job.params:
+        await query.answer(person.texts.plain("already_so"))
+        return
+    assert query.message is not None
+    made = await orders.repaint(service, person, job, params, query.message.chat.id, query.message.message_id)
+    await query.answer(None if made else person.texts.plain("already_painting"))
+
+
+async def restyle(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """The same photo in another style: a new gallery."""
+    service = service_of(context)
+    job = await call(service.client.job, button.target, person.owner)
+    assert query.message is not None
+    if service.tapped_again(query.message.message_id, query.data or ""):
+        await query.answer()
+        return
+    await query.answer()
+    reply_to = job.context.get("reply_to")
+    await _open_again(context, person, query, job.params, [job.photo_key], [reply_to] if reply_to else [])
+
+
+async def _open_again(
+    context: Context,
+    person: Person,
+    query: CallbackQuery,
+    params: PaintParams,
+    photos: list[str],
+    messages: list[int],
+) -> None:
+    assert query.message is not None
+    service = service_of(context)
+    # The person's own messages stay noted for replies only: these photos are not waited for again.
+    draft = Draft(chat=query.message.chat.id, photos=photos, messages=messages, params=params)
+    draft_id = await call(drafts.save, service.client, person.owner, draft)
+    draft.gallery = await service.gallery.open(
+        context.bot, person, draft_id, draft, reply_to=query.message.message_id
+    )
+    await call(drafts.save, service.client, person.owner, draft, draft_id)
+
+
+async def file(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Send the painting in full size."""
+    job = await call(service_of(context).client.job, button.target, person.owner)
+    await _files(context, query, person, [job], "sending_file")
+
+
+async def _files(
+    context: Context, query: CallbackQuery, person: Person, jobs: list[JobView], answer: str
+) -> None:
+    service = service_of(context)
+    assert query.message is not None
+    chat, message = query.message.chat.id, query.message.message_id
+    again = service.tapped_again(message, query.data or "")
+    await query.answer(person.texts.plain(answer))
+    if again:
+        return
+    delivery = Delivery(service.client, context.bot)
+
+    async def send() -> None:
+        try:
+            for job in jobs:
+                await delivery.send_file(person.texts, chat, job, message)
+        except AllaPrimaError as error:
+            await context.bot.send_message(
+                chat,
+                person.texts.messages["failed"].format(reason=person.texts.error(error)),
+                parse_mode=ParseMode.HTML,
+            )
+
+    # Beside the handlers: an upload of many megabytes must not hold up the person's next tap.
+    context.application.create_task(send(), name="files")
+
+
+async def cancel_job(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Cancel a repaint."""
+    client = service_of(context).client
+    job = await call(client.job, button.target, person.owner)
+    await _cancel(context, query, person, [job])
+
+
+async def _cancel(context: Context, query: CallbackQuery, person: Person, jobs: list[JobView]) -> None:
+    service = service_of(context)
+    open_jobs = [job for job in jobs if not job.finished]
+    await query.answer(person.texts.plain("cancelling" if open_jobs else "too_late"))
+    for job in open_jobs:
+        await call(service.client.cancel, job.id, person.owner)
+    service.notifier.wake()
+
+
+# -- an order, or an album -------------------------------------------------------------------------
+async def cancel_order(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Cancel everything of an order."""
+    client = service_of(context).client
+    await call(client.draft, button.target, person.owner)  # its owner only
+    await _cancel(
+        context, query, person, await call(orders.jobs_of_draft, client, person.owner, button.target)
+    )
+
+
+async def album_strength(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint the album again at another strength."""
+    await _repaint_album(context, query, person, button, alpha=int(button.argument or 0) / 100)
+
+
+async def album_keep(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint the album again with the photos' colours, or with the style's."""
+    await _repaint_album(context, query, person, button, keep_colors=button.argument)
+
+
+async def _repaint_album(
+    context: Context, query: CallbackQuery, person: Person, button: Callback, **changes: Any
+) -> None:
+    service = service_of(context)
+    draft = drafts.load(await call(service.client.draft, button.target, person.owner))
+    params = _changed(draft.params, **changes)
+    assert query.message is not None
+    if params == draft.params:
+        await query.answer(person.texts.plain("already_so"))
+        return
+    # The same album with the same change, still being painted: a double tap.
+    for view in await call(service.client.drafts, person.owner):
+        other = drafts.load(view)
+        if other.parent == button.target and other.params == params:
+            jobs = await call(orders.jobs_of_draft, service.client, person.owner, view.id)
+            if any(not job.finished for job in jobs) or service.tapped_again(
+                query.message.message_id, query.data or ""
+            ):
+                await query.answer(person.texts.plain("already_painting"))
+                return
+    service.tapped_again(query.message.message_id, query.data or "")
+    await query.answer()
+    again = draft.model_copy(
+        update={"params": params, "status": None, "used": False, "gallery": None, "parent": button.target}
+    )
+    draft_id = await call(drafts.save, service.client, person.owner, again)
+    await orders.place(context.bot, service, person, draft_id, again)
+
+
+async def album_restyle(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """The same album in another style: a new gallery."""
+    service = service_of(context)
+    draft = drafts.load(await call(service.client.draft, button.target, person.owner))
+    assert query.message is not None
+    again = service.tapped_again(query.message.message_id, query.data or "")
+    await query.answer()
+    if not again:
+        await _open_again(context, person, query, draft.params, draft.photos, draft.messages)
+
+
+async def album_files(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Send every painting of the album in full size."""
+    client = service_of(context).client
+    await call(client.draft, button.target, person.owner)
+    jobs = await call(orders.jobs_of_draft, client, person.owner, button.target)
+    await _files(context, query, person, [job for job in jobs if job.result_key], "sending_files")
+
+
+# -- everything ------------------------------------------------------------------------------------
+async def cancel(update: Update, context: Context) -> None:
+    """/cancel: stop all jobs of the person that came from here, and wait for no photo any more."""
+    service = service_of(context)
+    person = await service.person(user_of(update))
+    jobs = await call(service.client.jobs, person.owner, limit=1000, unfinished_only=True)
+    jobs = [job for job in jobs if job.source == SOURCE]
+    for job in jobs:
+        await call(service.client.cancel, job.id, person.owner)
+    stopped = len(jobs) + await call(drafts.stop_awaiting, service.client, person.owner)
+    service.notifier.wake()
+    words = (
+        person.texts.say("cancelled_some", count=stopped)
+        if stopped
+        else person.texts.say("nothing_to_cancel")
+    )
+    await message_of(update).reply_text(words, parse_mode=ParseMode.HTML)

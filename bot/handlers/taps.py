@@ -1,0 +1,77 @@
+"""Every press of a button comes in here: parsed, checked, passed on by its verb, and always answered."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from telegram import CallbackQuery, Update
+from telegram.error import BadRequest
+
+from bot.callbacks import Callback, CallbackError, Verb, parse
+from bot.handlers import account, gallery, results
+from bot.service import Context, Person, service_of, user_of
+from core.errors import AllaPrimaError, NotFoundError
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Context, CallbackQuery, Person, Callback], Awaitable[None]]
+
+HANDLERS: dict[Verb, Handler] = {
+    Verb.PAGE: gallery.page,
+    Verb.STYLE: gallery.style,
+    Verb.OWN_STYLE: gallery.own_style,
+    Verb.GALLERY: gallery.back,
+    Verb.CLOSE: gallery.close,
+    Verb.CANCEL_ALBUM: results.cancel_order,
+    Verb.ALBUM_STRENGTH: results.album_strength,
+    Verb.ALBUM_KEEP: results.album_keep,
+    Verb.ALBUM_RESTYLE: results.album_restyle,
+    Verb.ALBUM_FILES: results.album_files,
+    Verb.CANCEL: results.cancel_job,
+    Verb.STRENGTH: results.strength,
+    Verb.KEEP: results.keep,
+    Verb.RESTYLE: results.restyle,
+    Verb.FILE: results.file,
+    Verb.LANGUAGE: account.language,
+    Verb.DEFAULT_STRENGTH: account.default_strength,
+    Verb.DEFAULT_KEEP: account.default_keep,
+    Verb.DEFAULT_METHOD: account.default_method,
+    Verb.FORGET_ME: account.forget_me,
+}
+
+
+async def tap(update: Update, context: Context) -> None:
+    """Dispatch a button; forged, foreign and outdated ones get a sentence and change nothing."""
+    query = update.callback_query
+    assert query is not None
+    person = await service_of(context).person(user_of(update))
+    texts = person.texts
+    try:
+        if query.message is None or query.message.chat.id != person.id:
+            # Buttons live in private chats only, where the chat's id is the person's.
+            raise CallbackError("not in the person's own chat")
+        button = parse(query.data or "")
+        await HANDLERS[button.verb](context, query, person, button)
+    except CallbackError as error:
+        logger.warning("button refused (%s) from user %d", error, person.id)
+        await _answer(query, texts.plain("bad_button"))
+    except NotFoundError as error:
+        logger.info("button for something that is not the person's or gone: %s", error)
+        await _answer(query, texts.plain("not_yours"))
+    except AllaPrimaError as error:
+        await _answer(query, texts.failure_plain(error), alert=True)
+    except BadRequest as error:
+        if "query is too old" not in str(error).lower():
+            await _answer(query, texts.plain("trouble"), alert=True)
+            raise
+    except Exception:
+        await _answer(query, texts.plain("trouble"), alert=True)
+        raise
+
+
+async def _answer(query: CallbackQuery, words: str, *, alert: bool = False) -> None:
+    """Answer, unless that has happened already or comes too late."""
+    with contextlib.suppress(BadRequest):
+        await query.answer(words[:200], show_alert=alert)

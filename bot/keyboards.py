@@ -1,0 +1,147 @@
+"""The buttons under the bot's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot.callbacks import STRENGTHS, Callback, Verb
+from bot.texts import Texts, languages
+from core.params import KEEP_COLORS, PaintParams
+from core.registry import MethodSpec
+from core.styles import Style
+
+_STYLES_PER_ROW = 2
+
+
+def _button(label: str, target: str | int, verb: Verb, argument: object = None) -> InlineKeyboardButton:
+    data = Callback(str(target), verb, None if argument is None else str(argument)).encode()
+    return InlineKeyboardButton(label, callback_data=data)
+
+
+def percent(params: PaintParams) -> int:
+    """Strength as people read it."""
+    return round(params.alpha * 100)
+
+
+def gallery(
+    texts: Texts,
+    draft_id: str,
+    page: int,
+    pages: int,
+    numbered: Sequence[tuple[int, Style]],
+    *,
+    own_style: bool,
+) -> InlineKeyboardMarkup:
+    """One page of style names with their numbers on the sheet, arrows, and "my next photo is the style"."""
+    buttons = [
+        _button(f"{number} · {texts.style(style.name, style.title)}", draft_id, Verb.STYLE, style.name)
+        for number, style in numbered
+    ]
+    rows = [buttons[i : i + _STYLES_PER_ROW] for i in range(0, len(buttons), _STYLES_PER_ROW)]
+    last = [_button(texts.button("close"), draft_id, Verb.CLOSE)]
+    if pages > 1:
+        last.insert(0, _button(texts.button("previous"), draft_id, Verb.PAGE, (page - 1) % pages))
+        last.append(_button(texts.button("next"), draft_id, Verb.PAGE, (page + 1) % pages))
+    if own_style:
+        rows.append([_button(texts.button("own_style"), draft_id, Verb.OWN_STYLE)])
+    return InlineKeyboardMarkup([*rows, last])
+
+
+def awaiting(texts: Texts, draft_id: str) -> InlineKeyboardMarkup:
+    """While a photo is awaited: back to the gallery, or close."""
+    back = _button(texts.button("to_gallery"), draft_id, Verb.GALLERY)
+    return InlineKeyboardMarkup([[back, _button(texts.button("close"), draft_id, Verb.CLOSE)]])
+
+
+def cancel_order(texts: Texts, draft_id: str) -> InlineKeyboardMarkup:
+    """Cancel all jobs of an order."""
+    return InlineKeyboardMarkup([[_button(texts.button("cancel"), draft_id, Verb.CANCEL_ALBUM)]])
+
+
+def cancel_job(texts: Texts, job_id: str) -> InlineKeyboardMarkup:
+    """Cancel one job."""
+    return InlineKeyboardMarkup([[_button(texts.button("cancel"), job_id, Verb.CANCEL)]])
+
+
+def _strengths(texts: Texts, target: str | int, verb: Verb, now: int) -> list[InlineKeyboardButton]:
+    return [
+        _button(texts.button("strength_now" if p == now else "strength", percent=p), target, verb, p)
+        for p in STRENGTHS
+    ]
+
+
+def _result(
+    texts: Texts, target: str, params: PaintParams, verbs: tuple[Verb, Verb, Verb, Verb], file_label: str
+) -> InlineKeyboardMarkup:
+    strength, keep, restyle, file = verbs
+    off = params.keep_colors == "off"
+    toggle = _button(
+        texts.button("keep_off" if off else "keep_on"), target, keep, "luminance" if off else "off"
+    )
+    return InlineKeyboardMarkup(
+        [
+            _strengths(texts, target, strength, percent(params)),
+            [toggle],
+            [
+                _button(texts.button("restyle"), target, restyle),
+                _button(texts.button(file_label), target, file),
+            ],
+        ]
+    )
+
+
+def result(texts: Texts, job_id: str, params: PaintParams) -> InlineKeyboardMarkup:
+    """Under one painting: strength, colours, another style, full-size file."""
+    return _result(texts, job_id, params, (Verb.STRENGTH, Verb.KEEP, Verb.RESTYLE, Verb.FILE), "file")
+
+
+def album_result(texts: Texts, draft_id: str, params: PaintParams) -> InlineKeyboardMarkup:
+    """Under a painted album, for all of its photos."""
+    verbs = (Verb.ALBUM_STRENGTH, Verb.ALBUM_KEEP, Verb.ALBUM_RESTYLE, Verb.ALBUM_FILES)
+    return _result(texts, draft_id, params, verbs, "files")
+
+
+def settings(
+    texts: Texts, user_id: int, defaults: PaintParams, methods: Sequence[MethodSpec]
+) -> InlineKeyboardMarkup:
+    """Language, usual strength, colours, and the method where there is a choice."""
+
+    def mark(label: str, chosen: bool) -> str:
+        return texts.button("chosen", label=label) if chosen else label
+
+    rows = [
+        [
+            _button(mark(other.name, code == texts.language), user_id, Verb.LANGUAGE, code)
+            for code, other in languages().items()
+        ],
+        _strengths(texts, user_id, Verb.DEFAULT_STRENGTH, percent(defaults)),
+        *(
+            [
+                _button(
+                    mark(texts.button(f"colors_{mode}"), mode == defaults.keep_colors),
+                    user_id,
+                    Verb.DEFAULT_KEEP,
+                    mode,
+                )
+            ]
+            for mode in KEEP_COLORS
+        ),
+    ]
+    if len(methods) > 1:
+        rows += [
+            [_button(mark(m.title, m.name == defaults.method), user_id, Verb.DEFAULT_METHOD, m.name)]
+            for m in methods
+        ]
+    return InlineKeyboardMarkup(rows)
+
+
+def forget_me(texts: Texts, user_id: int) -> InlineKeyboardMarkup:
+    """The confirmation of /delete_me."""
+    return InlineKeyboardMarkup(
+        [
+            [_button(texts.button("delete_yes"), user_id, Verb.FORGET_ME, "yes")],
+            [_button(texts.button("delete_no"), user_id, Verb.FORGET_ME, "no")],
+        ]
+    )

@@ -1,0 +1,122 @@
+"""What a status message says, and when it is worth an edit. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bot.keyboards import percent
+from bot.texts import Texts
+from core.errors import UnknownNameError
+from core.styles import style as gallery_style
+from worker.jobs import JobState, JobView
+
+_BAR = 10
+
+
+def mark(position: int) -> int:
+    """The reported place in line that stands for ``position``: 1 to 7, then 9, 11, 14, 18, 23, 29 and so
+    on, steps growing, so that a long line does not cost an edit per place."""
+    if position <= 7:
+        return position
+    shown, step = 7, 2
+    while shown < position:
+        shown += step
+        step = max(2, (shown + 2) // 4)
+    return shown
+
+
+def bar(share: float) -> str:
+    """A bar of ten characters for ``share`` in [0, 1]."""
+    full = min(_BAR, max(0, math.floor(share * _BAR + 0.5)))
+    return "▰" * full + "▱" * (_BAR - full)
+
+
+def style_name(texts: Texts, ref: str) -> str:
+    """What the style "gallery:NAME" or "blob:KEY" is called in the person's language."""
+    kind, _, name = ref.partition(":")
+    if kind != "gallery":
+        return texts.messages["own_style_name"]
+    try:
+        return texts.style(name, gallery_style(name).title)
+    except UnknownNameError:  # taken out of the gallery meanwhile
+        return name
+
+
+def style_title(texts: Texts, job: JobView) -> str:
+    """The name of a job's style in the person's language."""
+    return style_name(texts, job.style)
+
+
+def _eta(texts: Texts, seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return texts.say("eta_seconds", count=max(1, round(seconds)))
+    return texts.say("eta_minutes", count=round(seconds / 60))
+
+
+def _position(jobs: Sequence[JobView]) -> tuple[int | None, float | None]:
+    """Place in line of the next of ``jobs`` and the estimate for the last of them."""
+    places = [job.position for job in jobs if job.position is not None]
+    etas = [job.eta_seconds for job in jobs if job.eta_seconds is not None]
+    return (min(places) if places else None), (max(etas) if etas else None)
+
+
+def text(texts: Texts, jobs: Sequence[JobView]) -> str:
+    """The status of one order (one job, or the jobs of an album), as HTML."""
+    style = style_title(texts, jobs[0])
+    waiting = [job for job in jobs if job.state in (JobState.WAITING, JobState.QUEUED)]
+    position, eta = _position(waiting)
+    if len(waiting) == len(jobs):
+        if position is None:
+            return texts.say("queued", style=style)
+        if len(jobs) > 1:
+            return texts.say(
+                "album_waiting", style=style, count=len(jobs), position=position, eta=_eta(texts, eta)
+            )
+        return texts.say("waiting", style=style, position=position, eta=_eta(texts, eta))
+    share = sum(1.0 if job.finished else job.progress for job in jobs) / len(jobs)
+    if len(jobs) > 1:
+        done = sum(job.state == JobState.DONE for job in jobs)
+        return texts.say("album_status", style=style, done=done, count=len(jobs), bar=bar(share))
+    return texts.say("painting", style=style, bar=bar(share), percent=round(share * 100))
+
+
+def fingerprint(jobs: Sequence[JobView]) -> tuple[object, ...]:
+    """Changes when the status is worth an edit: a new place in line that is reported, or a new tenth
+    painted."""
+    waiting = [job for job in jobs if job.state in (JobState.WAITING, JobState.QUEUED)]
+    if len(waiting) == len(jobs):
+        position, _ = _position(waiting)
+        return ("waiting", position and mark(position), len(jobs))
+    share = sum(1.0 if job.finished else job.progress for job in jobs) / len(jobs)
+    return ("painting", math.floor(share * _BAR), sum(job.finished for job in jobs), len(jobs))
+
+
+def caption(texts: Texts, job: JobView) -> str:
+    """The caption of one painting, as HTML."""
+    return texts.say(
+        "caption",
+        style=style_title(texts, job),
+        strength=percent(job.params),
+        colors=texts.messages[f"caption_colors_{job.params.keep_colors}"],
+        width=job.width or "?",
+        height=job.height or "?",
+    )
+
+
+def album_caption(texts: Texts, jobs: Sequence[JobView]) -> str:
+    """The line above an album's buttons, as HTML."""
+    return texts.say(
+        "album_done",
+        style=style_title(texts, jobs[0]),
+        strength=percent(jobs[0].params),
+        colors=texts.messages[f"caption_colors_{jobs[0].params.keep_colors}"],
+        count=len(jobs),
+    )
+
+
+def failure(texts: Texts, job: JobView) -> str:
+    """Why a job has no picture, as an HTML sentence."""
+    return texts.failure(job.error_code, job.error)

@@ -1,0 +1,169 @@
+"""Settings, language, commands, privacy, and being forgotten."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import pytest
+
+import bot as room
+from bot.callbacks import Verb
+from bot.handlers.taps import HANDLERS
+from bot.registry import COMMANDS
+from bot.texts import languages, shorten, texts_for
+from core.errors import LimitError, NotFoundError, PictureError
+from core.params import KEEP_COLORS
+from core.styles import styles
+from tests.bot.conftest import picture
+from tests.bot.telegram_rules import MAX_ANSWER, MAX_CAPTION, MAX_TEXT, parse_text
+
+
+async def test_language_and_defaults_are_kept(bot, server, person, studio):
+    phone = person()
+    await phone.say("/settings")
+    settings = await phone.expect("Settings", kind="text")
+    await phone.tap(settings, "Русский")
+    russian = await phone.expect("Настройки", kind="text")
+    assert russian["message_id"] == settings["message_id"]
+    assert "✓ Русский" in str(phone.buttons(russian))
+    await phone.tap(russian, "75%")
+    await phone.expect("Обычная сила: 75 %", kind="text")
+    await phone.tap(russian, "Цвета фото")
+    await phone.expect("Цвета: фотографии", kind="text")
+    await phone.photo(picture(70))
+    await phone.tap(await phone.expect("Выберите стиль", kind="photo"), "1 ·")
+    result = await phone.expect("75 %", kind="photo")
+    assert "цвета фото" in result["caption"]
+    assert result["caption"].startswith(texts_for("ru").styles[styles()[0].name])
+    assert "Другой стиль" in str(phone.buttons(result))
+    user = studio.client.user(phone.owner)
+    assert (user.language, user.defaults.alpha, user.defaults.keep_colors) == ("ru", 0.75, "luminance")
+    assert not server.refusals
+
+
+async def test_telegrams_language_code_comes_first_and_unknown_ones_are_english(bot, server, person):
+    for code, expected in (("ru", "галерея"), ("de", "gallery"), (None, "gallery")):
+        phone = person(language=code)
+        await phone.say("/start")
+        await phone.expect(expected, kind="photo")
+    assert not server.refusals
+
+
+async def test_every_command_is_announced_and_answered(bot, server, person):
+    scope = "all_private_chats"
+    assert set(server.commands) == {(scope, ""), *((scope, code) for code in languages())}
+    for code, texts in languages().items():
+        assert server.commands[scope, code] == [
+            {"command": name, "description": texts.commands[name]} for name in COMMANDS
+        ]
+    phone = person()
+    for name in COMMANDS:
+        sent = await phone.say(f"/{name}")
+        await phone.expect(lambda message: True, after=sent)
+    privacy = await phone.expect("What is kept", kind="text")
+    assert "72 hours" in privacy["text"]
+    assert "168 hours" in privacy["text"]
+    assert not server.refusals
+
+
+async def test_delete_me_asks_and_then_forgets_everything(bot, server, person, studio):
+    phone = person()
+    await phone.photo(picture(71))
+    await phone.tap(await phone.expect("Pick a style", kind="photo"), "1 ·")
+    result = await phone.expect("100 %", kind="photo")
+    job = studio.client.jobs(phone.owner)[0]
+    await phone.say("/delete_me")
+    question = await phone.expect("no way back", kind="text")
+    await phone.tap(question, "No, keep")
+    await phone.expect("Nothing was deleted", kind="text")
+    assert studio.client.jobs(phone.owner)
+
+    await phone.say("/delete_me")
+    question = await phone.expect("no way back", kind="text")
+    await phone.tap(question, "Yes, delete")
+    await phone.expect("Everything is deleted (jobs: 1, pictures: 2)", kind="text")
+    assert studio.client.jobs(phone.owner) == []
+    assert studio.client.drafts(phone.owner) == []
+    with pytest.raises(NotFoundError):
+        studio.client.result(job.id)
+    assert "gone" in await phone.answer(await phone.tap(result, "50%"))
+    assert not server.refusals
+
+
+async def test_delete_me_stops_what_is_being_painted(bot, server, person, studio):
+    phone = person("hold")
+    with studio.holding():
+        await phone.photo(picture(72))
+        await phone.tap(await phone.expect("Pick a style", kind="photo"), "1 ·")
+        await phone.expect("Painting", kind="text")
+        await phone.say("/delete_me")
+        await phone.tap(await phone.expect("no way back", kind="text"), "Yes, delete")
+        await phone.expect("Everything is deleted", kind="text")
+    other = person()
+    await other.photo(picture(73))
+    await other.tap(await other.expect("Pick a style", kind="photo"), "1 ·")
+    await other.expect("100 %", kind="photo")
+    assert not phone.received("photo")
+    assert not [m for m in phone.received("text") if "⚠️" in m["text"]]
+
+
+# -- texts -----------------------------------------------------------------------------------------------------
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def tables(texts) -> dict[str, dict[str, str]]:
+    return {name: getattr(texts, name) for name in ("messages", "buttons", "commands", "errors")}
+
+
+@pytest.mark.parametrize("code", sorted(set(languages()) - {"en"}))
+def test_languages_have_the_same_keys_and_fields(code):
+    english, other = tables(languages()["en"]), tables(languages()[code])
+    for name, table in english.items():
+        assert set(table) == set(other[name]), name
+        if name != "errors":
+            assert {k: fields(v) for k, v in table.items()} == {k: fields(v) for k, v in other[name].items()}
+    assert all(fields(text) <= {"sentence"} for text in other["errors"].values())
+    assert set(languages()[code].styles) <= {style.name for style in styles()}
+
+
+@pytest.mark.parametrize("code", sorted(languages()))
+def test_every_text_is_what_telegram_takes(code):
+    texts = languages()[code]
+    for key, text in texts.messages.items():
+        limit = MAX_CAPTION if key in ("start", "gallery", "own_style", "caption") else MAX_TEXT
+        filled = texts.say(key, **dict.fromkeys(fields(text), "<7&"))
+        parse_text(filled, "HTML", limit)
+    for key in ("saved", "already_so", "not_yours", "bad_button", "trouble", "already_used", "too_late"):
+        assert len(texts.messages[key]) <= MAX_ANSWER
+    assert set(texts.commands) == set(COMMANDS)
+    assert all(1 <= len(text) <= 256 for text in texts.commands.values())
+    assert all(
+        f"colors_{mode}" in texts.messages and f"colors_{mode}" in texts.buttons for mode in KEEP_COLORS
+    )
+    assert all(f"caption_colors_{mode}" in texts.messages for mode in KEEP_COLORS)
+
+
+def test_every_text_is_used():
+    source = "".join(path.read_text("utf-8") for path in Path(room.__path__[0]).rglob("*.py"))
+    for table in ("messages", "buttons"):
+        for key in getattr(languages()["en"], table):
+            assert f'"{key}"' in source or key.rpartition("_")[0] + "_{" in source, key
+
+
+def test_errors_are_told_in_the_persons_language():
+    limit = LimitError("You have <sent> enough.", code="limit_hour")
+    assert texts_for("en").error(limit) == "You have &lt;sent&gt; enough."
+    assert "За последний час" in texts_for("ru").error(limit)
+    assert texts_for("ru").error(PictureError("Odd.", code="unheard_of")) == texts_for("ru").errors["error"]
+
+
+def test_texts_are_cut_where_telegram_counts():
+    assert shorten("abc", 3) == "abc"
+    assert shorten("abcd", 3) == "ab…"
+    assert len(shorten("🖼" * 2000).encode("utf-16-le")) <= 2 * MAX_CAPTION
+
+
+def test_every_verb_has_a_handler():
+    assert set(HANDLERS) == set(Verb)
