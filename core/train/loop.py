@@ -24,7 +24,7 @@ from core.device import fast_bfloat16
 from core.errors import ModelError
 from core.train import checkpoint
 from core.train.recipe import OptimOptions
-from core.train.tasks import Task
+from core.train.tasks.base import Task
 
 ROLLBACKS = 3
 EXPLOSION = 20.0

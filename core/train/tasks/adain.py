@@ -1,115 +1,22 @@
-"""What is trained: a task holds the network, draws the batch of a step and returns its loss. The loop knows no more.
-
-Every batch is a pure function of (seed, step), so a resumed run sees the very same pictures.
-"""
+"""Stage 2: the AdaIN network learns to paint (Huang & Belongie 2017)."""
 
 from __future__ import annotations
 
 import random
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.errors import ModelError, ParameterError
 from core.losses import functional as L
 from core.nn.adain import channel_moments, instance_normalise, restyle
-from core.nn.codec import STRIDE, AdaINNetwork, Encoder
+from core.nn.codec import STRIDE, AdaINNetwork
 from core.nn.paper import PaperNetwork
-from core.nn.vgg import STYLE_LAYERS, VGG, WIDTHS
-from core.train.data import Bank, PictureSet
-from core.train.recipe import Recipe
-
-
-class Task(ABC):
-    """A network in training. ``trainable`` is what the optimiser moves, ``network`` what is saved.
-
-    ``salt`` changes the pictures drawn after a rollback, ``rank`` those of each process of several.
-    """
-
-    salt = 0
-    rank = 0
-
-    network: nn.Module
-    trainable: nn.Module
-
-    def __init__(
-        self, recipe: Recipe, photos: PictureSet, styles: PictureSet, teacher: VGG, device: torch.device
-    ) -> None:
-        self.recipe, self.device = recipe, device
-        self.photos, self.styles = Bank(photos, device), Bank(styles, device)
-        self.teacher = teacher.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-
-    def rng(self, step: int) -> np.random.Generator:
-        return np.random.default_rng([self.recipe.seed, step, self.salt, self.rank])
-
-    def put(self, pictures: Sequence[Tensor]) -> Tensor:
-        batch = torch.stack(list(pictures))
-        return batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
-
-    @abstractmethod
-    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of this step's batch and its parts, for the curves."""
-
-    def prepare(self, say: Callable[[str], None]) -> None:  # noqa: B027 - most tasks have nothing to prepare
-        """Whatever has to be measured once before the first step."""
-
-
-class DistillTask(Task):
-    """The student encoder learns to predict the teacher's four taps through 1×1 heads (Wang et al. 2020,
-    "Collaborative Distillation", eq. 4, without its reconstruction loss)."""
-
-    def __init__(self, *arguments, **options) -> None:  # type: ignore[no-untyped-def]
-        super().__init__(*arguments, **options)
-        net = self.recipe.network
-        encoder = Encoder(net.widths, net.depths)
-        heads = nn.ModuleList(nn.Conv2d(w, t, 1) for w, t in zip(net.widths, WIDTHS[:4], strict=True))
-        self.network = nn.ModuleDict({"encoder": encoder, "heads": heads})
-        self.trainable = self.network
-
-    def batch(self, step: int) -> Tensor:
-        rng = self.rng(step)
-        data = self.recipe.data
-        crops = []
-        for position in range(self.recipe.batch):
-            source = self.photos if position % 2 == 0 else self.styles
-            scales = (data.min_scale, data.max_scale)
-            crops.append(source.crop(int(rng.integers(len(source))), data.crop, scales, rng))
-        return self.put(crops)
-
-    def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        x = self.batch(step)
-        with torch.no_grad():
-            wanted = list(self.teacher(x, STYLE_LAYERS).values())
-        taps = self.network["encoder"](x)  # type: ignore[index]
-        parts: dict[str, Tensor] = {}
-        for name, head, tap, want in zip(STYLE_LAYERS, self.network["heads"], taps, wanted, strict=True):  # type: ignore[index]
-            want = want.float()
-            error = (head(tap).float() - want).square().mean()
-            parts[name] = error / want.var().clamp_min(1e-6)
-        return torch.stack(list(parts.values())).sum(), parts
-
-    @torch.no_grad()
-    def correlation(self, pictures: Sequence[Tensor]) -> dict[str, float]:
-        """Pearson correlation of predicted and true activations per layer, over the given pictures."""
-        sums = {name: np.zeros(5) for name in STYLE_LAYERS}
-        count = dict.fromkeys(STYLE_LAYERS, 0)
-        for picture in pictures:
-            x = self.put([picture])
-            wanted = self.teacher(x, STYLE_LAYERS)
-            taps = self.network["encoder"](x)  # type: ignore[index]
-            for name, head, tap in zip(STYLE_LAYERS, self.network["heads"], taps, strict=True):  # type: ignore[index]
-                a, b = head(tap).double().flatten(), wanted[name].double().flatten()
-                sums[name] += np.array([float(v) for v in (a.sum(), b.sum(), a @ a, b @ b, a @ b)])
-                count[name] += a.numel()
-        found = {}
-        for name, (a, b, aa, bb, ab) in sums.items():
-            n = count[name]
-            found[name] = float((n * ab - a * b) / np.sqrt((n * aa - a * a) * (n * bb - b * b)))
-        return found
+from core.nn.vgg import STYLE_LAYERS, WIDTHS
+from core.train.tasks.base import Task
 
 
 class AdaINTask(Task):
@@ -296,6 +203,3 @@ class AdaINTask(Task):
             stacked.std(dim=0).clamp_min(1e-3) if count > 1 else torch.ones_like(stacked[0])
         )
         say(f"style codes standardised over {len(codes)} styles")
-
-
-TASKS: dict[str, type[Task]] = {"distill": DistillTask, "adain": AdaINTask}
