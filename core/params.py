@@ -6,9 +6,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import ParameterError
 
@@ -18,7 +18,12 @@ KEEP_COLORS: tuple[str, ...] = get_args(KeepColors)
 ALPHA_MIN, ALPHA_DEFAULT, ALPHA_MAX, ALPHA_STEP = 0.0, 1.0, 1.5, 0.05
 SIZE_MIN, SIZE_MAX = 64, 4096
 SEED_MAX = 2**31 - 1
+STYLES_MAX = 8
+"""Styles that one painting may mix."""
 DEFAULT_METHOD = "adain"
+
+STRENGTHS: tuple[str, ...] = ("alpha", "alpha_high", "alpha_low")
+"""The sliders of strength; a method listens to those that its ``MethodSpec.params`` name."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,26 @@ PARAMS: dict[str, ParamSpec] = {
             "alpha",
             "Strength",
             "0 is the photograph itself, 1 the full style; beyond 1 exaggerates it.",
+            ALPHA_DEFAULT,
+            ALPHA_MIN,
+            ALPHA_MAX,
+            ALPHA_STEP,
+        ),
+        ParamSpec(
+            "alpha_high",
+            "Strokes",
+            "How far texture, edges and brushwork go towards the style; 0 keeps the photograph's, "
+            "beyond 1 exaggerates.",
+            ALPHA_DEFAULT,
+            ALPHA_MIN,
+            ALPHA_MAX,
+            ALPHA_STEP,
+        ),
+        ParamSpec(
+            "alpha_low",
+            "Colours & shapes",
+            "How far colours and large shapes go towards the style; 0 keeps the photograph's, "
+            "beyond 1 exaggerates.",
             ALPHA_DEFAULT,
             ALPHA_MIN,
             ALPHA_MAX,
@@ -77,20 +102,50 @@ PARAMS: dict[str, ParamSpec] = {
 }
 
 
-class PaintParams(BaseModel):
-    """Everything besides the two pictures that decides what a painting looks like.
+def _some_weight(weights: tuple[float, ...]) -> tuple[float, ...]:
+    if not any(weights):
+        raise ValueError("the weights must not all be zero")
+    return weights
 
-    ``alpha``: style strength in [0, 1.5]; ``keep_colors``: see ``PARAMS``; ``size``: longest side of the result in
-    pixels, ``None`` for the photograph's own; ``seed``: non-negative integer.
+
+Weights = Annotated[
+    tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...],
+    Field(min_length=1, max_length=STYLES_MAX),
+    AfterValidator(_some_weight),
+]
+"""One non-negative finite weight per style, not all zero; only their ratios matter."""
+
+
+class PaintParams(BaseModel):
+    """Everything besides the pictures that decides what a painting looks like.
+
+    ``alpha``: style strength in [0, 1.5]; ``alpha_high`` and ``alpha_low``: the same per band, for methods that
+    have two; ``weights``: one weight per style of a mix, ``None`` for equal ones; ``weights_high`` and
+    ``weights_low``: the same per band, ``None`` for the common weights; ``keep_colors``: see ``PARAMS``; ``size``:
+    longest side of the result in pixels, ``None`` for the photograph's own; ``seed``: non-negative integer.
+    A method ignores what its ``MethodSpec.params`` does not name; weights per band belong to ``alpha_high`` and
+    ``alpha_low``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: str = DEFAULT_METHOD
     alpha: float = Field(ALPHA_DEFAULT, ge=ALPHA_MIN, le=ALPHA_MAX, allow_inf_nan=False)
+    alpha_high: float = Field(ALPHA_DEFAULT, ge=ALPHA_MIN, le=ALPHA_MAX, allow_inf_nan=False)
+    alpha_low: float = Field(ALPHA_DEFAULT, ge=ALPHA_MIN, le=ALPHA_MAX, allow_inf_nan=False)
+    weights: Weights | None = None
+    weights_high: Weights | None = None
+    weights_low: Weights | None = None
     keep_colors: KeepColors = "off"
     size: int | None = Field(None, ge=SIZE_MIN, le=SIZE_MAX)
     seed: int = Field(0, ge=0, le=SEED_MAX)
+
+    @model_validator(mode="after")
+    def _one_number_of_styles(self) -> PaintParams:
+        counts = {len(given) for given in (self.weights, self.weights_high, self.weights_low) if given}
+        if len(counts) > 1:
+            raise ValueError("weights, weights_high and weights_low must have one weight per style each")
+        return self
 
     @classmethod
     def parse(cls, **values: Any) -> PaintParams:
@@ -100,8 +155,26 @@ class PaintParams(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"]) or "parameters"
-            raise ParameterError(f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}.") from None
+            message = first["msg"].removeprefix("Value error, ")
+            raise ParameterError(f"{name}: {message[0].lower()}{message[1:]}.") from None
+
+    @classmethod
+    def restore(cls, values: dict[str, Any]) -> PaintParams:
+        """Build from what was stored: valid when it was written, whatever the ranges are now."""
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls.model_construct(**(values | lists))
+
+    def stored(self) -> dict[str, Any]:
+        """For the database and for keys: values of later parameters are left out where they are the default, so
+        that a painting of earlier days keeps its key."""
+        values = self.model_dump(mode="json")
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        return {name: value for name, value in values.items() if name in _FIRST or value != defaults[name]}
 
     def digest(self) -> str:
         """Hex SHA-256 over the canonical JSON of all parameters (part of a result's key)."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.stored(), sort_keys=True).encode()).hexdigest()
+
+
+# Every parameter of the first version is part of the key even at its default.
+_FIRST = frozenset({"method", "alpha", "keep_colors", "size", "seed"})

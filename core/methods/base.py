@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from PIL import Image
@@ -13,11 +14,14 @@ from core.color import keep_luminance, match_statistics
 from core.device import pick_device
 from core.errors import ParameterError
 from core.images import resize_longest
-from core.params import PaintParams
+from core.params import STRENGTHS, PaintParams
 from core.registry import MethodSpec
 
 Progress = Callable[[float], None]
 """Called with the done share in [0, 1]; may raise ``core.errors.Cancelled`` to stop the painting."""
+
+Band = Literal["high", "low"]
+"""Texture, edges and brushwork; colours and large shapes."""
 
 STYLE_SIDE = 512
 """Styles are encoded at this longest side at most: larger ones would only make the strokes larger."""
@@ -58,7 +62,12 @@ class Method(ABC):
         params: PaintParams,
         progress: Progress | None = None,
     ) -> Image.Image:
-        """Paint: the photograph's size, RGB. Several codes are mixed by ``weights`` (normalised; none: equally)."""
+        """Paint: the photograph's size, RGB. Several codes are mixed by ``weights`` (normalised; none: equally);
+        a method with bands mixes each by ``band_weights``."""
+
+    def strengths(self, params: PaintParams) -> tuple[float, ...]:
+        """The strengths this method listens to; where all are 0, ``decode`` returns the photograph bit for bit."""
+        return tuple(getattr(params, name) for name in STRENGTHS if name in self.spec.params)
 
     def prepare_photo(self, photo: Image.Image, params: PaintParams) -> Image.Image:
         """The photograph at the size it will be painted."""
@@ -73,7 +82,8 @@ class Method(ABC):
 
     def finish(self, photo: Image.Image, painted: Image.Image, params: PaintParams) -> Image.Image:
         """What follows the network: the photograph's own hues where ``keep_colors`` is "luminance"."""
-        if params.alpha == 0:
+        strengths = self.strengths(params)
+        if strengths and not any(strengths):
             # The decoder returns the photograph exactly; conversions between colour spaces would round.
             return painted
         return keep_luminance(photo, painted) if params.keep_colors == "luminance" else painted
@@ -86,7 +96,8 @@ class Method(ABC):
         progress: Progress | None = None,
         weights: Sequence[float] | None = None,
     ) -> Image.Image:
-        """Paint ``photo`` in the manner of one style or a mix of several; all pictures RGB, of any size.
+        """Paint ``photo`` in the manner of one style or a mix of several; all pictures RGB, of any size. Without
+        ``weights``, those of ``params`` hold.
 
         Raises ``ParameterError`` for parameters of another method or weights that do not fit.
         """
@@ -103,6 +114,7 @@ class Method(ABC):
         tell(0.2)
         content = self.encode_content(photo)
         tell(0.45)
+        weights = params.weights if weights is None else weights
         painted = self.decode(content, codes, weights, params, lambda done: tell(0.45 + 0.5 * done))
         painted = self.finish(photo, painted, params)
         tell(1.0)
@@ -115,6 +127,14 @@ def mix_weights(count: int, weights: Sequence[float] | None) -> list[float]:
         raise ParameterError("A painting needs at least one style.")
     if weights is None:
         return [1 / count] * count
-    if len(weights) != count or any(w < 0 for w in weights) or sum(weights) <= 0:
+    total = sum(weights)
+    if len(weights) != count or any(w < 0 for w in weights) or not 0 < total < math.inf:
         raise ParameterError(f"{count} styles need {count} weights, none negative and not all zero.")
-    return [w / sum(weights) for w in weights]
+    return [w / total for w in weights]
+
+
+def band_weights(count: int, band: Band, weights: Sequence[float] | None, params: PaintParams) -> list[float]:
+    """Normalised weights of ``count`` styles in one band: its own in ``params``, else the common ``weights``
+    (none: equal). Raises ``ParameterError``."""
+    own = params.weights_high if band == "high" else params.weights_low
+    return mix_weights(count, weights if own is None else own)
