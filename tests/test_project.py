@@ -29,6 +29,8 @@ FRONT_END_MAY_IMPORT = {
     "worker.jobs",
     "worker.logs",
     "worker.settings",
+    "worker.survey.service",
+    "worker.survey.views",
     "core.errors",
     "core.images",
     "core.params",
@@ -36,6 +38,7 @@ FRONT_END_MAY_IMPORT = {
     "core.samples",
     "core.sheets",
     "core.styles",
+    "core.survey.results",
 }
 # Parts of a requirement that are imported by their own names, and the requirement they always come with.
 COME_WITH = {
