@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         None, description="Address people reach the page at, when behind a proxy."
     )
     metrics: bool = Field(True, description="Serve Prometheus figures at `/metrics` of the page.")
+    operator_password: SecretStr | None = Field(
+        None,
+        description="Password of the page's parts for researchers and operators (results of surveys); "
+        "unset keeps these closed.",
+    )
 
     # limits
     max_upload_mb: float = Field(20.0, gt=0, le=1024, description="Largest picture file accepted, in MB.")
