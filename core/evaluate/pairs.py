@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.evaluate import metrics
 from core.nn.codec import AdaINNetwork
+from core.nn.factorized import FactorizedNetwork
 from core.nn.paper import PaperNetwork
 from core.nn.vgg import VGG
 from core.train.data import PictureSet, to_tensor
@@ -87,14 +88,16 @@ def all_pairs(photos: PictureSet, styles: PictureSet, side: int = 512) -> list[P
     ]
 
 
-def network_paint(network: AdaINNetwork | PaperNetwork, device: torch.device, alpha: float = 1.0) -> Paint:
-    """A network as ``Paint``, float32, sides padded to multiples of 8 and cropped back."""
+def network_paint(
+    network: AdaINNetwork | FactorizedNetwork | PaperNetwork, device: torch.device, alpha: float = 1.0
+) -> Paint:
+    """A network as ``Paint``, float32, sides padded to multiples of its stride and cropped back."""
     from core.nn.padding import crop, pad
 
     @torch.inference_mode()
     def paint(photo: Tensor, style: Tensor) -> Tensor:
-        padded, size = pad(photo.to(device))
-        styled, _ = pad(style.to(device))
+        padded, size = pad(photo.to(device), network.stride)
+        styled, _ = pad(style.to(device), network.stride)
         return crop(network(padded, styled, alpha), size).float().clamp(0, 1).cpu()
 
     return paint

@@ -182,6 +182,8 @@ class Decoder(nn.Module):
 class AdaINNetwork(nn.Module):
     """Encoder and decoder together; ``encode``, ``code`` and ``decode`` can be called, and cached, separately."""
 
+    stride = STRIDE
+
     def __init__(
         self,
         widths: Sequence[int] = (16, 32, 64, 128),

@@ -16,6 +16,8 @@ class PaperNetwork(nn.Module):
     """Encoder: the given VGG, not saved with the weights. Decoder: 512→256 ↑2 256×3→128 ↑2 128→64 ↑2 64→3, reflection
     padding, nearest upsampling, no normalisation, no output activation. Same calls as ``AdaINNetwork``."""
 
+    stride = 8
+
     def __init__(self, vgg: VGG) -> None:
         super().__init__()
         self.config: dict[str, Any] = {"kind": "paper"}

@@ -82,13 +82,15 @@ class LossOptions(_Section):
 
 
 class NetworkOptions(_Section):
-    """student: the multi-level AdaIN network of these sizes; paper: Huang & Belongie's, which has none to choose."""
+    """student: the multi-level AdaIN network of these sizes; factorized: its octave counterpart; paper: Huang &
+    Belongie's, which has none to choose."""
 
-    kind: Literal["student", "paper"] = "student"
+    kind: Literal["student", "factorized", "paper"] = "student"
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     depths: tuple[int, int, int] = (2, 2, 2)
     blocks: tuple[int, int, int, int] = (0, 0, 1, 1)
     hidden: int = 128
+    ratio: float = Field(0.5, gt=0, lt=1, description="factorized: share of the channels in the low band.")
 
 
 class Recipe(_Section):
@@ -97,7 +99,7 @@ class Recipe(_Section):
 
     name: str
     summary: str = ""
-    task: Literal["distill", "adain"]
+    task: Literal["distill", "adain", "factorized"]
     steps: int = Field(gt=0)
     batch: int = Field(4, gt=0)
     seed: int = 0

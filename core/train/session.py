@@ -90,7 +90,7 @@ class Session:
         self.teacher = load_teacher(vgg, photos, folder)
         self.pairs: list[Pair] = held_out_pairs(photos, styles, hold) if hold else []
         options = (
-            {"encoder": encoder_weights(encoder)} if encoder is not None and recipe.task == "adain" else {}
+            {"encoder": encoder_weights(encoder)} if encoder is not None and recipe.task != "distill" else {}
         )
         self.task = TASKS[recipe.task](
             recipe,

@@ -3,7 +3,12 @@
 from core.train.tasks.adain import AdaINTask
 from core.train.tasks.base import Task
 from core.train.tasks.distill import DistillTask
+from core.train.tasks.factorized import FactorizedTask
 
-TASKS: dict[str, type[Task]] = {"distill": DistillTask, "adain": AdaINTask}
+TASKS: dict[str, type[Task]] = {
+    "distill": DistillTask,
+    "adain": AdaINTask,
+    "factorized": FactorizedTask,
+}
 
-__all__ = ["TASKS", "AdaINTask", "DistillTask", "Task"]
+__all__ = ["TASKS", "AdaINTask", "DistillTask", "FactorizedTask", "Task"]

@@ -13,10 +13,13 @@ from torch import Tensor
 from core.errors import ModelError, ParameterError
 from core.losses import functional as L
 from core.nn.adain import channel_moments, instance_normalise, restyle
-from core.nn.codec import STRIDE, AdaINNetwork
+from core.nn.codec import AdaINNetwork
+from core.nn.factorized import FactorizedNetwork
 from core.nn.paper import PaperNetwork
 from core.nn.vgg import STYLE_LAYERS, WIDTHS
 from core.train.tasks.base import Task
+
+Network = AdaINNetwork | FactorizedNetwork | PaperNetwork
 
 
 class AdaINTask(Task):
@@ -26,7 +29,7 @@ class AdaINTask(Task):
     after the first passes only the result goes through the teacher.
     """
 
-    network: AdaINNetwork | PaperNetwork
+    network: Network
 
     def __init__(self, *arguments, encoder: dict[str, Tensor] | None = None, **options) -> None:  # type: ignore[no-untyped-def]
         super().__init__(*arguments, **options)
@@ -41,11 +44,17 @@ class AdaINTask(Task):
             chosen = sorted(chosen[: self.recipe.data.max_styles])
         self.chosen = chosen
 
-    def _build(self, encoder: dict[str, Tensor] | None) -> AdaINNetwork | PaperNetwork:
+    def new_network(self) -> Network:
+        """The untrained network of the recipe."""
         options = self.recipe.network
         if options.kind == "paper":
             return PaperNetwork(self.teacher)
-        network = AdaINNetwork(options.widths, options.depths, options.blocks, options.hidden)
+        return AdaINNetwork(options.widths, options.depths, options.blocks, options.hidden)
+
+    def _build(self, encoder: dict[str, Tensor] | None) -> Network:
+        network = self.new_network()
+        if isinstance(network, PaperNetwork):
+            return network
         if encoder is not None:
             try:
                 network.encoder.load_state_dict(encoder)
@@ -119,10 +128,11 @@ class AdaINTask(Task):
         photo, content = self.photo_batch(rng)
         style, wanted, code = self.style_batch(rng)
         side = photo.shape[-1]
-        down, right = (int(n) for n in rng.integers(STRIDE, size=2)) if self.recipe.data.jitter else (0, 0)
+        stride = net.stride
+        down, right = (int(n) for n in rng.integers(stride, size=2)) if self.recipe.data.jitter else (0, 0)
         shifted = photo
         if down or right:
-            shifted = F.pad(photo, (right, STRIDE - right, down, STRIDE - down), mode="replicate")
+            shifted = F.pad(photo, (right, stride - right, down, stride - down), mode="replicate")
         seen_part = (..., slice(down, down + side), slice(right, right + side))
         features = net.encode(shifted)
         moments = net.moments(features)
@@ -162,10 +172,11 @@ class AdaINTask(Task):
         if weights.identity:
             # A quarter of the batch is enough for so easy a term, and another decode of all would cost a fifth more.
             some = slice(0, max(1, len(photo) // 4))
+            strengths, aim = self.weaker(photo[some], result[some], own[some], code[some], rng)
             back = net.decode(
-                [f[some] for f in features], [(m[some], s[some]) for m, s in moments], own[some]
-            )[seen_part]
-            parts["identity"] = (back - photo[some]).abs().mean()
+                [f[some] for f in features], [(m[some], s[some]) for m, s in moments], strengths
+            )
+            parts["identity"] = (back[seen_part] - aim).abs().mean()
             total = total + weights.identity * parts["identity"]
         if weights.identity_style and style is not None:
             f = net.encode(style)
@@ -182,6 +193,12 @@ class AdaINTask(Task):
             parts["tv"] = L.total_variation(result.float())
             total = total + weights.tv * parts["tv"]
         return total, parts
+
+    def weaker(
+        self, photo: Tensor, result: Tensor, own: Tensor, code: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """A code short of the full style, and the picture it should give: here the photograph's own code and itself."""
+        return own, photo
 
     @torch.no_grad()
     def prepare(self, say: Callable[[str], None]) -> None:

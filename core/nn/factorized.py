@@ -1,0 +1,323 @@
+"""Spatially factorized AdaIN (I. Timmis): an octave encoder and decoder with AdaIN per frequency band and two strengths.
+
+Source equations, per band b in (h, l): ``t_b = AdaIN(f(c)_b, f(s)_b)`` and
+``T(c, s, αʰ, αˡ) = g((1 − αʰ) f(c)_h + αʰ t_h, (1 − αˡ) f(c)_l + αˡ t_l)``. ``FactorizedNetwork`` applies them at four
+levels of a narrow encoder (the source: at the bottleneck only, which ``BottleneckDecoder`` keeps). Mixing features and
+mixing moments is the same thing here: ``(1 − α) x + α AdaIN(x, y)`` has the moments ``lerp(moments(x), moments(y), α)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.nn.adain import channel_moments, restyle
+from core.nn.octave import OctaveConv2d, split_channels
+
+Moments = tuple[Tensor, Tensor]
+Features = list[Tensor]
+"""High and low band of every level in turn, ``[h0, l0, h1, l1, …]``: level k's high band is ``(N, C_h, H/2^k, W/2^k)``,
+its low band half of that."""
+
+STRIDE = 16
+"""Input sides must be multiples of this."""
+
+SPLIT_SIGMA = 3.0
+"""Deviation in pixels of the Gaussian that separates the output's bands: half amplitude at a period of 16 pixels."""
+
+
+def low_pass(x: Tensor, sigma: float = SPLIT_SIGMA) -> Tensor:
+    """The low band of pictures ``(N, C, H, W)``: a separable Gaussian, edges repeated; the high band is what is left."""
+    radius = int(4 * sigma + 0.5)
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=x.device)
+    window = torch.exp(-offsets.square() / (2 * sigma**2))
+    window = (window / window.sum()).to(x.dtype)
+    n, c, h, w = x.shape
+    flat = x.reshape(n * c, 1, h, w)
+    flat = F.conv2d(F.pad(flat, (0, 0, radius, radius), mode="replicate"), window[None, None, :, None])
+    flat = F.conv2d(F.pad(flat, (radius, radius, 0, 0), mode="replicate"), window[None, None, None, :])
+    return flat.reshape(n, c, h, w)
+
+
+def _both(bands: tuple[Tensor | None, Tensor | None]) -> tuple[Tensor, Tensor]:
+    return cast("tuple[Tensor, Tensor]", bands)
+
+
+class OctaveEncoder(nn.Module):
+    """VGG-19's conv1_1 … conv4_1 as octave convolutions with ``widths`` channels per block, a share ``ratio`` of them low,
+    and ``depths`` convolutions before each pooling.
+
+    ``forward``: RGB in [0, 1], ``(N, 3, H, W)`` → ``Features``.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (16, 32, 64, 128),
+        depths: Sequence[int] = (2, 2, 2),
+        ratio: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.widths, self.depths, self.ratio = tuple(widths), tuple(depths), ratio
+        self.bands = [split_channels(width, ratio) for width in widths]
+        self.first = nn.ModuleList()
+        self.rest = nn.ModuleList()
+        channels = 3
+        for level, width in enumerate(widths):
+            self.first.append(OctaveConv2d(channels, width, ratio if level else 0.0, ratio))
+            depth = depths[level] - 1 if level < len(depths) else 0
+            self.rest.append(nn.ModuleList(OctaveConv2d(width, width, ratio, ratio) for _ in range(depth)))
+            channels = width
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Features:
+        taps: Features = []
+        bands: tuple[Tensor, Tensor | None] = (x, None)
+        last = len(self.first) - 1
+        for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
+            high, low = _relu(first(*bands))
+            taps += [high, low]
+            if level == last:
+                break
+            for conv in cast(nn.ModuleList, rest):
+                high, low = _relu(conv(high, low))
+            bands = (F.avg_pool2d(high, 2), F.avg_pool2d(low, 2))
+        return taps
+
+
+def _relu(bands: tuple[Tensor | None, Tensor | None]) -> tuple[Tensor, Tensor]:
+    high, low = _both(bands)
+    return F.relu(high, inplace=True), F.relu(low, inplace=True)
+
+
+class BandCode:
+    """The flat style code: the high band's means and deviations of all levels, then the low band's."""
+
+    def __init__(self, bands: Sequence[tuple[int, int]]) -> None:
+        self.widths = ([h for h, _ in bands], [w for _, w in bands])
+        self.sizes = (2 * sum(self.widths[0]), 2 * sum(self.widths[1]))
+
+    def pack(self, moments: Sequence[Moments]) -> Tensor:
+        """Moments in the order of ``Features`` → ``(N, size)`` float32."""
+        parts = []
+        for band in (0, 1):
+            own = moments[band::2]
+            parts += [m for m, _ in own] + [s for _, s in own]
+        return torch.cat(parts, dim=1)
+
+    def split(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """The high and the low band's part."""
+        return code[:, : self.sizes[0]], code[:, self.sizes[0] :]
+
+    def unpack(self, code: Tensor) -> list[Moments]:
+        """Moments in the order of ``Features``."""
+        found = []
+        for part, widths in zip(self.split(code), self.widths, strict=True):
+            means, stds = part.chunk(2, dim=1)
+            # Extrapolating beyond strength 1 may push a deviation below zero, which would mirror the feature.
+            found.append(
+                list(zip(means.split(widths, dim=1), stds.clamp_min(0).split(widths, dim=1), strict=True))
+            )
+        return [moments for level in zip(*found, strict=True) for moments in level]
+
+    def mix(
+        self, own: Tensor, style: Tensor, alpha_high: float | Tensor, alpha_low: float | Tensor
+    ) -> Tensor:
+        """``own`` moved towards ``style`` by ``alpha_high`` in the high band and ``alpha_low`` in the low one
+        (numbers or ``(N, 1)``)."""
+        own_high, own_low = self.split(own)
+        style_high, style_low = self.split(style)
+        return torch.cat(
+            [own_high + alpha_high * (style_high - own_high), own_low + alpha_low * (style_low - own_low)],
+            dim=1,
+        )
+
+
+class OctaveStage(nn.Module):
+    """One decoder level: add the photograph's bands of this level, convolve, re-normalise each band, convolve to the
+    next level's bands."""
+
+    def __init__(self, width: int, out: int, blocks: int, ratio: float, last: bool) -> None:
+        super().__init__()
+        self.skip = nn.ModuleList(nn.Conv2d(n, n, 1) for n in split_channels(width, ratio))
+        self.inner = nn.ModuleList(OctaveConv2d(width, width, ratio, ratio) for _ in range(1 + blocks))
+        self.out = OctaveConv2d(width, out, ratio, 0.0 if last else ratio)
+        for conv in self.skip:
+            assert isinstance(conv, nn.Conv2d)
+            assert conv.bias is not None
+            nn.init.dirac_(conv.weight)
+            nn.init.zeros_(conv.bias)
+
+    @property
+    def modulations(self) -> int:
+        return 1 + len(self.inner)
+
+    def forward(
+        self,
+        x: tuple[Tensor, Tensor] | None,
+        skip: tuple[Tensor, Tensor],
+        moments: tuple[Moments, Moments],
+        targets: Sequence[tuple[Moments, Moments]],
+    ) -> tuple[Tensor, Tensor | None]:
+        h, low = (
+            conv(restyle(part, own, *aim))
+            for conv, part, own, aim in zip(self.skip, skip, moments, targets[0], strict=True)
+        )
+        if x is not None:
+            h, low = h + x[0], low + x[1]
+        for index, conv in enumerate(self.inner):
+            new = _relu(conv(h, low))
+            a, b = (
+                restyle(part, channel_moments(part), *aim)
+                for part, aim in zip(new, targets[1 + index], strict=True)
+            )
+            h, low = (a, b) if index == 0 else (h + a, low + b)
+        # The last convolution may be kept in float32, whose steps are finer than 8-bit colour.
+        dtype = next(self.out.parameters()).dtype
+        result: tuple[Tensor, Tensor | None] = self.out(h.to(dtype), low.to(dtype))
+        return result
+
+
+class OctaveDecoder(nn.Module):
+    """The mirror of the encoder with the photograph's features of every level entering re-normalised, as
+    ``core.nn.codec.Decoder`` does, per band. Each band's targets depend on its own half of the code alone (plus a learned
+    correction from that half), so neither slider reaches the other band's moments."""
+
+    code_mean: Tensor
+    code_std: Tensor
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (16, 32, 64, 128),
+        blocks: Sequence[int] = (0, 0, 1, 1),
+        hidden: int = 128,
+        ratio: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.bands = [split_channels(width, ratio) for width in widths]
+        self.code = BandCode(self.bands)
+        self.stages = nn.ModuleList(
+            OctaveStage(width, widths[level - 1] if level else 3, blocks[level], ratio, level == 0)
+            for level, width in enumerate(widths)
+        )
+        counts = [cast(OctaveStage, stage).modulations for stage in self.stages]
+        self.counts = counts
+        self.hidden = nn.ModuleList(nn.Linear(size, hidden) for size in self.code.sizes)
+        self.correction = nn.ModuleList(
+            nn.Linear(hidden, 2 * sum(n * w for n, w in zip(counts, own, strict=True)))
+            for own in self.code.widths
+        )
+        for layer in self.correction:
+            assert isinstance(layer, nn.Linear)
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        size = sum(self.code.sizes)
+        self.register_buffer("code_mean", torch.zeros(size))
+        self.register_buffer("code_std", torch.ones(size))
+
+    def targets(self, code: Tensor) -> list[list[tuple[Moments, Moments]]]:
+        """Target moments (high, low) of every re-normalisation, per level, from a code, float32."""
+        with torch.autocast(code.device.type, enabled=False):
+            code = code.float()
+            standard = self.code.split((code - self.code_mean) / self.code_std)
+            learned = [
+                correct(F.relu(hidden(part))).chunk(2, dim=1)
+                for part, hidden, correct in zip(standard, self.hidden, self.correction, strict=True)
+            ]
+        base = self.code.unpack(code)
+        per_band: list[list[list[Moments]]] = []
+        for band in (0, 1):
+            widths = [w for n, w in zip(self.counts, self.code.widths[band], strict=True) for _ in range(n)]
+            means, stds = (part.split(widths, dim=1) for part in learned[band])
+            index, levels = 0, []
+            for level, count in enumerate(self.counts):
+                mean, std = base[2 * level + band]
+                levels.append(
+                    [
+                        (mean + means[i] * std, (std * (1 + stds[i])).clamp_min(0))
+                        for i in range(index, index + count)
+                    ]
+                )
+                index += count
+            per_band.append(levels)
+        return [list(zip(high, low, strict=True)) for high, low in zip(*per_band, strict=True)]
+
+    def forward(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
+        """The photograph's ``features`` and their ``moments``, the target ``code`` → RGB ``(N, 3, H, W)``, not clamped."""
+        targets = self.targets(code)
+        x: tuple[Tensor, Tensor] | None = None
+        for level in range(len(self.stages) - 1, -1, -1):
+            pair = slice(2 * level, 2 * level + 2)
+            high, low = self.stages[level](x, tuple(features[pair]), tuple(moments[pair]), targets[level])
+            if level == 0:
+                break
+            x = (_double(high), _double(low))
+        return cast(Tensor, high)
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+class FactorizedNetwork(nn.Module):
+    """Encoder and decoder together; ``encode``, ``code`` and ``decode`` can be called, and cached, separately."""
+
+    stride = STRIDE
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (16, 32, 64, 128),
+        depths: Sequence[int] = (2, 2, 2),
+        blocks: Sequence[int] = (0, 0, 1, 1),
+        hidden: int = 128,
+        ratio: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.config = {
+            "widths": list(widths),
+            "depths": list(depths),
+            "blocks": list(blocks),
+            "hidden": hidden,
+            "ratio": ratio,
+        }
+        self.encoder = OctaveEncoder(widths, depths, ratio)
+        self.decoder = OctaveDecoder(widths, blocks, hidden, ratio)
+
+    def encode(self, x: Tensor) -> Features:
+        """RGB in [0, 1], ``(N, 3, H, W)``, sides multiples of 16 → features."""
+        found: Features = self.encoder(x)
+        return found
+
+    def moments(self, features: Features) -> list[Moments]:
+        return [channel_moments(f) for f in features]
+
+    def code(self, moments: Sequence[Moments]) -> Tensor:
+        """The code ``(N, size)`` float32 of features with these moments."""
+        return self.decoder.code.pack(moments)
+
+    def mix(
+        self, own: Tensor, style: Tensor, alpha_high: float | Tensor, alpha_low: float | Tensor
+    ) -> Tensor:
+        """See ``BandCode.mix``."""
+        return self.decoder.code.mix(own, style, alpha_high, alpha_low)
+
+    def decode(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
+        found: Tensor = self.decoder(features, moments, code)
+        return found
+
+    def forward(
+        self, photo: Tensor, style: Tensor, alpha: float = 1.0, alpha_low: float | None = None
+    ) -> Tensor:
+        """Stylise a batch with strengths αʰ = ``alpha`` and αˡ = ``alpha_low`` (the same unless given)."""
+        features = self.encode(photo)
+        moments = self.moments(features)
+        target = self.code(self.moments(self.encode(style)))
+        low = alpha if alpha_low is None else alpha_low
+        if alpha != 1.0 or low != 1.0:
+            target = self.mix(self.code(moments), target, alpha, low)
+        return self.decode(features, moments, target)
