@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
@@ -18,6 +19,10 @@ KEEP_COLORS: tuple[str, ...] = get_args(KeepColors)
 ALPHA_MIN, ALPHA_DEFAULT, ALPHA_MAX, ALPHA_STEP = 0.0, 1.0, 1.5, 0.05
 SIZE_MIN, SIZE_MAX = 64, 4096
 SEED_MAX = 2**31 - 1
+GRID_STRENGTHS = (0.0, 0.35, 0.7, 1.0, 1.5)
+"""Strengths of strokes and of colours that a grid shows, each with each."""
+GRID_SIDE, GRID_SIDE_MAX = 192, 512
+"""Longest side of a grid's small paintings, in pixels: unless told otherwise, and at most."""
 STYLES_MAX = 8
 """Styles that one painting may mix."""
 DEFAULT_METHOD = "adain"
@@ -115,6 +120,9 @@ Weights = Annotated[
 ]
 """One non-negative finite weight per style, not all zero; only their ratios matter."""
 
+WEIGHTS: tuple[str, ...] = ("weights", "weights_high", "weights_low")
+"""The parameters that have one weight per style of a job."""
+
 
 class PaintParams(BaseModel):
     """Everything besides the pictures that decides what a painting looks like.
@@ -122,7 +130,9 @@ class PaintParams(BaseModel):
     ``alpha``: style strength in [0, 1.5]; ``alpha_high`` and ``alpha_low``: the same per band, for methods that
     have two; ``weights``: one weight per style of a mix, ``None`` for equal ones; ``weights_high`` and
     ``weights_low``: the same per band, ``None`` for the common weights; ``keep_colors``: see ``PARAMS``; ``size``:
-    longest side of the result in pixels, ``None`` for the photograph's own; ``seed``: non-negative integer.
+    longest side of the result in pixels, ``None`` for the photograph's own; ``seed``: non-negative integer;
+    ``grid``: instead of one painting a sheet of small ones, ``alpha_high`` growing to the right and ``alpha_low``
+    upwards over ``GRID_STRENGTHS``.
     A method ignores what its ``MethodSpec.params`` does not name; weights per band belong to ``alpha_high`` and
     ``alpha_low``.
     """
@@ -139,10 +149,11 @@ class PaintParams(BaseModel):
     keep_colors: KeepColors = "off"
     size: int | None = Field(None, ge=SIZE_MIN, le=SIZE_MAX)
     seed: int = Field(0, ge=0, le=SEED_MAX)
+    grid: bool = False
 
     @model_validator(mode="after")
     def _one_number_of_styles(self) -> PaintParams:
-        counts = {len(given) for given in (self.weights, self.weights_high, self.weights_low) if given}
+        counts = {len(given) for given in (getattr(self, name) for name in WEIGHTS) if given}
         if len(counts) > 1:
             raise ValueError("weights, weights_high and weights_low must have one weight per style each")
         return self
@@ -178,3 +189,42 @@ class PaintParams(BaseModel):
 
 # Every parameter of the first version is part of the key even at its default.
 _FIRST = frozenset({"method", "alpha", "keep_colors", "size", "seed"})
+
+
+@dataclass(frozen=True)
+class Share:
+    """One style of a mix: its name, and its weight in the high and in the low band."""
+
+    style: str
+    high: float
+    low: float
+
+    @classmethod
+    def parse(cls, text: str) -> Share:
+        """From "NAME=WEIGHT", or "NAME=STROKES/COLOURS" for a weight per band; raises ``ParameterError``."""
+        style, sign, given = text.rpartition("=")
+        try:
+            numbers = [float(part) for part in given.split("/")]
+        except ValueError:
+            numbers = []
+        sound = all(0 <= number < float("inf") for number in numbers)
+        if not (style.strip() and sign and sound and len(numbers) in (1, 2)):
+            raise ParameterError(
+                f"'{text}' is no share of a mix; write NAME=WEIGHT, or NAME=WEIGHT/WEIGHT for strokes and colours."
+            )
+        return cls(style.strip(), numbers[0], numbers[-1])
+
+
+def mixed(params: PaintParams, shares: Sequence[Share]) -> PaintParams:
+    """``params`` with the weights of ``shares``: common ones where no style differs between the bands, none for a
+    single style. Raises ``ParameterError``."""
+    high, low = tuple(share.high for share in shares), tuple(share.low for share in shares)
+    weights: dict[str, Any] = {"weights": None, "weights_high": None, "weights_low": None}
+    if len(shares) > 1:
+        weights |= {"weights": high} if high == low else {"weights_high": high, "weights_low": low}
+    return PaintParams.parse(**(params.model_dump() | weights))
+
+
+def of_two(high: str, low: str) -> list[Share]:
+    """The mix "strokes of one style, colours and shapes of another"."""
+    return [Share(high, 1.0, 0.0), Share(low, 0.0, 1.0)]

@@ -24,6 +24,11 @@ class MethodSpec:
     weights: str
     factory: str
 
+    @property
+    def has_bands(self) -> bool:
+        """Whether strokes and colours have a strength, and weights of a mix, of their own."""
+        return {"alpha_high", "alpha_low"} <= set(self.params)
+
 
 _METHODS: dict[str, MethodSpec] = {}
 

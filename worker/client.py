@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 
 from core import registry
 from core.errors import LimitError, NotFoundError, ParameterError
-from core.params import PaintParams
+from core.params import ALPHA_DEFAULT, GRID_SIDE, GRID_SIDE_MAX, STYLES_MAX, WEIGHTS, PaintParams
 from core.registry import MethodSpec
 from worker import scheduler
 from worker.broker import Broker
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 GALLERY, BLOB = "gallery:", "blob:"
 POLL_SECONDS = 1.0
+LABEL_LENGTH = 120
 PREVIEWS_BYTES = 32 * 2**20
 
 
@@ -122,22 +123,24 @@ class Client:
         self,
         owner: str,
         photo: str,
-        style: str,
+        style: str | Sequence[str],
         params: PaintParams,
         *,
         source: str,
         album: str | None = None,
         context: dict[str, Any] | None = None,
     ) -> JobView:
-        """Order a painting of the picture with key ``photo`` in the style "gallery:NAME" or "blob:KEY".
+        """Order a painting of the picture with key ``photo`` in the style "gallery:NAME" or "blob:KEY", or in a mix
+        of several with the weights of ``params``.
 
         The job is kept even while the queue server is down. Raises ``LimitError``, ``UnknownNameError``,
         ``NotFoundError``, ``ParameterError``.
         """
         if source not in SOURCES:
             raise ParameterError(f"source: must be one of {', '.join(SOURCES)}.")
-        registry.method(params.method)
-        label = self._style_label(style, owner)
+        styles = [style] if isinstance(style, str) else list(style)
+        params = _fitted(params, len(styles))
+        label = _joined(list(dict.fromkeys(self._style_label(one, owner) for one in styles)))
         if not self.blobs.owned(photo, owner):
             raise NotFoundError("This photo is no longer there; please send it again.")
         now = time.time()
@@ -153,9 +156,10 @@ class Client:
                 queue="batch" if album else "paint",
                 state=str(JobState.WAITING),
                 method=params.method,
-                params=params.model_dump(),
+                params=params.stored(),
                 photo_key=photo,
-                style=style,
+                style=styles[0],
+                more_styles=styles[1:],
                 style_label=label,
                 context=context or {},
                 created_at=now,
@@ -197,9 +201,13 @@ class Client:
 
     def repaint(self, job_id: str, owner: str, **changes: Any) -> JobView:
         """Order the same photo again with other parameters, or with ``style=``, ``source=``, ``album=`` or
-        ``context=`` replaced (an album is not taken over, the context is)."""
+        ``context=`` replaced (an album is not taken over, the context is; nor are the weights of other styles)."""
         job = self.job(job_id, owner)
-        style = changes.pop("style", job.style)
+        style = changes.pop("style", None)
+        if style is None:
+            style = job.styles
+        else:
+            changes = dict.fromkeys(WEIGHTS) | changes
         source = changes.pop("source", job.source)
         album = changes.pop("album", None)
         context = changes.pop("context", job.context)
@@ -415,6 +423,39 @@ class Client:
         from worker.metrics import prometheus_text
 
         return prometheus_text(self.database, self.broker, self.blobs)
+
+
+def _fitted(params: PaintParams, styles: int) -> PaintParams:
+    """The parameters of a job with that many styles; raises ``ParameterError`` or ``UnknownNameError``."""
+    method = registry.method(params.method)
+    if not 1 <= styles <= STYLES_MAX:
+        raise ParameterError(f"styles: a painting has between 1 and {STYLES_MAX} of them.")
+    for name in WEIGHTS:
+        given = getattr(params, name)
+        if given is not None and len(given) != styles:
+            raise ParameterError(
+                f"{name}: {_count(styles, 'style')} and {_count(len(given), 'weight')} do not fit."
+            )
+    if styles == 1:
+        params = params.model_copy(update=dict.fromkeys(WEIGHTS))
+    if params.grid:
+        if not method.has_bands:
+            raise ParameterError(f"grid: '{method.name}' has one strength only; choose a method with two.")
+        if (params.size or GRID_SIDE) > GRID_SIDE_MAX:
+            raise ParameterError(f"grid: its small paintings measure at most {GRID_SIDE_MAX} pixels.")
+        both = {"alpha_high": ALPHA_DEFAULT, "alpha_low": ALPHA_DEFAULT}
+        params = params.model_copy(update={"size": params.size or GRID_SIDE, **both})
+    return params
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _joined(labels: Sequence[str]) -> str:
+    """What a mix is called, within the length of its column."""
+    text = " + ".join(labels)
+    return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
 
 
 def _style_ref(ref: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +42,21 @@ class TooLargeError(AllaPrimaError):
 
 
 @dataclass
+class StyleSource:
+    """A style's picture: the SHA-256 of its bytes, and how to get them."""
+
+    hash: str
+    read: Callable[[], bytes]
+
+
+@dataclass
 class Order:
-    """One painting to make. Pictures are read only when no cache has what is made of them."""
+    """One painting to make. Pictures are read only when no cache has what is made of them. The order of
+    ``styles`` is that of the weights in ``params``."""
 
     photo_key: str
-    style_hash: str
     read_photo: Callable[[], bytes]
-    read_style: Callable[[], bytes]
+    styles: Sequence[StyleSource]
     params: PaintParams
     progress: Callable[[float], None]
 
@@ -210,12 +218,19 @@ class Engine:
         """``Method.stylize``, with what the caches have left out."""
         photo, params = self._photo(method, order, caches, scale)
         order.progress(0.35)
-        code = self._code(method, order, caches, photo.image, params)
+        codes = [self._code(method, order, style, caches, photo.image, params) for style in order.styles]
         order.progress(0.45)
-        painted = method.decode(
-            photo.content, [code], None, params, lambda done: order.progress(0.45 + 0.5 * done)
-        )
-        painted = method.finish(photo.image, painted, params)
+
+        def tell(done: float) -> None:
+            order.progress(0.45 + 0.5 * done)
+
+        if params.grid:
+            from core.methods.grid import paint_grid
+
+            painted = paint_grid(method, photo.image, photo.content, codes, params, tell)
+        else:
+            painted = method.decode(photo.content, codes, params.weights, params, tell)
+            painted = method.finish(photo.image, painted, params)
         order.progress(0.95)
         return painted
 
@@ -244,17 +259,23 @@ class Engine:
         return params.model_copy(update={"size": size})
 
     def _code(
-        self, method: Method, order: Order, caches: dict[str, bool], photo: Image.Image, params: PaintParams
+        self,
+        method: Method,
+        order: Order,
+        style: StyleSource,
+        caches: dict[str, bool],
+        photo: Image.Image,
+        params: PaintParams,
     ) -> bytes:
         variant = "plain"
         if params.keep_colors == "statistics":
             # Recoloured to this photograph: of use to its next painting only.
             variant = f"{order.photo_key}-{photo.width}x{photo.height}"
-        key = f"style:{order.style_hash}:{method.model_hash}:{variant}"
+        key = f"style:{style.hash}:{method.model_hash}:{variant}"
         code = self.broker.cached(key)
-        caches["style"] = code is not None
+        caches["style"] = code is not None and caches.get("style", True)
         if code is None:
-            code = method.encode_style(method.prepare_style(_open(order.read_style()), photo, params))
+            code = method.encode_style(method.prepare_style(_open(style.read()), photo, params))
             self.broker.cache(key, code, self.settings.style_cache_days * 86400)
         return code
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -57,10 +58,14 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def output_key(photo_key: str, style_hash: str, params: PaintParams, model_hash: str, max_side: int) -> str:
-    """Hex SHA-256 of everything that decides a result: both pictures' contents, the parameters, the model
+def output_key(
+    photo_key: str, style_hashes: Sequence[str], params: PaintParams, model_hash: str, max_side: int
+) -> str:
+    """Hex SHA-256 of everything that decides a result: the pictures' contents, the parameters, the model
     and the largest side painted. Two jobs of the same key have the same result."""
-    parts = [photo_key, style_hash, params.digest(), model_hash, max_side]
+    # One style stands alone, as it did before there were mixes: its paintings keep their keys.
+    styles = style_hashes[0] if len(style_hashes) == 1 else list(style_hashes)
+    parts = [photo_key, styles, params.digest(), model_hash, max_side]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -77,6 +82,7 @@ class JobView(BaseModel):
     params: PaintParams
     photo_key: str
     style: str = Field(description="gallery:NAME or blob:KEY")
+    more_styles: tuple[str, ...] = Field((), description="further styles of a mix")
     style_label: str
     position: int | None = Field(None, description="1 is next; None unless waiting or queued")
     eta_seconds: float | None = None
@@ -94,6 +100,11 @@ class JobView(BaseModel):
     height: int | None = None
     model_hash: str | None = None
     context: dict[str, Any] = Field(default_factory=dict, description="opaque to the worker")
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """All styles, in the order of their weights."""
+        return (self.style, *self.more_styles)
 
     @property
     def finished(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import ParameterError
 from core.methods.base import band_weights
-from core.params import ALPHA_MAX, PARAMS, STRENGTHS, STYLES_MAX, PaintParams
+from core.params import ALPHA_MAX, PARAMS, STRENGTHS, STYLES_MAX, PaintParams, Share, mixed, of_two
 
 
 def test_every_shown_parameter_has_the_default_of_the_model() -> None:
@@ -22,7 +22,7 @@ def test_every_shown_parameter_has_the_default_of_the_model() -> None:
 def test_strengths_end_at_their_limits(name: str) -> None:
     assert getattr(PaintParams.parse(**{name: ALPHA_MAX}), name) == ALPHA_MAX
     for wrong in (-0.01, ALPHA_MAX + 0.01, float("nan"), "much"):
-        with pytest.raises(ParameterError, match=rf"^{name}: [^.]*(\d\.\d)?[^.]*\.$"):
+        with pytest.raises(ParameterError, match=rf"^{name}: "):
             PaintParams.parse(**{name: wrong})
 
 
@@ -46,7 +46,7 @@ def test_weights_that_do_not_fit_are_told_in_a_sentence(values: dict[str, object
 
 def test_there_is_an_end_to_the_styles_of_a_mix() -> None:
     PaintParams.parse(weights=[1] * STYLES_MAX)
-    with pytest.raises(ParameterError, match="^weights: "):
+    with pytest.raises(ParameterError, match=r"^weights: "):
         PaintParams.parse(weights=[1] * (STYLES_MAX + 1))
 
 
@@ -73,3 +73,22 @@ def test_each_band_has_its_weights_or_the_common_ones() -> None:
     assert band_weights(3, "low", None, params) == pytest.approx([1 / 3] * 3)
     with pytest.raises(ParameterError, match="2 styles need 2 weights"):
         band_weights(2, "high", None, params)
+
+
+def test_shares_of_a_mix_are_read_as_people_type_them() -> None:
+    assert Share.parse("woodcut=0.5") == Share("woodcut", 0.5, 0.5)
+    assert Share.parse("my=strange name.jpg = 1/0") == Share("my=strange name.jpg", 1, 0)
+    for wrong in ("woodcut", "=1", "woodcut=", "woodcut=-1", "woodcut=1/2/3", "woodcut=inf", "woodcut=a/1"):
+        with pytest.raises(ParameterError, match=f"'{wrong}' is no share of a mix"):
+            Share.parse(wrong)
+
+
+def test_shares_become_weights_per_band_only_where_the_bands_differ() -> None:
+    before = PaintParams(weights=(1, 2, 3), alpha_low=0.5)
+    assert mixed(before, [Share("a", 1, 1)]) == PaintParams(alpha_low=0.5)
+    assert mixed(before, [Share("a", 1, 1), Share("b", 3, 3)]) == PaintParams(alpha_low=0.5, weights=(1, 3))
+    assert mixed(before, of_two("a", "b")) == PaintParams(
+        alpha_low=0.5, weights_high=(1, 0), weights_low=(0, 1)
+    )
+    with pytest.raises(ParameterError, match="must not all be zero"):
+        mixed(before, [Share("a", 1, 0), Share("b", 1, 0)])

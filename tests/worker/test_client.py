@@ -10,10 +10,11 @@ import time
 import pytest
 
 from core.errors import LimitError, NotFoundError, ParameterError, PictureError, UnknownNameError
-from core.params import PaintParams
+from core.params import GRID_SIDE, PaintParams
 from tests.worker.conftest import picture
 from worker.client import Client
 from worker.jobs import JobState, JobView
+from worker.plugins import load_extra_methods
 from worker.settings import Settings
 from worker.store.models import Job
 from worker.tasks.context import Context
@@ -96,6 +97,62 @@ def test_repaint_changes_what_is_named(client: Client) -> None:
     assert (again.photo_key, again.style, again.params.alpha) == (job.photo_key, style, 0.5)
     assert (again.context, again.source, again.style_label) == ({"chat": 1}, "web", client.styles()[1].title)
     assert client.jobs(ANNA) == [client.job(again.id), client.job(job.id)]
+
+
+def test_several_styles_and_their_weights(client: Client) -> None:
+    load_extra_methods(client.settings.model_copy(update={"extra_methods": ["tests.worker.band_method"]}))
+    photo = client.put_picture(picture(), ANNA)
+    names = ["gallery:" + style.name for style in client.styles()[:3]]
+    titles = [style.title for style in client.styles()[:3]]
+
+    def submit(styles: list[str], **params: object) -> JobView:
+        chosen = PaintParams(**{"method": "bands", **params})  # type: ignore[arg-type]
+        return client.submit(ANNA, photo, styles, chosen, source="web")
+
+    job = submit(names, weights_high=(1, 0, 0), weights_low=(0, 1, 2))
+    assert client.job(job.id, ANNA).styles == tuple(names)
+    assert job.style_label == " + ".join(titles)
+    assert (job.params.weights_high, job.params.weights_low) == ((1, 0, 0), (0, 1, 2))
+    # What repaint does not name stays; other styles have no weights yet.
+    again = client.repaint(job.id, ANNA, alpha_high=0.4)
+    assert (again.styles, again.params.weights_low, again.params.alpha_high) == (job.styles, (0, 1, 2), 0.4)
+    assert client.repaint(job.id, ANNA, style=names[1]).params.weights_low is None
+    swapped = client.repaint(job.id, ANNA, style=names[:2], weights=(3, 1))
+    assert (swapped.styles, swapped.params.weights, swapped.params.weights_low) == (
+        tuple(names[:2]),
+        (3, 1),
+        None,
+    )
+    assert submit(names[:1], weights=(5,)).params.weights is None
+    assert len(submit([names[0]] * 8).style_label) <= 120
+
+    with pytest.raises(ParameterError, match=r"^weights_low: 2 styles and 1 weight do not fit\.$"):
+        submit(names[:2], weights_low=(1,))
+    for wrong in ([], names * 3):
+        with pytest.raises(ParameterError, match=r"^styles: a painting has between 1 and 8 of them\.$"):
+            submit(wrong)
+    with pytest.raises(UnknownNameError):
+        submit([names[0], "gallery:nosuchstyle"])
+    with pytest.raises(NotFoundError, match="style picture is no longer there"):
+        submit([names[0], "blob:" + "0" * 64])
+
+
+def test_grids_are_for_methods_with_two_strengths(client: Client) -> None:
+    load_extra_methods(client.settings.model_copy(update={"extra_methods": ["tests.worker.band_method"]}))
+    photo = client.put_picture(picture(), ANNA)
+    style = "gallery:" + client.styles()[0].name
+
+    def submit(method: str, **params: object) -> JobView:
+        chosen = PaintParams(method=method, grid=True, **params)  # type: ignore[arg-type]
+        return client.submit(ANNA, photo, style, chosen, source="web")
+
+    assert submit("bands").params == PaintParams(method="bands", grid=True, size=GRID_SIDE)
+    # Where the sliders stand makes no other grid.
+    assert submit("bands", alpha_low=0.3).params == PaintParams(method="bands", grid=True, size=GRID_SIDE)
+    with pytest.raises(ParameterError, match="grid: 'mix' has one strength only"):
+        submit("mix")
+    with pytest.raises(ParameterError, match="grid: its small paintings"):
+        submit("bands", size=2048)
 
 
 def test_limits(settings: Settings) -> None:

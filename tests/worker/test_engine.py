@@ -6,22 +6,26 @@ import errno
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
 from core.errors import AllaPrimaError, Cancelled, ModelError, UnknownNameError
-from core.params import PaintParams
+from core.params import GRID_STRENGTHS, PaintParams, mixed, of_two
 from tests.worker.conftest import picture
 from worker.broker import Broker
 from worker.client import Client
-from worker.engine import ContentCache, Engine, Order, Painting, _Photo
+from worker.engine import ContentCache, Engine, Order, Painting, StyleSource, _Photo
 from worker.jobs import JobState, JobView, sha256
+from worker.plugins import load_extra_methods
 from worker.settings import Settings
 from worker.store.blobs import BlobStore, DiskBackend
+from worker.store.models import Blob
 from worker.tasks import context as contexts
 from worker.tasks.paint import paint
 
@@ -32,15 +36,13 @@ def engine(client: Client) -> Engine:
 
 
 def run(engine: Engine, photo: bytes, style: bytes, **params: object) -> Painting:
-    order = Order(
-        sha256(photo),
-        sha256(style),
-        lambda: photo,
-        lambda: style,
-        PaintParams(**{"method": "mix", **params}),  # type: ignore[arg-type]
-        lambda _: None,
-    )
-    return engine.paint(order)
+    return engine.paint(ordered(photo, [style], **params))
+
+
+def ordered(photo: bytes, styles: list[bytes], **params: object) -> Order:
+    sources = [StyleSource(sha256(style), lambda style=style: style) for style in styles]  # type: ignore[misc]
+    chosen = PaintParams(**{"method": "mix", **params})  # type: ignore[arg-type]
+    return Order(sha256(photo), lambda: photo, sources, chosen, lambda _: None)
 
 
 @pytest.mark.parametrize("keep_colors", ["off", "luminance", "statistics"])
@@ -109,11 +111,86 @@ def test_errors_and_cancelling_pass_through(engine: Engine) -> None:
     def stop(_: float) -> None:
         raise Cancelled
 
-    order = Order(sha256(photo), sha256(photo), lambda: photo, lambda: photo, PaintParams(method="mix"), stop)
+    order = replace(ordered(photo, [photo]), progress=stop)
     with pytest.raises(Cancelled):
         engine.paint(order)
     with pytest.raises(AllaPrimaError):
         run(engine, b"damaged", photo)
+
+
+def shaded(seed: int, brightness: float) -> bytes:
+    """A picture whose colour and texture go with its brightness."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(picture(seed))).point(lambda value: value * brightness).save(file, "PNG")
+    return file.getvalue()
+
+
+TWO_BANDS = "tests.worker.band_method"
+
+
+@pytest.fixture
+def bands(client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], int]:
+    """Puts the method ``bands`` on offer; tells how often it did something."""
+    load_extra_methods(client.settings.model_copy(update={"extra_methods": [TWO_BANDS]}))
+    log = tmp_path / "events"
+    log.touch()
+    monkeypatch.setenv("MIX_LOG", str(log))
+    return lambda what: log.read_text().count(what)
+
+
+def test_moves_of_both_sliders_and_of_weights_encode_nothing_again(
+    engine: Engine, bands: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: dict[str, bytes] = {}
+    monkeypatch.setattr(engine.broker, "cached", stored.get)
+    monkeypatch.setattr(engine.broker, "cache", lambda key, value, seconds: stored.update({key: value}))
+    photo, styles = picture(1), [shaded(2, 0.2), shaded(3, 0.9)]
+    results = []
+    for high, low, weights in (
+        (1.0, 1.0, None),
+        (0.2, 1.0, None),
+        (0.2, 0.4, None),
+        (0.2, 0.4, (1.0, 0.0)),
+        (0.2, 0.4, (0.3, 0.7)),
+    ):
+        params = {"method": "bands", "alpha_high": high, "alpha_low": low, "weights_low": weights}
+        painting = engine.paint(ordered(photo, styles, **params))
+        expected = engine.method("bands").stylize(
+            Image.open(io.BytesIO(photo)),
+            [Image.open(io.BytesIO(style)) for style in styles],
+            PaintParams(**params),  # type: ignore[arg-type]
+        )
+        assert np.array_equal(np.asarray(painting.image), np.asarray(expected))
+        results.append(painting.image.tobytes())
+    assert painting.caches == {"content": True, "style": True}
+    assert len(set(results)) == len(results)
+    # The other encodings are those of the five calls of ``stylize``.
+    assert (bands("content"), bands("style"), bands("decode")) == (1 + 5, 2 + 10, 5 + 5)
+
+
+@pytest.mark.parametrize("keep_colors", ["off", "luminance", "statistics"])
+def test_both_strengths_at_zero_are_the_photo(
+    engine: Engine, bands: Callable[[str], int], keep_colors: str
+) -> None:
+    photo = picture(1)
+    zero = {"alpha_high": 0.0, "alpha_low": 0.0, "keep_colors": keep_colors}
+    painting = engine.paint(ordered(photo, [picture(2)], method="bands", **zero))
+    assert np.array_equal(np.asarray(painting.image), np.asarray(Image.open(io.BytesIO(photo))))
+
+
+def test_a_grid_shows_every_pair_of_strengths(engine: Engine, bands: Callable[[str], int]) -> None:
+    photo, styles = picture(1), [shaded(2, 0.2), shaded(3, 0.9)]
+    mix = {"method": "bands", "size": 64, "weights_high": (1.0, 0.0), "weights_low": (0.0, 1.0)}
+    sheet = engine.paint(ordered(photo, styles, grid=True, **mix)).image
+    steps = len(GRID_STRENGTHS)
+    assert (bands("content"), bands("style"), bands("decode")) == (1, 2, steps**2)
+    width, height = sheet.width // steps, sheet.height // steps
+    assert (steps * width, steps * height) == sheet.size
+    for column, row in ((0, 0), (1, 3), (4, 2)):
+        pair = {"alpha_high": GRID_STRENGTHS[column], "alpha_low": GRID_STRENGTHS[steps - 1 - row]}
+        alone = engine.paint(ordered(photo, styles, **mix, **pair)).image
+        box = (column * width, row * height, (column + 1) * width, (row + 1) * height)
+        assert np.array_equal(np.asarray(sheet.crop(box)), np.asarray(alone))
 
 
 @pytest.fixture
@@ -139,6 +216,36 @@ def test_the_task_paints_without_redis(in_process: Client) -> None:
     assert in_process.job(job.id).state is JobState.DONE
     paint(job.id)
     assert in_process.job(job.id).attempts == 1
+
+
+def test_a_mix_goes_through_the_task_and_stays_while_it_is_unfinished(
+    in_process: Client, bands: Callable[[str], int]
+) -> None:
+    client = in_process
+    pictures = picture(1), shaded(2, 0.2), shaded(3, 0.9)
+    photo, high, low = (client.put_picture(data, "web:a") for data in pictures)
+    params = mixed(PaintParams(method="bands"), of_two("high", "low"))
+    job = client.submit("web:a", photo, [f"blob:{high}", f"blob:{low}"], params, source="web")
+    with client.database.write() as session:
+        session.execute(update(Blob).values(expires_at=time.time() - 1))
+    assert client.blobs.reap() == 0  # all three are needed
+    with client.database.write() as session:
+        session.execute(update(Blob).values(expires_at=time.time() + 3600))
+    paint(job.id)
+    job = client.job(job.id)
+    assert job.state is JobState.DONE, job.error
+    assert job.styles == (f"blob:{high}", f"blob:{low}")
+    engine = contexts.get_context().engine
+    expected = engine.method("bands").stylize(
+        Image.open(io.BytesIO(pictures[0])), [Image.open(io.BytesIO(data)) for data in pictures[1:]], params
+    )
+    painted = np.asarray(Image.open(io.BytesIO(client.result(job.id))))
+    assert np.array_equal(painted, np.asarray(expected))
+    # The other way round is another picture, and the same once more is the same one.
+    for styles, same in (([low, high], False), ([high, low], True)):
+        again = client.submit("web:a", photo, [f"blob:{key}" for key in styles], params, source="web")
+        paint(again.id)
+        assert (client.job(again.id).result_key == job.result_key) == same
 
 
 def test_no_room_for_the_result(in_process: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Text, cast, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import NotFoundError
@@ -202,7 +202,11 @@ class BlobStore:
         unfinished = select(Job.id).where(
             Job.owner == Blob.owner,
             Job.state.in_(UNFINISHED),
-            or_(Job.photo_key == Blob.key, Job.style == "blob:" + Blob.key),
+            or_(
+                Job.photo_key == Blob.key,
+                Job.style == "blob:" + Blob.key,
+                cast(Job.more_styles, Text).contains(Blob.key),
+            ),
         )
         return self._revoke(Blob.expires_at < time.time(), ~exists(unfinished))
 

@@ -19,7 +19,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {float: Double, dict[str, Any]: JSON}  # noqa: RUF012 - read by SQLAlchemy
+    type_annotation_map = {float: Double, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012 - read by SQLAlchemy
 
 
 class User(Base):
@@ -64,6 +64,8 @@ class Job(Base):
     params: Mapped[dict[str, Any]]
     photo_key: Mapped[str] = mapped_column(String(64))
     style: Mapped[str] = mapped_column(String(120))
+    # Further styles of a mix, in the order of their weights.
+    more_styles: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     style_label: Mapped[str] = mapped_column(String(120))
     context: Mapped[dict[str, Any]]
 

@@ -15,7 +15,7 @@ from core.errors import AllaPrimaError, Cancelled, ModelError, NotFoundError
 from core.images import to_png
 from core.params import PaintParams
 from worker import leases, scheduler
-from worker.engine import Order
+from worker.engine import Order, StyleSource
 from worker.jobs import JobState, output_key, sha256
 from worker.store import jobs as table
 from worker.store.blobs import RESULT
@@ -62,7 +62,7 @@ class _Run:
 
     def __init__(self, context: Context, row: Job, lease: str) -> None:
         self.context, self.row, self.lease = context, row, lease
-        self.params = PaintParams.model_construct(**row.params)
+        self.params = PaintParams.restore(row.params)
         self._fraction = 0.0
         self._published_at = 0.0
         self._stop: Cancelled | None = None
@@ -99,20 +99,13 @@ class _Run:
 
     def _paint(self) -> None:
         context, row = self.context, self.row
-        style = self._read_style() if row.style.startswith("gallery:") else None
-        style_hash = sha256(style) if style is not None else row.style.removeprefix("blob:")
+        styles = [self._style(ref) for ref in (row.style, *row.more_styles)]
+        hashes = [style.hash for style in styles]
         model_hash = context.engine.method(row.method).model_hash
-        key = output_key(row.photo_key, style_hash, self.params, model_hash, context.settings.max_side)
+        key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
         if self._reuse(key):
             return
-        order = Order(
-            row.photo_key,
-            style_hash,
-            self._read_photo,
-            lambda: style if style is not None else self._read_style(),
-            self.params,
-            self._progress,
-        )
+        order = Order(row.photo_key, self._read_photo, styles, self.params, self._progress)
         # Deleted pictures are not painted, even when a cache still has what was made of them.
         if not context.blobs.owned(row.photo_key, row.owner):
             raise NotFoundError(PHOTO_GONE)
@@ -173,14 +166,18 @@ class _Run:
         except NotFoundError:
             raise NotFoundError(PHOTO_GONE) from None
 
-    def _read_style(self) -> bytes:
-        kind, _, name = self.row.style.partition(":")
+    def _style(self, ref: str) -> StyleSource:
+        kind, _, name = ref.partition(":")
         if kind == "gallery":
             from core.styles import style_bytes
 
-            return style_bytes(name)
+            picture = style_bytes(name)
+            return StyleSource(sha256(picture), lambda: picture)
+        return StyleSource(name, lambda: self._read_style(name))
+
+    def _read_style(self, key: str) -> bytes:
         try:
-            return self.context.blobs.get(name, self.row.owner)
+            return self.context.blobs.get(key, self.row.owner)
         except NotFoundError:
             raise NotFoundError(STYLE_GONE) from None
 
