@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import importlib
 
+from core import weights
 from core.errors import ParameterError
 from worker.settings import Settings
 
 
 def load_extra_methods(settings: Settings) -> None:
-    """Import the modules; raises ``ParameterError`` with one sentence."""
+    """Import the modules, and prefer published models to shipped ones; raises ``ParameterError`` with one
+    sentence."""
+    weights.look_into(settings.models)
     for name in settings.extra_methods:
         try:
             importlib.import_module(name)

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     metrics: bool = Field(True, description="Serve Prometheus figures at `/metrics` of the page.")
     operator_password: SecretStr | None = Field(
         None,
-        description="Password of the page's parts for researchers and operators (results of surveys); "
+        description="Password of the page's parts for researchers and operators (results of surveys, training); "
         "unset keeps these closed.",
     )
 
@@ -190,6 +190,32 @@ class Settings(BaseSettings):
         "INFO", description="Least level that is logged."
     )
 
+    # training on the workers
+    training_dir: Path | None = Field(
+        None,
+        description="Folder of trainings: checkpoints, curves, sheets, uploaded archives; unset means `training` in "
+        "the data folder. Machines that are to go on with each other's trainings share it.",
+    )
+    models_dir: Path | None = Field(
+        None, description="Folder of published models; unset means `models` in the data folder."
+    )
+    train_slice_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=600,
+        description="A training advances in tasks of at most this length, one after the other.",
+    )
+    train_vgg: str = Field(
+        "torchvision",
+        description="VGG that trainings learn from: a normalised safetensors file, `torchvision` or `torchvision:vgg16`.",
+    )
+    train_min_free_mb: float = Field(
+        500.0, ge=0, description="A training pauses when the disk has less room than this, in MB."
+    )
+    train_upload_mb: float = Field(
+        4000.0, gt=0, description="Largest archive of training pictures accepted, in MB."
+    )
+
     @field_validator("operators", "worker_queues", "preload", "extra_methods", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -197,11 +223,21 @@ class Settings(BaseSettings):
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
 
-    @field_validator("data_dir")
+    @field_validator("data_dir", "training_dir", "models_dir")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _absolute(cls, value: Path | None) -> Path | None:
         # Child processes and later changes of the working directory must see the same folder.
-        return value.expanduser().absolute()
+        return value.expanduser().absolute() if value is not None else None
+
+    @property
+    def trainings(self) -> Path:
+        """Folder of trainings in use."""
+        return self.training_dir or self.data_dir / "training"
+
+    @property
+    def models(self) -> Path:
+        """Folder of published models in use."""
+        return self.models_dir or self.data_dir / "models"
 
     @property
     def database(self) -> str:

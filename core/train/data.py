@@ -1,11 +1,9 @@
-"""Pictures for training: folders, single files, globs and tar archives, decoded once and kept as uint8."""
+"""Pictures for training: folders, single files, globs and archives (tar, zip), decoded once and kept as uint8."""
 
 from __future__ import annotations
 
-import glob
 import os
-import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,32 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from core.errors import ParameterError, PictureError
-from core.images import SUFFIXES, Limits, read_picture
-
-LIMITS = Limits(max_aspect=40.0)
-
-
-def _encoded(paths: Iterable[str | Path]) -> Iterable[tuple[str, bytes]]:
-    """Name and bytes of every picture below ``paths``, archives in their own order, folders sorted by name."""
-    for given in paths:
-        matches = sorted(glob.glob(str(given))) if glob.has_magic(str(given)) else [str(given)]
-        if not matches:
-            raise ParameterError(f"No file matches {given}.")
-        for match in map(Path, matches):
-            if match.is_dir():
-                for path in sorted(p for p in match.rglob("*") if p.suffix.lower() in SUFFIXES):
-                    yield str(path), path.read_bytes()
-            elif not match.is_file():
-                raise ParameterError(f"There is no file or folder {match}.")
-            elif tarfile.is_tarfile(match):
-                with tarfile.open(match) as archive:
-                    for member in archive:
-                        if member.isfile() and Path(member.name).suffix.lower() in SUFFIXES:
-                            handle = archive.extractfile(member)
-                            assert handle is not None
-                            yield f"{match}:{member.name}", handle.read()
-            else:
-                yield str(match), match.read_bytes()
+from core.images import read_picture
+from core.train.files import LIMITS, encoded
 
 
 class PictureSet:
@@ -56,7 +30,7 @@ class PictureSet:
     ) -> None:
         self.short_side = short_side
         self.min_side = min_side
-        found = list(_encoded(paths))
+        found = list(encoded(paths))
         if not found:
             raise ParameterError(f"There are no pictures in {', '.join(map(str, paths))}.")
         self.names = [name for name, _ in found]

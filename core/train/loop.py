@@ -46,7 +46,8 @@ class Trainer:
     """Runs a task to its recipe's last step, or for so many minutes.
 
     ``folder``: where checkpoint, curves (``curves.csv``) and sheets go. ``milestone``: called with the step and the
-    averaged weights loaded every ``sheet_every`` steps. Interrupting (SIGINT, SIGTERM) saves and returns.
+    averaged weights loaded every ``sheet_every`` steps. Interrupting (SIGINT, SIGTERM) saves and returns. ``between``,
+    where set, is called between two steps: it may wait, and stops the run by returning true.
 
     Under ``torchrun`` every process draws its own share of pictures, gradients are averaged by torch's
     DistributedDataParallel, and the first process alone measures, logs and saves.
@@ -86,6 +87,7 @@ class Trainer:
         self.bfloat16 = fast_bfloat16(device) if precision == "auto" else precision == "bfloat16"
         self._recent: deque[float] = deque(maxlen=200)
         self._writer: Any = None
+        self.between: Callable[[], bool] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         if tensorboard and self.first:
             try:
@@ -177,7 +179,9 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
         if self.recipe.optim.clip:
-            torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.optim.clip)
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.optim.clip)
+            if not math.isfinite(float(norm)):
+                return None
         self.optimiser.step()
         if self.average is not None:
             # Early on the average follows quickly, so it does not remember the random start.
@@ -301,7 +305,7 @@ class Trainer:
         return self.step >= recipe.steps
 
     def _shall_stop(self, deadline: float) -> bool:
-        stop = self._stop or time.monotonic() >= deadline
+        stop = self._stop or time.monotonic() >= deadline or (self.between is not None and self.between())
         if not dist.is_initialized():
             return stop
         # One process that is asked to stop stops all, at the same step.

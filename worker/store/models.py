@@ -139,3 +139,79 @@ class Duty(Base):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     holder: Mapped[str] = mapped_column(String(200))
     held_until: Mapped[float]
+
+
+class Training(Base):
+    """A training on the workers: a chain of short tasks, each of which advances its checkpoint."""
+
+    __tablename__ = "trainings"
+    __table_args__ = (Index("ix_trainings_state_created_at", "state", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    owner: Mapped[str] = mapped_column(String(120))
+    recipe: Mapped[dict[str, Any]]
+    # Where the pictures and the networks to start from lie.
+    material: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(12))
+    phase: Mapped[str] = mapped_column(String(12))
+    # What the operator wants of a running one: pause or cancel.
+    wish: Mapped[str | None] = mapped_column(String(12))
+    message: Mapped[str | None] = mapped_column(Text)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+
+    # ``step`` is that of the checkpoint between two slices, ``live_step`` the one being worked at.
+    step: Mapped[int] = mapped_column(Integer, default=0)
+    live_step: Mapped[int] = mapped_column(Integer, default=0)
+    steps: Mapped[int] = mapped_column(Integer)
+    speed: Mapped[float | None]
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    rollbacks: Mapped[int] = mapped_column(Integer, default=0)
+    slices: Mapped[int] = mapped_column(Integer, default=0)
+    # Slices in a row that were lost or failed at the same step.
+    faults: Mapped[int] = mapped_column(Integer, default=0)
+    fault_step: Mapped[int] = mapped_column(Integer, default=-1)
+    record: Mapped[dict[str, Any]]
+    publish: Mapped[dict[str, Any]]
+
+    lease: Mapped[str | None] = mapped_column(String(200))
+    heartbeat_at: Mapped[float | None]
+    created_at: Mapped[float]
+    not_before: Mapped[float] = mapped_column(default=0.0)
+    queued_at: Mapped[float | None]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    announced_at: Mapped[float | None]
+
+
+class TrainingSlice(Base):
+    """One task of a training: from which step to which, where, and how it ended."""
+
+    __tablename__ = "training_slices"
+
+    training: Mapped[str] = mapped_column(ForeignKey("trainings.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    phase: Mapped[str] = mapped_column(String(12))
+    worker: Mapped[str] = mapped_column(String(200))
+    first_step: Mapped[int] = mapped_column(Integer)
+    last_step: Mapped[int | None] = mapped_column(Integer)
+    outcome: Mapped[str | None] = mapped_column(String(12))
+    note: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[float]
+    finished_at: Mapped[float | None]
+
+
+class ModelVersion(Base):
+    """A published model. The shipped one counts as version 0 and has no row; none active means it is in use."""
+
+    __tablename__ = "model_versions"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    training: Mapped[str | None] = mapped_column(String(16), index=True)
+    active: Mapped[bool]
+    # Manifest entry, measurements, keys of card and sheet in the blob store.
+    record: Mapped[dict[str, Any]]
+    created_at: Mapped[float]
+    activated_at: Mapped[float | None]
