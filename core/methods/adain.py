@@ -18,12 +18,15 @@ from torch import Tensor, nn
 from core.device import fast_bfloat16
 from core.errors import ModelError
 from core.methods.base import Method, Progress, mix_weights
-from core.nn.codec import AdaINNetwork, Features, Stage
+from core.nn.codec import AdaINNetwork, Decoder, Encoder, Features
 from core.nn.padding import crop, pad
 from core.params import PaintParams
 from core.registry import MethodSpec
 from core.tensors import to_image, to_tensor
 from core.weights import weights as find_weights
+
+
+OUTPUT_CENTRE = 0.5
 
 
 @dataclass
@@ -60,14 +63,9 @@ class AdaINMethod(Method):
         )
         self.network.eval().requires_grad_(False)
         self.network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # The encoder stays in float32: its rounding would be most of bfloat16's error, and costs little time.
-        for module in self.network.decoder.modules():
-            if isinstance(module, nn.Conv2d):
-                module.to(self.dtype)
-        # bfloat16 has 8 significant bits: colours themselves would show its steps.
-        last = self.network.decoder.stages[0]
-        assert isinstance(last, Stage)
-        last.out.float()
+        self.centre = 0.0
+        if self.dtype != torch.float32:
+            self.centre = to_half(self.network.encoder, self.network.decoder, self.dtype)
 
     def _put(self, image: Image.Image) -> tuple[Tensor, tuple[int, int]]:
         return pad(to_tensor(image, self.device))
@@ -110,4 +108,21 @@ class AdaINMethod(Method):
         return to_image(crop(painted, content.size))
 
     def _decode(self, content: Content, code: Tensor) -> Tensor:
-        return self.network.decode(content.features, content.moments, code).float()
+        return self.network.decode(content.features, content.moments, code).float().add_(self.centre)
+
+
+@torch.no_grad()
+def to_half(encoder: Encoder, decoder: Decoder, dtype: torch.dtype) -> float:
+    """Put the convolutions whose rounding does not show into ``dtype``; returns what has to be added to the output.
+
+    All of the decoder, and the encoder's inner convolutions below full resolution: rounding its first level or its taps
+    would be most of the whole error, since normalisation magnifies what little varies in flat regions. bfloat16 has
+    8 significant bits, so colours leave the decoder centred around 0, where its steps are finer than 8-bit colour's.
+    """
+    for layer in decoder.stages[0].out.modules():  # type: ignore[union-attr]
+        if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+            layer.bias.sub_(OUTPUT_CENTRE)
+    for module in [*decoder.modules(), *(m for level in list(encoder.rest)[1:] for m in level.modules())]:
+        if isinstance(module, nn.Conv2d):
+            module.to(dtype)
+    return OUTPUT_CENTRE

@@ -30,6 +30,12 @@ def conv3(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")
 
 
+def in_own_precision(conv: nn.Module, x: Tensor) -> Tensor:
+    """``x`` in the precision of the convolution that takes it; autocast, in training, sees to that itself."""
+    weight = next(conv.parameters())
+    return x if torch.is_autocast_enabled(x.device.type) else x.to(weight.dtype)
+
+
 class Encoder(nn.Module):
     """VGG-19's conv1_1 … conv4_1 with ``widths`` channels per block and ``depths`` convolutions before each pool.
 
@@ -55,13 +61,13 @@ class Encoder(nn.Module):
         taps: Features = []
         last = len(self.first) - 1
         for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
-            x = F.relu(first(x), inplace=True)
+            x = F.relu(first(in_own_precision(first, x)), inplace=True)
             taps.append(x)
             if level == last:
                 break
             assert isinstance(rest, nn.ModuleList)
             for conv in rest:
-                x = F.relu(conv(x), inplace=True)
+                x = F.relu(conv(in_own_precision(conv, x)), inplace=True)
             x = F.avg_pool2d(x, 2)
         return taps
 
@@ -110,8 +116,8 @@ class Stage(nn.Module):
             y = F.relu(conv(h), inplace=True)
             y = restyle(y, channel_moments(y), *targets[1 + index])
             h = y if index == 0 else h + y
-        # The last convolution may be kept in float32, whose steps are finer than 8-bit colour.
-        return self.out(h.to(self.out.weight.dtype))
+        found: Tensor = self.out(h)
+        return found
 
 
 class Decoder(nn.Module):

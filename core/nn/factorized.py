@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.nn.adain import channel_moments, restyle
+from core.nn.codec import in_own_precision
 from core.nn.octave import OctaveConv2d, split_channels
 
 Moments = tuple[Tensor, Tensor]
@@ -80,12 +81,14 @@ class OctaveEncoder(nn.Module):
         bands: tuple[Tensor, Tensor | None] = (x, None)
         last = len(self.first) - 1
         for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
-            high, low = _relu(first(*bands))
+            high, low = _relu(
+                first(*(band if band is None else in_own_precision(first, band) for band in bands))
+            )
             taps += [high, low]
             if level == last:
                 break
             for conv in cast(nn.ModuleList, rest):
-                high, low = _relu(conv(high, low))
+                high, low = _relu(conv(in_own_precision(conv, high), in_own_precision(conv, low)))
             bands = (F.avg_pool2d(high, 2), F.avg_pool2d(low, 2))
         return taps
 
@@ -177,9 +180,7 @@ class OctaveStage(nn.Module):
                 for part, aim in zip(new, targets[1 + index], strict=True)
             )
             h, low = (a, b) if index == 0 else (h + a, low + b)
-        # The last convolution may be kept in float32, whose steps are finer than 8-bit colour.
-        dtype = next(self.out.parameters()).dtype
-        result: tuple[Tensor, Tensor | None] = self.out(h.to(dtype), low.to(dtype))
+        result: tuple[Tensor, Tensor | None] = self.out(h, low)
         return result
 
 
