@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core.params import GRID_STRENGTHS, PARAMS
+
 PAPER, INK, SOFT_INK, LINE = "#f7f4ee", "#211d18", "#7a7166", "#ddd6ca"
 
 # Pillow carries a font of its own, so a sheet looks the same everywhere; it has ASCII and little more.
@@ -59,6 +61,25 @@ def sheet(
         raise ValueError(f"{len(column_labels)} column labels for {columns} columns")
     layout = _Layout(rows, row_labels, column_labels, tile, title, subtitle, captions)
     return layout.draw()
+
+
+def strengths_sheet(grid: Image.Image, title: str | None = None, subtitle: str | None = None) -> Image.Image:
+    """A painted grid (``PaintParams.grid``) with its strengths written beside it, in per cent."""
+    steps = len(GRID_STRENGTHS)
+    width, height = grid.width // steps, grid.height // steps
+    rows = [
+        [grid.crop((x * width, y * height, (x + 1) * width, (y + 1) * height)) for x in range(steps)]
+        for y in range(steps)
+    ]
+    high, low = PARAMS["alpha_high"].label, PARAMS["alpha_low"].label
+    return sheet(
+        rows,
+        [f"{low} {strength:.0%}" for strength in reversed(GRID_STRENGTHS)],
+        [f"{high} {strength:.0%}" for strength in GRID_STRENGTHS],
+        (width, height),
+        title=title,
+        subtitle=subtitle,
+    )
 
 
 class _Layout:

@@ -220,17 +220,9 @@ class Engine:
         order.progress(0.35)
         codes = [self._code(method, order, style, caches, photo.image, params) for style in order.styles]
         order.progress(0.45)
-
-        def tell(done: float) -> None:
-            order.progress(0.45 + 0.5 * done)
-
-        if params.grid:
-            from core.methods.grid import paint_grid
-
-            painted = paint_grid(method, photo.image, photo.content, codes, params, tell)
-        else:
-            painted = method.decode(photo.content, codes, params.weights, params, tell)
-            painted = method.finish(photo.image, painted, params)
+        painted = method.paint(
+            photo.image, photo.content, codes, params, lambda done: order.progress(0.45 + 0.5 * done)
+        )
         order.progress(0.95)
         return painted
 

@@ -14,7 +14,7 @@ from core.color import keep_luminance, match_statistics
 from core.device import pick_device
 from core.errors import ParameterError
 from core.images import resize_longest
-from core.params import STRENGTHS, PaintParams
+from core.params import GRID_STRENGTHS, STRENGTHS, PaintParams
 from core.registry import MethodSpec
 
 Progress = Callable[[float], None]
@@ -114,11 +114,36 @@ class Method(ABC):
         tell(0.2)
         content = self.encode_content(photo)
         tell(0.45)
-        weights = params.weights if weights is None else weights
-        painted = self.decode(content, codes, weights, params, lambda done: tell(0.45 + 0.5 * done))
-        painted = self.finish(photo, painted, params)
+        if weights is not None:
+            params = params.model_copy(update={"weights": tuple(weights)})
+        painted = self.paint(photo, content, codes, params, lambda done: tell(0.45 + 0.5 * done))
         tell(1.0)
         return painted
+
+    def paint(
+        self,
+        photo: Image.Image,
+        content: Any,
+        codes: Sequence[bytes],
+        params: PaintParams,
+        progress: Progress | None = None,
+    ) -> Image.Image:
+        """The last step of ``stylize``, all that a slider move needs: ``photo`` as ``prepare_photo`` gave it,
+        ``content`` its features, ``codes`` of the styles to be mixed as ``params`` says.
+
+        With ``params.grid`` a sheet of small paintings, edge to edge, each of the photograph's size.
+        """
+        if not params.grid:
+            return self.finish(photo, self.decode(content, codes, params.weights, params, progress), params)
+        steps, tell = len(GRID_STRENGTHS), progress or _silent
+        sheet = Image.new("RGB", (steps * photo.width, steps * photo.height))
+        for row, low in enumerate(reversed(GRID_STRENGTHS)):
+            for column, high in enumerate(GRID_STRENGTHS):
+                cell = params.model_copy(update={"alpha_high": high, "alpha_low": low, "grid": False})
+                painted = self.paint(photo, content, codes, cell)
+                sheet.paste(painted, (column * photo.width, row * photo.height))
+                tell((row * steps + column + 1) / steps**2)
+        return sheet
 
 
 def mix_weights(count: int, weights: Sequence[float] | None) -> list[float]:

@@ -148,7 +148,7 @@ def test_an_older_result_is_replaced(photo: Path, tmp_path: Path) -> None:
 
 def test_plan_numbers_equal_names(tmp_path: Path) -> None:
     photos = [make_photo(tmp_path / folder / name) for folder in "ab" for name in ("x.png", "X.jpg")]
-    outs = [task.out.name for task in plan([str(path) for path in photos], STYLE, str(tmp_path / "out"))]
+    outs = [task.out.name for task in plan([str(path) for path in photos], [STYLE], str(tmp_path / "out"))]
     assert len({name.casefold() for name in outs}) == 4
 
 

@@ -97,6 +97,20 @@ def test_submit_paints_what_stylize_paints(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.usefixtures("running")
+def test_submit_mixes_what_stylize_mixes(tmp_path: Path) -> None:
+    photo, own = make_photo(tmp_path / "photo.png"), make_photo(tmp_path / "own.png", 5)
+    mix = ("--mix", f"{own}=0.5", "--mix", "woodcut=0.25", "--size", "64")
+    painted = []
+    for command in ("submit", "stylize"):
+        out = tmp_path / f"{command}.png"
+        assert main([command, str(photo), STYLE, "-o", str(out), *mix]) == 0
+        painted.append(np.asarray(Image.open(out), int))
+    assert np.abs(painted[0] - painted[1]).max() <= 1
+    assert main(["submit", str(photo), STYLE, "-o", str(tmp_path / "one.png"), "--size", "64"]) == 0
+    assert np.abs(np.asarray(Image.open(tmp_path / "one.png"), int) - painted[0]).mean() > 1
+
+
+@pytest.mark.usefixtures("running")
 def test_submit_a_folder_with_a_bad_photo_and_a_style_of_ones_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,7 +28,7 @@ class Task:
     out: Path
 
 
-def plan(photos: Sequence[str], style: str, out: str) -> list[Task]:
+def plan(photos: Sequence[str], styles: Sequence[str], out: str) -> list[Task]:
     """Decide for every photo where its painting is written; folders stand for the pictures in them.
 
     One photo and an ``out`` with an ending: that file. Otherwise ``out`` is a folder and gets
@@ -53,7 +53,7 @@ def plan(photos: Sequence[str], style: str, out: str) -> list[Task]:
         else:
             found.append(path)
     target = Path(out).expanduser()
-    inputs = {_identity(path) for path in (*found, Path(style).expanduser())}
+    inputs = {_identity(path) for path in (*found, *(Path(style).expanduser() for style in styles))}
     if folder_given or target.is_dir() or out.endswith(("/", os.sep)):
         return _into_folder(found, target, inputs)
     if target.suffix.lower() not in WRITTEN:

@@ -8,10 +8,22 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.errors import ParameterError, UnknownNameError
-from core.params import DEFAULT_METHOD, KEEP_COLORS, PARAMS, PaintParams
+from core.params import (
+    DEFAULT_METHOD,
+    GRID_SIDE,
+    KEEP_COLORS,
+    PARAMS,
+    STRENGTHS,
+    PaintParams,
+    Share,
+    mixed,
+    of_two,
+)
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+
+    from core.registry import MethodSpec
 
     Subcommands = _SubParsersAction[Any]
 else:
@@ -74,7 +86,7 @@ def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
         help="the picture to write (.png is lossless; .jpg, .webp), or for several photos a folder "
         "that gets OUT/<photo's name>.png",
     )
-    alpha, size, seed = PARAMS["alpha"], PARAMS["size"], PARAMS["seed"]
+    size, seed = PARAMS["size"], PARAMS["seed"]
     group = parser.add_argument_group("how it is painted")
     group.add_argument(
         "--method",
@@ -82,13 +94,32 @@ def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="one of 'allaprima methods' (%(default)s unless given)",
     )
+    for name in STRENGTHS:
+        spec = PARAMS[name]
+        group.add_argument(
+            option(name),
+            type=float,
+            metavar="A",
+            help=f"{spec.label.lower()}, {spec.minimum:g} to {spec.maximum:g}: {lower_first(spec.help)} "
+            f"({spec.default:g} unless given{'; sets both of the next two' if name == 'alpha' else ''})",
+        )
     group.add_argument(
-        "--alpha",
-        type=float,
-        default=alpha.default,
-        metavar="A",
-        help=f"{alpha.label.lower()}, {alpha.minimum:g} to {alpha.maximum:g}: {lower_first(alpha.help)} "
-        "(%(default)s unless given)",
+        "--style-low",
+        metavar="STYLE",
+        help="another style for colours and shapes; STYLE then paints the strokes only",
+    )
+    group.add_argument(
+        "--mix",
+        action="append",
+        default=[],
+        metavar="STYLE=WEIGHT",
+        help="one more style with its weight beside STYLE's, which is 1 unless named here too; "
+        "STYLE=WEIGHT/WEIGHT weighs strokes and colours apart; may be repeated",
+    )
+    group.add_argument(
+        "--grid",
+        action="store_true",
+        help="instead of one painting a sheet of small ones over both strengths",
     )
     group.add_argument(
         "--keep-colors",
@@ -108,21 +139,64 @@ def painting_params(args: argparse.Namespace) -> PaintParams:
     """The parameters given on the command line; raises ``ParameterError`` or ``UnknownNameError``."""
     from core import registry
 
-    registry.method(args.method)
+    method = registry.method(args.method)
     if args.keep_colors not in KEEP_COLORS:
         raise ParameterError(
             f"--keep-colors takes {', '.join(KEEP_COLORS)} or nothing, not '{args.keep_colors}'; "
             "where STYLE follows it, put it at the end."
         )
-    for name in ("alpha", "size"):
+    for name in (*STRENGTHS, "size"):
         spec, value = PARAMS[name], getattr(args, name)
         if value is not None and not (spec.minimum or 0) <= value <= (spec.maximum or value):
             raise ParameterError(
-                f"--{name} must lie between {spec.minimum:g} and {spec.maximum:g}, not {value:g}."
+                f"{option(name)} must lie between {spec.minimum:g} and {spec.maximum:g}, not {value:g}."
             )
-    return PaintParams.parse(
-        method=args.method, alpha=args.alpha, keep_colors=args.keep_colors, size=args.size, seed=args.seed
+    params = PaintParams.parse(
+        method=args.method,
+        keep_colors=args.keep_colors,
+        size=args.size,
+        seed=args.seed,
+        **_strengths(args, method),
     )
+    params = mixed(params, painting_shares(args))
+    asked = ("alpha_high", "alpha_low", "style_low", "grid")
+    needs = [
+        option(name) for name in asked if getattr(args, name) is not None and getattr(args, name) is not False
+    ]
+    if params.weights_high:
+        needs.append("--mix with two weights")
+    if needs and not method.has_bands:
+        able = [spec.name for spec in registry.methods() if spec.has_bands]
+        hint = f"; choose --method {' or '.join(able)}" if able else ""
+        raise ParameterError(f"{needs[0]}: '{method.name}' does not tell strokes from colours{hint}.")
+    if params.grid:
+        params = params.model_copy(update={"size": params.size or GRID_SIDE})
+    return params
+
+
+def _strengths(args: argparse.Namespace, method: MethodSpec) -> dict[str, Any]:
+    """The strengths given; one for all of a method with bands counts for both."""
+    given = {name: getattr(args, name) for name in STRENGTHS if getattr(args, name) is not None}
+    if method.has_bands and "alpha" in given:
+        alpha = given.pop("alpha")
+        given = {"alpha_high": alpha, "alpha_low": alpha} | given
+    return given | {"grid": args.grid}
+
+
+def painting_shares(args: argparse.Namespace) -> list[Share]:
+    """STYLE, and what ``--style-low`` and ``--mix`` add to it; raises ``ParameterError``."""
+    if args.style_low is not None and args.mix:
+        raise ParameterError("--style-low and --mix cannot go together; --mix STYLE=0/1 gives colours only.")
+    if args.style_low is not None:
+        return of_two(args.style, args.style_low)
+    shares = {args.style: Share(args.style, 1.0, 1.0)}
+    shares |= {share.style: share for share in map(Share.parse, args.mix)}
+    return list(shares.values())
+
+
+def option(name: str) -> str:
+    """A parameter's name on the command line."""
+    return f"--{name.replace('_', '-')}"
 
 
 def lower_first(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError
 from worker.cli.files import Task, gallery_style, plan, save
-from worker.cli.parser import Subcommands, add_painting_arguments, painting_params
+from worker.cli.parser import Subcommands, add_painting_arguments, painting_params, painting_shares
 from worker.cli.show import Board
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ EPILOG = """examples:
   allaprima stylize cat.jpg stained-glass -o cat-in-glass.png
   allaprima stylize cat.jpg my-painting.jpg -o cat.png --alpha 0.6 --size 1024
   allaprima stylize holiday/ ink-wash -o painted/ --keep-colors
+  allaprima stylize cat.jpg woodcut -o cat.png --mix mosaic=0.5
 
 A photo that cannot be used is reported and the others are painted; the exit code is then 2."""
 
@@ -46,12 +47,13 @@ def run(args: argparse.Namespace) -> int:
     settings = get_settings()
     load_extra_methods(settings)
     params = painting_params(args)
-    style_name = gallery_style(args.style)
-    tasks = plan(args.photos, args.style, args.out)
+    names = [share.style for share in painting_shares(args)]
+    known = [gallery_style(name) for name in names]
+    tasks = plan(args.photos, names, args.out)
     with Board(len(tasks), "Loading") as board:
-        style = read_style(args.style, style_name)
+        styles = [read_style(name, gallery) for name, gallery in zip(names, known, strict=True)]
         method = load_method(params.method, args.device or settings.device)
-        failed = sum(not _paint(method, task, style, params, board) for task in tasks)
+        failed = sum(not _paint(method, task, styles, params, board) for task in tasks)
     return 2 if failed else 0
 
 
@@ -72,14 +74,17 @@ def load_method(name: str, device: str) -> Method:
     return registry.load(name, None if device == "auto" else device)
 
 
-def _paint(method: Method, task: Task, style: Image, params: PaintParams, board: Board) -> bool:
+def _paint(method: Method, task: Task, styles: list[Image], params: PaintParams, board: Board) -> bool:
     from core.images import read_picture
+    from core.sheets import strengths_sheet
 
     board.now(task.photo.name)
     started = time.perf_counter()
     try:
         photo = read_picture(task.photo)
-        painting = stylize(method, photo, style, params, board)
+        painting = stylize(method, photo, styles, params, board)
+        if params.grid:
+            painting = strengths_sheet(painting, task.photo.stem)
         save(painting, task.out)
     except AllaPrimaError as error:
         board.complain(f"allaprima: {task.photo}: {error}")
@@ -91,10 +96,10 @@ def _paint(method: Method, task: Task, style: Image, params: PaintParams, board:
     return True
 
 
-def stylize(method: Method, photo: Image, style: Image, params: PaintParams, board: Board) -> Image:
+def stylize(method: Method, photo: Image, styles: list[Image], params: PaintParams, board: Board) -> Image:
     """One painting; a shortage of memory becomes an ``AllaPrimaError`` that says what helps."""
     try:
-        return method.stylize(photo, style, params, progress=board.part)
+        return method.stylize(photo, styles, params, progress=board.part)
     except (MemoryError, RuntimeError) as error:
         # torch reports a shortage as RuntimeError, on the CPU without a type of its own.
         text = str(error).lower()

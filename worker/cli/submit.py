@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError
 from worker.cli.files import Task, gallery_style, plan, save, write
-from worker.cli.parser import Subcommands, add_painting_arguments, painting_params
+from worker.cli.parser import Subcommands, add_painting_arguments, painting_params, painting_shares
 from worker.cli.show import Board
 
 if TYPE_CHECKING:
@@ -47,12 +47,16 @@ def run(args: argparse.Namespace) -> int:
     """Hand in, follow, fetch; 0 when every photo was painted, else 2."""
     from worker.client import Client
 
-    style_name = gallery_style(args.style)
     with Client() as client:
         params = painting_params(args)
-        tasks = plan(args.photos, args.style, args.out)
+        names = [share.style for share in painting_shares(args)]
+        known = [gallery_style(name) for name in names]
+        tasks = plan(args.photos, names, args.out)
         _check_queue(client)
-        style = f"gallery:{style_name}" if style_name else f"blob:{_hand_in(client, Path(args.style))}"
+        styles = [
+            f"gallery:{gallery}" if gallery else f"blob:{_hand_in(client, Path(name))}"
+            for name, gallery in zip(names, known, strict=True)
+        ]
         album = secrets.token_hex(6) if len(tasks) > 1 else None
         orders: list[Order] = []
         failed = 0
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
                 for task in tasks:
                     try:
                         photo = _hand_in(client, task.photo)
-                        job = client.submit(OWNER, photo, style, params, source="cli", album=album)
+                        job = client.submit(OWNER, photo, styles, params, source="cli", album=album)
                     except AllaPrimaError as error:
                         board.complain(f"allaprima: {task.photo}: {error}")
                         board.next()
@@ -111,12 +115,16 @@ def _follow(client: Client, order: Order, board: Board) -> bool:
                 (last and last.error) or f"The job ended as {last.state if last else 'lost'}."
             )
         data = client.result(order.job_id, OWNER)
-        if order.task.out.suffix.lower() == ".png":
+        if order.task.out.suffix.lower() == ".png" and not last.params.grid:
             write(data, order.task.out)
         else:
             from core.images import OWN, read_picture
+            from core.sheets import strengths_sheet
 
-            save(read_picture(data, OWN), order.task.out)
+            painting = read_picture(data, OWN)
+            if last.params.grid:
+                painting = strengths_sheet(painting, order.task.photo.stem, last.style_label)
+            save(painting, order.task.out)
     except AllaPrimaError as error:
         board.complain(f"allaprima: {order.task.photo}: {error}")
         return False
