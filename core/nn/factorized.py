@@ -117,6 +117,11 @@ class BandCode:
         """The high and the low band's part."""
         return code[:, : self.sizes[0]], code[:, self.sizes[0] :]
 
+    @staticmethod
+    def join(high: Tensor, low: Tensor) -> Tensor:
+        """The code of these two parts."""
+        return torch.cat([high, low], dim=1)
+
     def unpack(self, code: Tensor) -> list[Moments]:
         """Moments in the order of ``Features``."""
         found = []
@@ -135,9 +140,8 @@ class BandCode:
         (numbers or ``(N, 1)``)."""
         own_high, own_low = self.split(own)
         style_high, style_low = self.split(style)
-        return torch.cat(
-            [own_high + alpha_high * (style_high - own_high), own_low + alpha_low * (style_low - own_low)],
-            dim=1,
+        return self.join(
+            own_high + alpha_high * (style_high - own_high), own_low + alpha_low * (style_low - own_low)
         )
 
 

@@ -1,0 +1,155 @@
+"""What the methods share whose style code is the moments of a small encoder's features (AdaIN and its relatives)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors.torch import load, load_file, save
+from torch import Tensor, nn
+
+from core.device import fast_bfloat16
+from core.errors import ModelError
+from core.methods.base import Method, Progress
+from core.nn.codec import AdaINNetwork
+from core.nn.factorized import FactorizedNetwork
+from core.nn.padding import crop, pad
+from core.params import PaintParams
+from core.registry import MethodSpec
+from core.tensors import to_image, to_tensor
+from core.weights import weights as find_weights
+
+OUTPUT_CENTRE = 0.5
+
+
+@dataclass
+class Content:
+    """A photograph as the decoder needs it. ``residual``, ``c − g(f(c))`` as the method keeps it, is computed when a
+    strength below 1 first asks for it."""
+
+    photo: Tensor
+    features: list[Tensor]
+    moments: list[tuple[Tensor, Tensor]]
+    code: Tensor
+    size: tuple[int, int]
+    residual: tuple[Tensor, ...] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, the residual's bands counted in."""
+        return 3 * self.photo.nbytes + sum(f.nbytes for f in self.features)
+
+
+class MomentsMethod(Method):
+    """A network with ``encode``, ``moments``, ``code`` and ``decode``. On hardware with bfloat16 most convolutions run
+    in it, unless ``half`` is False."""
+
+    network_class: type[AdaINNetwork] | type[FactorizedNetwork]
+
+    def __init__(self, spec: MethodSpec, device: str | None = None, *, half: bool | None = None) -> None:
+        super().__init__(spec, device)
+        entry = find_weights(spec.weights)
+        self.model_hash = entry.sha256
+        self.network = self.network_class(**entry.network)
+        try:
+            self.network.load_state_dict(load_file(entry.path))
+        except RuntimeError as error:
+            raise ModelError(f"The weights of '{entry.name}' do not fit the network ({error}).") from None
+        self.dtype = (
+            torch.bfloat16 if (fast_bfloat16(self.device) if half is None else half) else torch.float32
+        )
+        self.network.eval().requires_grad_(False)
+        self.network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.centre = 0.0
+        if self.dtype != torch.float32:
+            self.centre = to_half(self.network.encoder, self.network.decoder, self.dtype)
+
+    @abstractmethod
+    def _target(
+        self,
+        content: Content,
+        styles: Sequence[Tensor],
+        weights: Sequence[float] | None,
+        params: PaintParams,
+    ) -> Tensor:
+        """The code to paint with: the photograph's own moved towards the mixed ``styles``."""
+
+    @abstractmethod
+    def _missing(self, params: PaintParams) -> tuple[float, ...]:
+        """By how much each band of the residual is to be added: ``max(0, 1 − strength)``, so that it goes as the style
+        comes."""
+
+    def _split(self, residual: Tensor) -> tuple[Tensor, ...]:
+        """The residual ``(1, 3, H, W)`` in bands that sum to it."""
+        return (residual,)
+
+    def _put(self, image: Image.Image) -> tuple[Tensor, tuple[int, int]]:
+        return pad(to_tensor(image, self.device), self.network.stride)
+
+    @torch.inference_mode()
+    def encode_style(self, style: Image.Image) -> bytes:
+        x, _ = self._put(style)
+        code = self.network.code(self.network.moments(self.network.encode(x)))
+        return save({"code": code.cpu()})
+
+    @torch.inference_mode()
+    def encode_content(self, photo: Image.Image) -> Content:
+        x, size = self._put(photo)
+        features = self.network.encode(x)
+        moments = self.network.moments(features)
+        return Content(x, [f.to(self.dtype) for f in features], moments, self.network.code(moments), size)
+
+    @torch.inference_mode()
+    def decode(
+        self,
+        content: Any,
+        codes: Sequence[bytes],
+        weights: Sequence[float] | None,
+        params: PaintParams,
+        progress: Progress | None = None,
+    ) -> Image.Image:
+        tell = progress or (lambda _: None)
+        tell(0.0)
+        styles = [load(code)["code"].to(self.device) for code in codes]
+        painted = self._decode(content, self._target(content, styles, weights, params))
+        tell(0.6)
+        missing = self._missing(params)
+        if any(missing):
+            if content.residual is None:
+                content.residual = self._split(content.photo - self._decode(content, content.code))
+            for share, band in zip(missing, content.residual, strict=True):
+                if share:
+                    painted = painted + share * band
+        tell(1.0)
+        return to_image(crop(painted, content.size))
+
+    def _decode(self, content: Content, code: Tensor) -> Tensor:
+        return self.network.decode(content.features, content.moments, code).float().add_(self.centre)
+
+
+def mixed(styles: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    """The weighted sum of codes."""
+    return torch.stack([share * style for share, style in zip(shares, styles, strict=True)]).sum(dim=0)
+
+
+@torch.no_grad()
+def to_half(encoder: nn.Module, decoder: nn.Module, dtype: torch.dtype) -> float:
+    """Put the convolutions whose rounding does not show into ``dtype``; returns what has to be added to the output.
+
+    All of the decoder, and the encoder's inner convolutions below full resolution: rounding its first level or its
+    taps would be most of the whole error, since normalisation magnifies what little varies in flat regions. bfloat16
+    has 8 significant bits, so colours leave the decoder centred around 0, where its steps are finer than 8-bit
+    colour's.
+    """
+    last, inner = decoder.stages[0].out, list(encoder.rest)[1:]  # type: ignore[union-attr,index,arg-type]
+    for layer in last.modules():
+        if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+            layer.bias.sub_(OUTPUT_CENTRE)
+    for module in [*decoder.modules(), *(m for level in inner for m in level.modules())]:
+        if isinstance(module, nn.Conv2d):
+            module.to(dtype)
+    return OUTPUT_CENTRE
