@@ -7,12 +7,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from core.evaluate.axes import axes_sheet
 from core.evaluate.pairs import Summary
 from core.evaluate.report import table
 from core.images import read_picture, resize_longest
 from core.methods.base import Method
 from core.params import PaintParams
+from core.samples import samples
 from core.sheets import sheet
+from core.styles import style_path
 from core.weights import FOLDER, Weights
 
 SHEET_STYLES = ("oil-flow", "stained-glass", "woodcut", "ink-wash")
@@ -43,6 +46,12 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
         made.append(f"- Encoder: {training['encoder']}")
     if "changes" in training:
         made.append(f"- Changed on the way: {training['changes']}")
+    grid = []
+    if "alpha_high" in spec.params:
+        strengths = entry.path.with_name(f"{entry.path.stem}-strengths.webp")
+        photo, style = read_picture(samples()[0]), read_picture(style_path(SHEET_STYLES[0]))
+        axes_sheet(method, photo, style).save(strengths, quality=80, method=6)
+        grid = [f"![both strengths from 0 to 1.5]({strengths.name})", ""]
     lines = [
         f"# {spec.title} (`{entry.name}`)",
         "",
@@ -50,6 +59,7 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
         "",
         f"![photo, style, strengths {', '.join(map(str, SHEET_ALPHAS))}]({picture.name})",
         "",
+        *grid,
         "## File",
         "",
         f"- `{entry.path.name}`, {entry.path.stat().st_size / 1e6:.1f} MB, {entry.parameters:,} parameters, float32",
@@ -89,9 +99,6 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
 
 def _sheet(method: Method, side: int = 288) -> Image.Image:
     """Our own samples in gallery styles: photo, style, and the painting at a few strengths."""
-    from core.samples import samples
-    from core.styles import style_path
-
     rows = []
     for photo_path, name in zip(samples(), SHEET_STYLES, strict=False):
         photo, style = resize_longest(read_picture(photo_path), 512), read_picture(style_path(name))
@@ -100,7 +107,11 @@ def _sheet(method: Method, side: int = 288) -> Image.Image:
                 photo,
                 style,
                 *(
-                    method.stylize(photo, style, PaintParams(method=method.spec.name, alpha=a))
+                    method.stylize(
+                        photo,
+                        style,
+                        PaintParams(method=method.spec.name, alpha=a, alpha_high=a, alpha_low=a),
+                    )
                     for a in SHEET_ALPHAS
                 ),
             ]

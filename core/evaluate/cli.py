@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     from core import registry
     from core.device import describe
+    from core.evaluate.axes import measure_axes
     from core.evaluate.card import write_card
     from core.evaluate.pairs import all_pairs, held_out_pairs, measure, summarise
     from core.evaluate.report import pairs_sheet, table, write_csv
@@ -79,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         else held_out_pairs(photos, styles, args.count, args.side)
     )
     vgg = load_teacher(args.vgg, photos, Path("var"))
-    figures, summaries, paints, zero = {}, {}, {}, []
+    figures, summaries, paints, notes = {}, {}, {}, []
     for name in args.methods:
         spec = registry.method(name)
         method = registry.load(name, args.device, **({"half": False} if args.float32 else {}))
@@ -88,16 +89,18 @@ def run(args: argparse.Namespace) -> int:
         figures[name] = measure(paint, tqdm(choose, desc=name, unit="pair"), vgg)
         summaries[name] = summarise(figures[name])
         paints[name] = paint
-        line = _identity(name, method, choose)
-        zero.append(line)
+        lines = [_identity(name, method, choose)]
+        if "alpha_high" in spec.params:
+            lines.append(f"{name}: {measure_axes(method, choose).line()}")
+        notes += lines
         if args.card:
             measured = (
                 f"{len(choose)} pairs ({args.pairs}) of held-out pictures, centre crops of {args.side} px, "
                 f"{'float32' if args.float32 else 'the precision of use'}, on {describe(method.device)}; the time counts "
                 "encoding the style, too."
             )
-            print(write_card(weights(spec.weights), method, summaries[name], [line], measured))
-    text = table(summaries) + "\n\n" + "\n".join(zero)
+            print(write_card(weights(spec.weights), method, summaries[name], lines, measured))
+    text = table(summaries) + "\n\n" + "\n".join(notes)
     print(text)
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
@@ -113,7 +116,7 @@ def _paint(method: Method, alpha: float = 1.0) -> Any:
     from core.params import PaintParams
     from core.tensors import to_image, to_tensor
 
-    params = PaintParams(method=method.spec.name, alpha=alpha)
+    params = PaintParams(method=method.spec.name, alpha=alpha, alpha_high=alpha, alpha_low=alpha)
 
     def paint(photo: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         return to_tensor(method.stylize(to_image(photo), to_image(style), params))
