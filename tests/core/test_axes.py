@@ -42,7 +42,7 @@ class Bands(Method):
         params: PaintParams,
         progress: Progress | None = None,
     ) -> Image.Image:
-        height, width = content.photo.shape[:2]
+        width = content.photo.shape[1]
         x = np.arange(width, dtype=np.float32)
         stripes, ramp = 20 * (x // 2 % 2) - 10, 40 * x / width - 20
         fine, broad = (ramp, stripes) if self.crossed else (stripes, ramp)
