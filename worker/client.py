@@ -28,12 +28,14 @@ from worker.store import people
 from worker.store.blobs import UPLOAD, BlobStore
 from worker.store.database import Database, change
 from worker.store.models import Blob, Draft, Job, User
+from worker.survey.forget import forget
 
 if TYPE_CHECKING:
     from redis.client import PubSub
 
     from core.images import Limits
     from core.styles import Style
+    from worker.training.service import TrainingService
 
 log = logging.getLogger(__name__)
 
@@ -387,7 +389,8 @@ class Client:
     def delete_user_data(self, owner: str) -> dict[str, int]:
         """Delete everything kept of a person: jobs (running ones stop), drafts, pictures, caches, settings.
 
-        How many of each were deleted: ``jobs``, ``drafts``, ``pictures``, ``styles`` (encoded, in the cache).
+        How many of each were deleted: ``jobs``, ``drafts``, ``pictures``, ``styles`` (encoded, in the cache),
+        ``ratings`` (``worker.survey.forget`` says what that does to results).
         """
         with self.database.read() as session:
             ids = list(session.scalars(select(Job.id).where(Job.owner == owner)))
@@ -407,9 +410,23 @@ class Client:
         for job_id in ids:
             self.broker.publish(job_id, changed=True)
         scheduler.promote(self.database, self.broker, self.settings)
-        return {"jobs": len(ids), "drafts": drafts, "pictures": pictures, "styles": styles}
+        ratings = forget(self.database, self.settings, owner)
+        return {
+            "jobs": len(ids),
+            "drafts": drafts,
+            "pictures": pictures,
+            "styles": styles,
+            "ratings": ratings,
+        }
 
     # operators
+
+    @property
+    def training(self) -> TrainingService:
+        """Trainings on the workers; for operators only."""
+        from worker.training.service import TrainingService
+
+        return TrainingService(self)
 
     def health(self) -> dict[str, Any]:
         """Whether each part works: ``ok`` (all of them), ``database``, ``queue``, ``storage`` ("ok" or a

@@ -147,6 +147,18 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Rows of finished jobs and old drafts are deleted after this time."
     )
 
+    # surveys
+    survey_secret: SecretStr | None = Field(
+        None,
+        description="Key that raters' pseudonyms are made with, the same on all machines; unset draws one once and "
+        "keeps it in the data folder.",
+    )
+    survey_vgg: str | None = Field(
+        None,
+        description="VGG-19 that Ls and Lc of a survey's pictures are measured with: a normalised safetensors file or "
+        "`torchvision`; unset measures SSIM alone.",
+    )
+
     # worker
     device: str = Field("auto", description="`auto`, `cpu`, `cuda` or `cuda:1`.")
     threads: int = Field(

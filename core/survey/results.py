@@ -103,9 +103,9 @@ class Correlation:
 @dataclass(frozen=True)
 class Results:
     """All of a study. ``raters``: who gave at least one rating that counts; ``complete``: of these, who gave all that
-    were due; ``due``, ``given``, ``missing``: ratings of these raters; ``withdrawn``: raters who had their data
-    deleted (nothing of theirs is in any figure); ``excluded``: who was left out and why; ``everybody``: the overall
-    figures if nobody were left out. Pairs stand in order of rank."""
+    were due; ``due``, ``given``, ``missing``: ratings of these raters; ``withdrawn``: raters who had their data deleted
+    (nothing of theirs is in any figure); ``silent``: who agreed but rated nothing; ``excluded``: who was left out and
+    why; ``everybody``: the overall figures if nobody were left out. Pairs stand in order of rank."""
 
     study: str
     title: str
@@ -125,3 +125,4 @@ class Results:
     agreement: Agreement
     comparisons: tuple[Comparison, ...]
     correlations: tuple[Correlation, ...]
+    silent: int = 0

@@ -142,7 +142,7 @@ class Study(_Section):
     def _consistent(self) -> Self:
         if set(self.languages) != set(self.text) or len(set(self.languages)) != len(self.languages):
             raise ValueError("there must be one [text.…] for each of the languages")
-        names = [part.name for part in (*self.pairs, *self.checks)]
+        names = [pair.name for pair in self.pairs] + [check.name for check in self.checks]
         arms = [arm.name for arm in self.arms]
         for name in [*names, *arms]:
             if names.count(name) > 1 or arms.count(name) > 1:

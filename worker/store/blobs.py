@@ -24,6 +24,8 @@ from worker.store.models import Blob, Job, User
 from worker.store.people import ensure_user, insert_if_missing
 
 UPLOAD, RESULT = "upload", "result"
+# Pictures of studies stay until their study is deleted.
+KEPT, KEPT_SECONDS = "kept", 100 * 365 * 86400.0
 
 # A use within this time of the last one does not write a new time of expiry.
 TOUCH_SECONDS = 600.0
@@ -132,7 +134,11 @@ class BlobStore:
     def __init__(self, database: Database, settings: Settings, backend: Backend | None = None) -> None:
         self.database = database
         self.backend = backend or open_backend(settings)
-        self._ttl = {UPLOAD: settings.upload_ttl_hours * 3600, RESULT: settings.result_ttl_hours * 3600}
+        self._ttl = {
+            UPLOAD: settings.upload_ttl_hours * 3600,
+            RESULT: settings.result_ttl_hours * 3600,
+            KEPT: KEPT_SECONDS,
+        }
 
     def put(self, data: bytes, owner: str, kind: str, *, new_owner: bool = True) -> str:
         """Store ``data`` for ``owner``; the key. Raises ``StorageError`` when there is no room, after having

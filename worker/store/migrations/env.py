@@ -4,6 +4,7 @@ database."""
 from alembic import context
 from sqlalchemy import Connection
 
+from worker.store import study_models  # noqa: F401 - its tables belong to the metadata
 from worker.store.models import Base
 
 
