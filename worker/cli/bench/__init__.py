@@ -42,7 +42,7 @@ def add_parser(subcommands: Subcommands) -> None:
         "--sizes", default=",".join(map(str, SIZES)), metavar="N,N", help="sides in pixels (%(default)s)"
     )
     parser.add_argument(
-        "--method", default=DEFAULT_METHOD, metavar="NAME", help="method measured (%(default)s)"
+        "--method", default=DEFAULT_METHOD, metavar="A,B", help="methods measured (%(default)s)"
     )
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="cpu, cuda or cuda:1 (the best found)"
@@ -71,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     parts, sizes = _parts(args.parts), _sizes(args.sizes)
     if args.repeats < 1 or args.jobs < 1:
         raise ParameterError("--repeats and --jobs must be at least 1.")
-    registry.method(args.method)
+    methods = [registry.method(name.strip()).name for name in args.method.split(",")]
     about = machine(args)
     print(f"{about['cpu']}, {about['cores']} cores, {about['threads']} threads; torch {about['torch']}\n")
     print(f"{'':<8}{'':<22}{'size':>6}{'median':>11}{'least':>11}      {'baseline':>11}{'ratio':>8}")
     rows: list[Row] = []
-    for row in _measure(args, parts, sizes):
+    for row in _measure(args, methods, parts, sizes):
         rows.append(row)
         print(_line(row), flush=True)
     target = Path(args.out) if args.out else _default_target(str(about["device"]))
@@ -85,18 +85,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(args: argparse.Namespace, parts: list[str], sizes: list[int]) -> Iterator[Row]:
+def _measure(
+    args: argparse.Namespace, methods: list[str], parts: list[str], sizes: list[int]
+) -> Iterator[Row]:
     from worker.cli.bench import measure
 
     # Memory and imports run in processes of their own, before this one grows.
     if "import" in parts:
         yield from measure.imports(min(args.repeats, 5))
     if "memory" in parts:
-        yield from measure.memory(args.method, args.device, max(sizes))
+        for name in methods:
+            yield from measure.memory(name, args.device, max(sizes))
     if "queue" in parts:
-        yield from measure.queue(args.method, args.jobs)
+        yield from measure.queue(methods[0], args.jobs)
     if "speed" in parts:
-        yield from measure.speed(args.method, args.device, sizes, args.repeats, args.budget)
+        for name in methods:
+            yield from measure.speed(name, args.device, sizes, args.repeats, args.budget)
 
 
 def _line(row: Row) -> str:
@@ -104,7 +108,9 @@ def _line(row: Row) -> str:
     ratio = f"{row.ratio:>7.1f}×" if row.ratio else ""
     size = row.size or ""
     figures = f"{row.median:>8.1f} {row.unit}{row.least:>8.1f} {row.unit}"
-    return f"{row.part:<8}{row.what:<22}{size:>6}{figures}      {baseline}{ratio}".rstrip()
+    return (
+        f"{row.part:<8}{row.what:<22}{size:>6}{figures}      {baseline:<12}{ratio:<8}  {row.method}".rstrip()
+    )
 
 
 def write_csv(rows: list[Row], about: dict[str, object], target: Path) -> None:
@@ -127,6 +133,8 @@ def write_csv(rows: list[Row], about: dict[str, object], target: Path) -> None:
             "unit": row.unit,
             "baseline": None if row.baseline is None else round(row.baseline, 2),
             "ratio": None if row.ratio is None else round(row.ratio, 2),
+            "method": row.method,
+            "model": row.model,
         }
         table.writerow({**about, **figures})
     write(text.getvalue().encode(), target)
@@ -138,15 +146,13 @@ def machine(args: argparse.Namespace) -> dict[str, object]:
     import PIL
     import torch
 
+    from core.device import pick_device
     from worker.cli import version
-    from worker.cli.stylize import load_method
 
-    method = load_method(args.method, args.device)
-    name = torch.cuda.get_device_name(method.device) if method.device.type == "cuda" else _cpu_name()
+    device = pick_device(args.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
     return {
-        "method": args.method,
-        "model": method.model_hash[:12],
-        "device": method.device.type,
+        "device": device.type,
         "threads": torch.get_num_threads(),
         "cores": os.cpu_count(),
         "cpu": name,

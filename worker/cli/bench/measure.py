@@ -29,7 +29,7 @@ QUEUE_SIDE = 256
 @dataclass(frozen=True)
 class Row:
     """One figure: ``part`` (speed, queue, import, memory), what was measured, at which size, median and least
-    of ``runs`` values in ``unit``, and the baseline's median where there is one."""
+    of ``runs`` values in ``unit``, the baseline's median where there is one, and the method and its weights' hash."""
 
     part: str
     what: str
@@ -39,6 +39,8 @@ class Row:
     runs: int
     unit: str
     baseline: float | None = None
+    method: str = ""
+    model: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -106,7 +108,8 @@ def speed(method_name: str, device: str, sizes: list[int], repeats: int, budget:
         for what, ours, theirs in _contenders(method, plain, size):
             mine, other = timed(ours, theirs, repeats, budget, settle)
             base = statistics.median(other)
-            yield Row("speed", what, size, statistics.median(mine), min(mine), len(mine), "ms", base)
+            figures = statistics.median(mine), min(mine), len(mine), "ms", base
+            yield Row("speed", what, size, *figures, method_name, method.model_hash[:12])
 
 
 def _contenders(
@@ -162,10 +165,10 @@ def queue(method_name: str, jobs: int) -> Iterator[Row]:
                 if number >= 2:  # the first ones load the model and fill the caches
                     whole.append(elapsed)
                     overhead.append(elapsed - (job.paint_ms or 0))
-    yield Row("queue", "job, in all", QUEUE_SIDE, statistics.median(whole), min(whole), jobs, "ms")
-    yield Row(
-        "queue", "job less painting", QUEUE_SIDE, statistics.median(overhead), min(overhead), jobs, "ms"
-    )
+    for what, times in (("job, in all", whole), ("job less painting", overhead)):
+        yield Row(
+            "queue", what, QUEUE_SIDE, statistics.median(times), min(times), jobs, "ms", None, method_name
+        )
 
 
 def imports(repeats: int) -> Iterator[Row]:
@@ -186,7 +189,7 @@ def memory(method_name: str, device: str, size: int) -> Iterator[Row]:
     """Peak memory (resident set) of a fresh process that paints once at ``size``; the baseline in another."""
     ours = float(_python("-m", "worker.cli.bench.measure", "ours", method_name, device, str(size)))
     theirs = float(_python("-m", "worker.cli.bench.measure", "baseline", method_name, device, str(size)))
-    yield Row("memory", "peak resident set", size, ours, ours, 1, "MB", theirs)
+    yield Row("memory", "peak resident set", size, ours, ours, 1, "MB", theirs, method_name)
 
 
 def _python(*arguments: str) -> str:
