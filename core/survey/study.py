@@ -134,6 +134,9 @@ class Study(_Section):
     pairs: tuple[Pair, ...] = Field(min_length=1, max_length=PAIRS_MAX)
     checks: tuple[Check, ...] = ()
     exclude: Exclude = Exclude()
+    share_results: bool = Field(
+        True, description="Whether everybody may see the chart in the chat once the study is closed."
+    )
     imported: Literal[False] | str = Field(
         False, description="Where ratings came from that were given elsewhere."
     )

@@ -130,4 +130,5 @@ def study_view(session: Session, row: StudyRow) -> StudyView:
         ratings=ratings,
         pictures=len(painted),
         rendered=sum(painted),
+        shared=study.share_results,
     )

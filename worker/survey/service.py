@@ -109,6 +109,19 @@ class Surveys:
         with self.database.read() as session:
             return study_view(session, table.find(session, name))
 
+    def study_of(self, pair_id: str) -> str:
+        """The name of the study a picture belongs to; raises ``NotFoundError``."""
+        with self.database.read() as session:
+            row = session.get(StudyPairRow, pair_id)
+        if row is None:
+            raise NotFoundError("This picture does not belong to any survey.")
+        return row.study
+
+    def pair_ids(self, study: str) -> dict[str, str]:
+        """Ids of a study's pictures by name ("pair", or "pair/arm" in a study with arms)."""
+        with self.database.read() as session:
+            return {row.name: row.id for row in table.pairs(session, study)}
+
     # raters
 
     def rater(self, study: str, person: str) -> str:

@@ -45,7 +45,7 @@ class StudyTextView(_View):
 class StudyView(_View):
     """A study. ``lowest`` … ``highest``: the scale, whole numbers; ``ratings_per_rater``: how many each rater is
     asked for (checks included); ``raters``: who has agreed so far; ``rendered`` of ``pictures``: how many of the
-    results are painted."""
+    results are painted; ``shared``: whether everybody may see the chart once the study is closed."""
 
     name: str
     state: StudyState
@@ -60,6 +60,7 @@ class StudyView(_View):
     ratings: int
     pictures: int
     rendered: int
+    shared: bool = True
 
     def text(self, language: str | None) -> StudyTextView:
         """The texts in a language ("ru", "ru-RU"), else in the study's first one."""
