@@ -67,7 +67,10 @@ def add_parser(subcommands: Subcommands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print each row at once, write the CSV."""
     from core import registry
+    from worker.plugins import load_extra_methods
+    from worker.settings import get_settings
 
+    load_extra_methods(get_settings())
     parts, sizes = _parts(args.parts), _sizes(args.sizes)
     if args.repeats < 1 or args.jobs < 1:
         raise ParameterError("--repeats and --jobs must be at least 1.")
