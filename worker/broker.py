@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "allaprima:"
 PAINT_TASK = "allaprima.paint"
+TRAIN_TASK = "allaprima.train"
 UNACKED, UNACKED_INDEX = "unacked", "unacked_index"
 """Where Celery's Redis transport keeps messages that were taken and not acknowledged."""
 
@@ -93,6 +94,13 @@ class Broker:
 
     def send(self, job_id: str, queue: str) -> None:
         """Put a job's message into a queue; raises ``QueueError`` at once when Redis is down."""
+        self._send(PAINT_TASK, [job_id], job_id, queue)
+
+    def send_training(self, training_id: str, step: int) -> None:
+        """Put the message of a training's next slice, from ``step`` on, into its queue; raises ``QueueError``."""
+        self._send(TRAIN_TASK, [training_id, step], f"{training_id}-{step}", "train")
+
+    def _send(self, task: str, args: list[Any], task_id: str, queue: str) -> None:
         # Celery would wait for its own time-out.
         self.ping()
         with self._lock:
@@ -105,15 +113,13 @@ class Broker:
 
         try:
             with self._reachable():
-                app.send_task(
-                    PAINT_TASK, args=[job_id], task_id=job_id, queue=queue, retry=False, ignore_result=True
-                )
+                app.send_task(task, args=args, task_id=task_id, queue=queue, retry=False, ignore_result=True)
         except OperationalError as error:
             raise QueueError("The queue cannot be reached at the moment.") from error
 
     def present(self) -> tuple[set[str], dict[str, float]]:
-        """Ids of the jobs whose message lies in a queue, and of those whose message a worker has taken,
-        with the age of the taking in seconds. Raises ``QueueError``."""
+        """Ids of the jobs and trainings whose message lies in a queue, and of those whose message a worker has
+        taken, with the age of the taking in seconds. Raises ``QueueError``."""
         with self._reachable():
             pipe = self.redis.pipeline(transaction=True)
             for queue in QUEUES:
@@ -132,7 +138,7 @@ class Broker:
         return queued, taken
 
     def forget_taken(self, job_id: str) -> None:
-        """Drop a taken message of a job, so that it does not come back by itself after the visibility
+        """Drop a taken message of a job or training, so that it does not come back by itself after the visibility
         timeout."""
         with self._reachable():
             for tag, raw in self.redis.hgetall(UNACKED).items():
@@ -210,9 +216,9 @@ class Broker:
 
 
 def _message_id(message: dict[str, Any]) -> str:
-    """The job's id in a message of ours as the transport stores it; "" for any other message."""
+    """The job's or training's id in a message of ours as the transport stores it; "" for any other message."""
     try:
-        if message["headers"]["task"] != PAINT_TASK:
+        if message["headers"]["task"] not in (PAINT_TASK, TRAIN_TASK):
             return ""
         return str(json.loads(base64.b64decode(message["body"]))[0][0])
     except (KeyError, IndexError, TypeError, ValueError):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from core.errors import AllaPrimaError, Cancelled
+from core.errors import AllaPrimaError, Cancelled, ModelError, UnknownNameError
 from core.params import SIZE_MIN, PaintParams
 from worker.broker import Broker
 from worker.plugins import load_extra_methods
@@ -131,6 +131,7 @@ class Engine:
         self.broker = broker
         self.photos = ContentCache(int(settings.content_cache_mb * 2**20))
         self._methods: dict[str, Method] = {}
+        self._in_use: dict[str, str | None] = {}
         self._loading = threading.Lock()
         self._forgotten = broker.cached(FORGET)
 
@@ -155,16 +156,27 @@ class Engine:
         self._forgotten = counter
 
     def method(self, name: str) -> Method:
-        """A loaded method; raises ``UnknownNameError`` or ``ModelError``."""
+        """A loaded method, with the weights in use now; raises ``UnknownNameError`` or ``ModelError``."""
         with self._loading:
-            if name not in self._methods:
-                load_extra_methods(self.settings)
-                from core import registry
+            load_extra_methods(self.settings)
+            from core import registry, weights
 
-                registry.method(name)
+            spec = registry.method(name)
+            try:
+                in_use = weights.current(spec.weights).sha256
+            except UnknownNameError:
+                in_use = None  # a method of one's own without weights of ours
+            if name not in self._methods or self._in_use[name] != in_use:
                 self._set_threads()
                 device = None if self.settings.device == "auto" else self.settings.device
-                self._methods[name] = registry.load(name, device)
+                try:
+                    self._methods[name] = registry.load(name, device)
+                except ModelError as error:
+                    if name not in self._methods:
+                        raise
+                    log.error("the newly published model is not used: %s", error)
+                    return self._methods[name]
+                self._in_use[name] = in_use
             return self._methods[name]
 
     def _set_threads(self) -> None:

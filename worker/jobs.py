@@ -19,6 +19,7 @@ from core.params import PaintParams
 
 SOURCES = ("cli", "web", "bot", "api")
 QUEUES = ("paint", "batch", "train")
+TRAIN_QUEUE = QUEUES[2]
 ID_LENGTH = 12
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 

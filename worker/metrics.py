@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from core.errors import AllaPrimaError
 from worker.broker import Broker
-from worker.jobs import UNFINISHED
+from worker.jobs import TRAIN_QUEUE, UNFINISHED
 from worker.scheduler import WORKER_SILENT_SECONDS
 from worker.store import counters
 from worker.store.blobs import BlobStore
@@ -56,8 +56,9 @@ def health(database: Database, broker: Broker, blobs: BlobStore) -> dict[str, An
 
 
 def _workers(session: Any) -> int:
-    alive = WorkerRow.seen_at > time.time() - WORKER_SILENT_SECONDS
-    return session.scalar(select(func.count()).select_from(WorkerRow).where(alive)) or 0
+    # A worker's training process has a row of its own; it is there only while something trains.
+    alive = WorkerRow.seen_at > time.time() - WORKER_SILENT_SECONDS, WorkerRow.queues != TRAIN_QUEUE
+    return session.scalar(select(func.count()).select_from(WorkerRow).where(*alive)) or 0
 
 
 class _Figures(Collector):

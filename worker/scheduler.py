@@ -15,7 +15,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from worker.broker import Broker, QueueError
-from worker.jobs import UNFINISHED, JobState
+from worker.jobs import TRAIN_QUEUE, UNFINISHED, JobState
 from worker.settings import Settings
 from worker.store import jobs as table
 from worker.store.database import Database
@@ -105,9 +105,11 @@ def places(session: Session, rows: Sequence[Job]) -> dict[str, Place]:
 
 
 def painting_processes(session: Session) -> int:
-    """Processes of all workers alive; at least 1."""
-    alive = WorkerRow.seen_at > time.time() - WORKER_SILENT_SECONDS
-    return max(1, session.scalar(select(func.coalesce(func.sum(WorkerRow.concurrency), 0)).where(alive)) or 0)
+    """Painting processes of all workers alive; at least 1."""
+    alive = WorkerRow.seen_at > time.time() - WORKER_SILENT_SECONDS, WorkerRow.queues != TRAIN_QUEUE
+    return max(
+        1, session.scalar(select(func.coalesce(func.sum(WorkerRow.concurrency), 0)).where(*alive)) or 0
+    )
 
 
 def let_in(database: Database, session: Session, settings: Settings) -> list[tuple[str, str]]:

@@ -48,7 +48,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "doctor", "worker.cli.doctor", "check what is installed and reachable, say what to do", "Service"
     ),
-    Command("train", "core.train.cli", "train a model", "Models"),
+    Command("train", "core.train.cli", "train a model here and now", "Models"),
+    Command(
+        "training", "worker.cli.training", "train models on the workers, watch and publish them", "Models"
+    ),
     Command("evaluate", "core.evaluate.cli", "measure a model", "Models"),
     Command("bench", "worker.cli.bench", "measure speed and memory on this machine", "Models"),
 )

@@ -66,6 +66,12 @@ class Parser(argparse.ArgumentParser):
         sentence = re.sub(r"^argument ", "", message).rstrip(".")
         raise ParameterError(f"{sentence[0].upper()}{sentence[1:]}; see '{self.prog} --help'.")
 
+    def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does it, but for commands with subcommands of their own, which cannot be intermixed."""
+        if self._subparsers is not None:
+            return self.parse_known_args(args, namespace)
+        return super().parse_known_intermixed_args(args, namespace)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             name = "/".join(action.option_strings) or str(action.metavar or action.dest)

@@ -12,7 +12,7 @@ import time
 
 from sqlalchemy import delete, or_, update
 
-from core.errors import AllaPrimaError
+from core.errors import AllaPrimaError, ModelError
 from worker import leases, scheduler
 from worker.broker import QueueError
 from worker.jobs import TERMINAL
@@ -20,7 +20,9 @@ from worker.store.counters import Figures
 from worker.store.database import change
 from worker.store.models import Duty, Job, WorkerRow
 from worker.store.people import delete_drafts, insert_if_missing
+from worker.tasks.companion import Companion, own_queues, trains_beside
 from worker.tasks.context import Context
+from worker.training import published, table, upkeep
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,8 @@ class Housekeeping:
         self._seen_at = 0.0
         self._reap_at = 0.0
         self._queue_down = False
+        self._models_trouble = ""
+        self._companion = Companion(context.settings)
         self._thread = threading.Thread(target=self._loop, name="housekeeping", daemon=True)
 
     def start(self) -> None:
@@ -66,6 +70,7 @@ class Housekeeping:
         """End the thread and sign off."""
         self._stop.set()
         self._thread.join(timeout=10)
+        self._companion.stop()
         try:
             with self.context.database.write() as session:
                 session.execute(delete(WorkerRow).where(WorkerRow.id == self.id))
@@ -97,11 +102,17 @@ class Housekeeping:
         if now - self._seen_at > SEEN_SECONDS:
             self._announce(now)
             self._seen_at = now
+        context = self.context
+        self._sync_models()
+        if trains_beside(context.settings.worker_queues):
+            with context.database.read() as session:
+                wanted = table.any_active(session)
+            self._companion.look(wanted)
         if not self._on_duty(now):
             return
-        context = self.context
         scheduler.promote(context.database, context.broker, context.settings)
         found = scheduler.reconcile(context.database, context.broker, context.settings)
+        found += upkeep.look_after(context.database, context.broker, context.settings)
         if found:
             figures = Figures()
             figures.count("recoveries", found)
@@ -111,6 +122,18 @@ class Housekeeping:
             self._reap_at = now + REAP_SECONDS
             reap(context)
 
+    def _sync_models(self) -> None:
+        context = self.context
+        try:
+            published.sync(context.database, context.blobs.backend, context.settings)
+        except (ModelError, OSError) as error:
+            # The models in use stay in use; nothing else waits for this.
+            if str(error) != self._models_trouble:
+                log.error("a published model cannot be used: %s", error)
+            self._models_trouble = str(error)
+        else:
+            self._models_trouble = ""
+
     def _announce(self, now: float) -> None:
         settings = self.context.settings
         with self.context.database.write() as session:
@@ -118,7 +141,7 @@ class Housekeeping:
                 session,
                 WorkerRow,
                 id=self.id,
-                queues=",".join(settings.worker_queues),
+                queues=",".join(own_queues(settings.worker_queues)),
                 concurrency=settings.paint_concurrency,
                 started_at=now,
                 seen_at=now,

@@ -110,6 +110,10 @@ class _Run:
         if not context.blobs.owned(row.photo_key, row.owner):
             raise NotFoundError(PHOTO_GONE)
         painting = context.engine.paint(order)
+        if painting.model_hash != model_hash:
+            # A model was published between the question above and the painting.
+            model_hash = painting.model_hash
+            key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
         result = to_png(painting.image)
         self._progress(1.0)
         try:

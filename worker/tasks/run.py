@@ -14,16 +14,23 @@ from typing import Any
 from celery import Celery, signals
 from celery.platforms import SecurityWarning
 
-from worker.broker import PAINT_TASK
+from worker.broker import PAINT_TASK, TRAIN_TASK
 from worker.embedded import PARENT_VARIABLE, die_with_parent
+from worker.jobs import TRAIN_QUEUE
 from worker.leases import machine
 from worker.logs import setup_logging
 from worker.settings import Settings, get_settings, use_settings
+from worker.tasks import stopping
+from worker.tasks.companion import own_queues
 from worker.tasks.context import get_context
 from worker.tasks.maintenance import Housekeeping
 from worker.tasks.paint import paint
+from worker.tasks.train import SLICE_LIMIT_SECONDS, train
 
 log = logging.getLogger(__name__)
+
+TRAIN_NICENESS = 10
+HARD_LIMIT_AFTER = 30.0
 
 READY = "worker is ready"
 """Logged when the worker takes jobs."""
@@ -32,9 +39,12 @@ READY = "worker is ready"
 def register(app: Celery) -> None:
     """Add the tasks and the hooks of a worker to an application."""
     app.task(name=PAINT_TASK)(paint)
+    limits = {"soft_time_limit": SLICE_LIMIT_SECONDS, "time_limit": SLICE_LIMIT_SECONDS + HARD_LIMIT_AFTER}
+    app.task(name=TRAIN_TASK, **limits)(train)
     hooks = _Hooks()
     signals.setup_logging.connect(hooks.set_up_logging, weak=False)
     signals.worker_ready.connect(hooks.worker_ready, weak=False)
+    signals.worker_shutting_down.connect(hooks.worker_shutting_down, weak=False)
     signals.worker_shutdown.connect(hooks.worker_shutdown, weak=False)
     signals.worker_process_init.connect(hooks.child_started, weak=False)
 
@@ -53,6 +63,9 @@ class _Hooks:
         self._housekeeping.start()
         log.info(READY)
 
+    def worker_shutting_down(self, **_: Any) -> None:
+        stopping.ask()
+
     def worker_shutdown(self, **_: Any) -> None:
         if self._housekeeping is not None:
             self._housekeeping.stop()
@@ -60,7 +73,11 @@ class _Hooks:
     def child_started(self, **_: Any) -> None:
         # A child that outlives its worker would hold memory and a GPU that nobody can give work to.
         die_with_parent(signal.SIGKILL)
-        get_context().engine.start()
+        if get_settings().worker_queues == [TRAIN_QUEUE]:
+            # Painting comes first wherever both share the processor.
+            os.nice(TRAIN_NICENESS)
+        else:
+            get_context().engine.start()
 
 
 def run_worker(settings: Settings, ready_file: str | None = None) -> int:
@@ -83,7 +100,7 @@ def run_worker(settings: Settings, ready_file: str | None = None) -> int:
         hostname=f"allaprima-{os.getpid()}@{machine()}",
         pool_cls="prefork",
         concurrency=settings.paint_concurrency,
-        queues=settings.worker_queues,
+        queues=own_queues(settings.worker_queues),
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,

@@ -1,0 +1,151 @@
+"""A training's weights become the next version of a method's model: loaded as the method loads them, measured beside
+the model in use, written down in a card, stored for all machines, put into use."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from core import registry, weights
+from core.device import describe as describe_device
+from core.errors import AllaPrimaError, ModelError, ParameterError
+from core.evaluate.card import write_card
+from core.evaluate.metrics import psnr
+from core.evaluate.pairs import Pair, Summary, held_out_pairs, summarise
+from core.evaluate.report import table
+from core.methods.base import Method
+from core.params import PaintParams
+from core.tensors import to_image, to_tensor
+from core.train.data import PictureSet
+from core.train.export import export
+from core.weights import Weights
+from worker.tasks.trainer import Kept, describe, in_use, measure_model, open_session
+from worker.training import published
+
+if TYPE_CHECKING:
+    from worker.tasks.train import Slice
+
+PAIRS = 60
+IDENTITY_PAIRS = 10
+SIDE = 256
+
+
+def publish(work: Slice) -> str:
+    """Publish the training of a slice; the sentence that says as what. Raises ``ModelError`` when the method cannot be
+    built with the weights, which then never come into use."""
+    wanted = work.row.publish
+    method_name, name = wanted["method"], wanted["weights"]
+    kept = open_session(work)
+    describe(work, kept)
+    place = work.folder.path / "publication"
+    shutil.rmtree(place, ignore_errors=True)
+    try:
+        entry = _write(kept, name, place, work)
+        record = _measure(work, kept, method_name, entry)
+        _write_entry(entry, place)
+        work.look_up()
+        files = published.store(work.context.blobs.backend, place)
+        with work.context.database.write() as session:
+            work.context.database.lock(session, "models")
+            version = published.add(
+                session, name, work.row.id, entry.sha256, {**record, "files": files, "method": method_name}
+            )
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    published.sync(work.context.database, work.context.blobs.backend, work.settings)
+    sentence = f"Published as {name} {version} (SHA-256 {entry.sha256[:12]}…)."
+    work.folder.say(sentence)
+    return sentence
+
+
+def _write(kept: Kept, name: str, place: Path, work: Slice) -> Weights:
+    network: dict[str, Any] | None = getattr(kept.session.task.network, "config", None)
+    if network is None:
+        raise ParameterError("Only whole networks can be published, not a distillation.")
+    training = {**kept.session.record(), "run": work.row.id}
+    if encoder := work.row.material.get("encoder"):
+        training["encoder"] = f"from {Path(encoder).name}, SHA-256 {weights.file_digest(Path(encoder))[:12]}…"
+    digest = export(name, kept.session.trainer.averaged(), network, place, training)
+    count = sum(value.numel() for value in kept.session.task.network.state_dict().values())
+    return Weights(name, place / f"{name}.safetensors", digest, network, count, training)
+
+
+def _write_entry(entry: Weights, place: Path) -> None:
+    fields = {
+        "sha256": entry.sha256,
+        "network": entry.network,
+        "parameters": entry.parameters,
+        "training": entry.training,
+    }
+    (place / weights.ENTRY).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
+
+
+def _measure(work: Slice, kept: Kept, method_name: str, entry: Weights) -> dict[str, Any]:
+    """Measure the new weights and those in use on the same pairs, and write the card."""
+    device = str(kept.session.device)
+    pairs, told = _pairs(kept, work)
+    summaries: dict[str, Summary] = {}
+    try:
+        old = weights.current(entry.name)
+        title = in_use(work, entry.name, old.sha256)
+        summaries[title] = summarise(measure_model(registry.load(method_name, device), pairs, kept, work))
+    except AllaPrimaError as error:
+        work.folder.say(f"the model in use is not compared: {error}")
+    with weights.trying(entry):
+        try:
+            method = registry.load(method_name, device)
+        except (TypeError, KeyError, RuntimeError) as error:
+            raise ModelError(
+                f"The method '{method_name}' cannot use a network of this kind ({error}); "
+                "publish it as another one."
+            ) from None
+        new = summarise(measure_model(method, pairs, kept, work))
+        measured = (
+            f"{len(pairs)} {told}, centre crops of {SIDE} px, the precision of use, on "
+            f"{describe_device(method.device)}; the time counts encoding the style, too."
+        )
+        notes = [_identity(method, pairs), *_beside(summaries)]
+        write_card(entry, method, new, notes, measured)
+    summaries[f"{entry.name} (new)"] = new
+    text = table(summaries)
+    work.folder.say(f"measured for publication: {text}")
+    (work.folder.path / "evaluation.md").write_text(text + "\n", encoding="utf-8")
+    figures = {
+        title: {k: round(v, 4) for k, v in asdict(summary).items()} for title, summary in summaries.items()
+    }
+    return {
+        "entry": {"network": entry.network, "parameters": entry.parameters, "training": entry.training},
+        "figures": figures,
+        "recipe": work.row.recipe["name"],
+    }
+
+
+def _pairs(kept: Kept, work: Slice) -> tuple[list[Pair], str]:
+    """The held-out pairs, or, where the recipe holds none out, some it has learned from; and how to call them."""
+    if kept.session.pairs:
+        return kept.session.pairs, "pairs of held-out pictures"
+    material, resize = work.row.material, kept.session.recipe.data.resize
+    photos, styles = (PictureSet(material[kind], short_side=resize) for kind in ("content", "style"))
+    return held_out_pairs(photos, styles, PAIRS, SIDE), "pairs of pictures that it was trained on"
+
+
+def _identity(method: Method, pairs: list[Pair]) -> str:
+    """How faithful the method is where nothing should change."""
+    some = pairs[:IDENTITY_PAIRS]
+    zero = PaintParams(method=method.spec.name, alpha=0.0)
+    exact = [
+        psnr(to_tensor(method.stylize(to_image(pair.photo), to_image(pair.style), zero)), pair.photo)
+        for pair in some
+    ]
+    return f"PSNR at strength 0: {fmean(exact):.1f} dB"
+
+
+def _beside(summaries: dict[str, Summary]) -> list[str]:
+    return [
+        f"On the same pairs {title} has Ls {summary.ls:.3f}, Lc {summary.lc:.3f}, SSIM {summary.ssim:.3f}."
+        for title, summary in summaries.items()
+    ]

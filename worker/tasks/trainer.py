@@ -1,0 +1,225 @@
+"""The sessions of a training process, and what a slice does with one: check, open, describe, measure, finish.
+
+The last session stays open between slices: pictures are decoded and the teacher is asked only once."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from core import registry, weights
+from core.device import describe as describe_device
+from core.device import pick_device
+from core.errors import AllaPrimaError
+from core.evaluate.pairs import Figures, Pair, measure, summarise
+from core.params import PaintParams
+from core.tensors import to_image, to_tensor
+from core.train import checkpoint
+from core.train.check import check as check_pictures
+from core.train.recipe import Recipe
+from core.train.session import Session
+from worker.store.models import ModelVersion
+from worker.training.faults import Elsewhere
+from worker.training.folder import CHECK, REFERENCE, RunFolder
+from worker.training.record import code_version
+
+if TYPE_CHECKING:
+    from core.methods.base import Method
+    from worker.tasks.train import Slice
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Kept:
+    """An open session. ``stamp``: of the checkpoint it wrote last; ``save``: the trainer's own."""
+
+    training: str
+    session: Session
+    save: Callable[[], None]
+    stamp: tuple[int, int] | None = None
+
+
+_kept: Kept | None = None
+
+
+def forget() -> None:
+    """Close the open session."""
+    global _kept
+    _kept = None
+
+
+def check(work: Slice) -> None:
+    """Look at the pictures and keep what was found; raises ``ParameterError`` when there are too few."""
+    row, recipe = work.row, Recipe(**work.row.recipe)
+    found, told = {}, {}
+    for what, paths in (("photos", row.material["content"]), ("styles", row.material["style"])):
+        work.folder.say(f"looking at the {what}")
+        heap = check_pictures(paths, what, recipe, lambda _: work.look_up())
+        found[what] = heap
+        told[what] = heap.as_json()
+        listed = ", ".join(f"{count} {kind}" for kind, count in heap.counts.items() if count)
+        work.folder.say(f"{heap.usable} of {heap.total} {what} are usable{f' ({listed})' if listed else ''}")
+    work.folder.write_json(CHECK, told)
+    record = {**row.record}
+    for what, heap in found.items():
+        record |= {what: heap.usable, f"{what}_fingerprint": heap.fingerprint, f"{what}_counts": heap.counts}
+    work.values["record"] = record
+    for heap in found.values():
+        heap.demand()
+
+
+def open_session(work: Slice) -> Kept:
+    """The session of a slice's training: the one kept open, when nobody else has worked at it since, else a new one
+    at the checkpoint. Raises ``Elsewhere`` when that is missing."""
+    global _kept
+    row, folder = work.row, work.folder
+    if (
+        _kept is not None
+        and _kept.training == row.id
+        and _kept.session.trainer.step == row.step
+        and _kept.stamp is not None
+        and _kept.stamp == _stamp(folder)
+    ):
+        return _kept
+    _kept = None
+    if row.step and _stamp(folder) is None:
+        raise Elsewhere(
+            f"The checkpoint of step {row.step} is not in {folder.path} on this machine: workers that share trainings "
+            "need one folder (ALLAPRIMA_TRAINING_DIR)."
+        )
+    recipe, material, settings = Recipe(**row.recipe), row.material, work.settings
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    device = pick_device(None if settings.device == "auto" else settings.device)
+    torch.manual_seed(recipe.seed)
+    session = Session(
+        recipe,
+        material["content"],
+        material["style"],
+        material["vgg"],
+        folder.path,
+        device,
+        encoder=_path(material.get("encoder")),
+        start=_path(material.get("start")),
+        say=folder.say,
+    )
+    if session.trainer.resume():
+        folder.say(f"goes on from the checkpoint of step {session.trainer.step}")
+    work.look_up()
+    _kept = Kept(row.id, session, session.trainer.save)
+    return _kept
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _stamp(folder: RunFolder) -> tuple[int, int] | None:
+    try:
+        status = os.stat(folder.path / checkpoint.FILE)
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_ino
+
+
+def describe(work: Slice, kept: Kept) -> None:
+    """Keep the experiment's record up to date, in the row and beside the curves."""
+    kept.stamp = _stamp(work.folder)
+    session, row = kept.session, work.row
+    curves, validation = work.folder.curves(points=10**9), work.folder.validation()
+    record = {
+        **row.record,
+        "code": code_version(),
+        "seed": session.recipe.seed,
+        "network": getattr(session.task.network, "config", None),
+        "hardware": describe_device(session.device),
+        "torch": torch.__version__,
+        "results": {
+            "step": session.trainer.step,
+            "losses": {name: curves.last(name) for name in curves.losses},
+            "validation": validation[-1] if validation else {},
+        },
+    }
+    work.values |= {"record": record, "steps": session.trainer.recipe.steps}
+    whole = {
+        "id": row.id,
+        "name": row.name,
+        "recipe": row.recipe,
+        "material": row.material,
+        "created_at": row.created_at,
+        "slices": row.slices,
+        "seconds": round(session.trainer.seconds, 1),
+        "rollbacks": session.trainer.rollbacks,
+        **record,
+    }
+    work.folder.write_json("record.json", whole)
+
+
+def finish(work: Slice, kept: Kept) -> None:
+    """Write the averaged weights of a training that has reached its last step."""
+    kept.session.save_weights()
+    kept.stamp = _stamp(work.folder)
+
+
+def as_people_see(
+    method: Method, work: Slice | None = None
+) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """A method as the evaluation takes it: 8-bit pictures in and out."""
+    params = PaintParams(method=method.spec.name)
+
+    def paint(photo: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        if work is not None:
+            work.look_up()
+        return to_tensor(method.stylize(to_image(photo), to_image(style), params))
+
+    return paint
+
+
+def measure_model(method: Method, pairs: Sequence[Pair], kept: Kept, work: Slice) -> list[Figures]:
+    """A loaded method on the training's held-out pairs, by the training's teacher."""
+    return measure(as_people_see(method, work), pairs, kept.session.teacher)
+
+
+def measure_models(work: Slice, kept: Kept) -> None:
+    """After the first milestone: the models in use on the same pairs, for the table beside the training's figures."""
+    pairs = kept.session.pairs
+    if not pairs or not work.folder.validation() or kept.session.recipe.task.startswith("distill"):
+        return
+    found = work.folder.reference()
+    for spec in registry.methods():
+        try:
+            entry = weights.current(spec.weights)
+            title = in_use(work, spec.weights, entry.sha256)
+            if title in found:
+                continue
+            method = registry.load(spec.name, str(kept.session.device))
+            summary = asdict(summarise(measure_model(method, pairs, kept, work)))
+        except AllaPrimaError as error:
+            # A method without weights of ours, or damaged ones: the others are compared all the same.
+            log.info("%s is not compared: %s", spec.name, error)
+            continue
+        found[title] = {name: round(value, 4) for name, value in summary.items()}
+        work.folder.write_json(REFERENCE, found)
+        work.folder.say(f"measured {title} on the same pairs")
+
+
+def in_use(work: Slice, name: str, digest: str) -> str:
+    """What the model in use is called: "adain 3", or "adain (shipped)"."""
+    from sqlalchemy import select
+
+    query = select(ModelVersion.version).where(ModelVersion.name == name, ModelVersion.sha256 == digest)
+    with work.context.database.read() as session:
+        version = session.scalar(query.order_by(ModelVersion.version.desc()).limit(1))
+    return f"{name} (shipped)" if version is None else f"{name} {version}"
+
+
+def training_record(kept: Kept) -> dict[str, Any]:
+    """How the weights came about, for manifest and card."""
+    return kept.session.record()

@@ -1,0 +1,431 @@
+"""What front ends and the command line do with trainings: ``Client.training``. Imports no torch."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from sqlalchemy import select, update
+
+from core import registry, weights
+from core.errors import NotFoundError, ParameterError, UnknownNameError
+from core.train.files import ARCHIVES
+from core.train.recipe import Recipe, load_recipe, recipes
+from worker.broker import QueueError
+from worker.jobs import new_id
+from worker.store.database import StorageError, change
+from worker.store.models import ModelVersion, Training, TrainingSlice
+from worker.training import form, published, table
+from worker.training.folder import Curves, RunFolder
+from worker.training.record import Difference, code_version, compare
+from worker.training.runs import (
+    RESUMABLE,
+    Phase,
+    RunState,
+    RunView,
+    SliceView,
+    VersionView,
+    Wish,
+    moment,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from worker.client import Client
+
+POLL_SECONDS = 1.0
+CHUNK = 1 << 20
+
+
+class TrainingService:
+    """Trainings of one service. Methods raise ``NotFoundError`` for ids nobody knows; sentences of all errors are fit
+    to be shown. Who may call them is the caller's business: they are for operators."""
+
+    def __init__(self, client: Client) -> None:
+        self.settings = client.settings
+        self.database = client.database
+        self.broker = client.broker
+        self.backend = client.blobs.backend
+
+    # recipes
+
+    def recipes(self) -> list[Recipe]:
+        """The recipes that come with the program."""
+        return [load_recipe(name) for name in recipes()]
+
+    def form(self, recipe: str) -> list[form.FormField]:
+        """A recipe's fields, filled in; raises ``UnknownNameError``."""
+        if recipe not in recipes():
+            raise UnknownNameError("recipe", recipe, recipes())
+        return form.fields(load_recipe(recipe))
+
+    def change(self, recipe: str, given: dict[str, Any]) -> Recipe:
+        """A recipe with the values of a filled-in form; raises ``ParameterError``."""
+        if recipe not in recipes():
+            raise UnknownNameError("recipe", recipe, recipes())
+        return load_recipe(recipe, **form.changes(load_recipe(recipe), given))
+
+    # starting
+
+    def start(
+        self,
+        recipe: Recipe,
+        content: Sequence[str],
+        style: Sequence[str],
+        *,
+        owner: str,
+        name: str = "",
+        vgg: str | None = None,
+        encoder: str | None = None,
+        start: str | None = None,
+    ) -> RunView:
+        """Hand in a training. ``content``, ``style``: folders, archives or globs as the workers see them, or
+        "upload:NAME"; ``vgg``: see ``core.train.session.load_teacher``; ``encoder``, ``start``: a safetensors file,
+        "run:ID" or "model:NAME". The pictures are checked by the worker. Raises ``ParameterError``."""
+        photos, styles = self._places(content, "photos"), self._places(style, "styles")
+        material = {
+            "content": photos,
+            "style": styles,
+            "vgg": vgg or self.settings.train_vgg,
+            "encoder": self._network_file(encoder) if encoder else self._fitting_encoder(recipe),
+            "start": self._network_file(start) if start else None,
+        }
+        now = time.time()
+        row = Training(
+            id=new_id(),
+            name=(name.strip() or recipe.name)[:80],
+            owner=owner,
+            recipe=recipe.model_dump(mode="json"),
+            material=material,
+            state=str(RunState.WAITING),
+            phase=str(Phase.CHECK),
+            steps=recipe.steps,
+            record={"seed": recipe.seed, "code": code_version()},
+            publish={},
+            created_at=now,
+        )
+        with self.database.write() as session:
+            session.add(row)
+            session.flush()
+            chosen = table.let_in(self.database, session)
+        self._send(chosen)
+        return self.run(row.id)
+
+    def _places(self, given: Sequence[str], what: str) -> list[str]:
+        found = [place.strip() for place in given if place.strip()]
+        if not found:
+            raise ParameterError(f"The {what} are missing: name a folder or an archive.")
+        return [
+            str(self._upload(place.removeprefix("upload:"))) if place.startswith("upload:") else place
+            for place in found
+        ]
+
+    def _network_file(self, source: str) -> str:
+        kind, _, name = source.partition(":")
+        if kind == "run":
+            return str(RunFolder(self.settings, self.run(name).id).path / "weights.safetensors")
+        if kind == "model":
+            return str(weights.current(name).path)
+        return source
+
+    def _fitting_encoder(self, recipe: Recipe) -> str | None:
+        """The encoder of a model in use, for a recipe that freezes one of the same sizes."""
+        if recipe.task != "adain" or recipe.network.kind != "student" or not recipe.freeze_encoder:
+            return None
+        wanted = recipe.network.model_dump(mode="json")
+        for name in weights.manifest():
+            entry = weights.current(name)
+            if all(entry.network.get(part) == wanted[part] for part in ("widths", "depths")):
+                return str(entry.path)
+        return None
+
+    # uploads
+
+    def upload(self, name: str, source: BinaryIO) -> str:
+        """Keep an archive of pictures; "upload:NAME" for ``start``. It is never unpacked. Raises ``ParameterError`` for
+        what is no archive or is too large, ``StorageError`` when there is no room."""
+        base = re.sub(r"[^\w.-]+", "-", Path(name.replace("\\", "/")).name).strip("-.")[-80:] or "pictures"
+        if not base.lower().endswith(ARCHIVES):
+            raise ParameterError(f"An archive is needed ({', '.join(ARCHIVES)}), not '{base}'.")
+        folder = self.settings.trainings / "uploads"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{secrets.token_hex(4)}-{base}"
+        draft = path.with_name(f".{path.name}")
+        limit = int(self.settings.train_upload_mb * 1_000_000)
+        try:
+            with open(draft, "wb") as file:
+                while chunk := source.read(CHUNK):
+                    if file.tell() + len(chunk) > limit:
+                        raise ParameterError(
+                            f"The archive is larger than {self.settings.train_upload_mb:g} MB; "
+                            "put it on the worker's disk and name its path instead."
+                        )
+                    file.write(chunk)
+            if not (tarfile.is_tarfile(draft) or zipfile.is_zipfile(draft)):
+                raise ParameterError(f"{base} is no tar or zip archive, or it is damaged.")
+            os.replace(draft, path)
+        except OSError as error:
+            raise StorageError(
+                f"The archive cannot be stored ({error.strerror}); make room first."
+            ) from error
+        finally:
+            draft.unlink(missing_ok=True)
+        return f"upload:{path.name}"
+
+    def uploads(self) -> list[str]:
+        """Names of the archives kept, newest first."""
+        folder = self.settings.trainings / "uploads"
+        found = (
+            [path for path in folder.glob("*") if not path.name.startswith(".")] if folder.is_dir() else []
+        )
+        return [path.name for path in sorted(found, key=lambda path: -path.stat().st_mtime)]
+
+    def _upload(self, name: str) -> Path:
+        if name not in self.uploads():
+            raise NotFoundError(f"There is no uploaded archive '{name}'.")
+        return self.settings.trainings / "uploads" / name
+
+    # looking
+
+    def run(self, run_id: str) -> RunView:
+        """A training by its id, or the only one whose id begins so, or the newest of that name."""
+        with self.database.read() as session:
+            row = session.get(Training, run_id)
+            if row is None and run_id:
+                begun = session.scalars(
+                    select(Training).where(Training.id.startswith(run_id, autoescape=True)).limit(2)
+                )
+                found = list(begun)
+                named = select(Training).where(Training.name == run_id).order_by(Training.created_at.desc())
+                row = found[0] if len(found) == 1 else session.scalars(named.limit(1)).first()
+            if row is None:
+                raise NotFoundError(f"There is no training '{run_id}'; 'allaprima training list' shows them.")
+            return self._views(session, [row])[0]
+
+    def runs(self, limit: int = 50) -> list[RunView]:
+        """Trainings, newest first."""
+        query = select(Training).order_by(Training.created_at.desc(), Training.id).limit(limit)
+        with self.database.read() as session:
+            return self._views(session, session.scalars(query).all())
+
+    def _views(self, session: Session, rows: Sequence[Training]) -> list[RunView]:
+        ids = [row.id for row in rows]
+        named: dict[str, list[str]] = {}
+        for version in session.scalars(select(ModelVersion).where(ModelVersion.training.in_(ids))):
+            named.setdefault(str(version.training), []).append(f"{version.name} {version.version}")
+        held: dict[str, str] = {}
+        last = select(TrainingSlice).where(TrainingSlice.training.in_(ids)).order_by(TrainingSlice.number)
+        for row in session.scalars(last):
+            held[row.training] = row.worker
+        return [_view(row, named.get(row.id, []), held.get(row.id)) for row in rows]
+
+    def slices(self, run_id: str) -> list[SliceView]:
+        """The tasks of a training, newest first."""
+        query = select(TrainingSlice).where(TrainingSlice.training == run_id)
+        with self.database.read() as session:
+            rows = session.scalars(query.order_by(TrainingSlice.number.desc())).all()
+        return [
+            SliceView(
+                number=row.number,
+                phase=row.phase,
+                worker=_machine(row.worker),
+                first_step=row.first_step,
+                last_step=row.last_step,
+                outcome=row.outcome,
+                note=row.note,
+                started_at=moment(row.started_at),
+                finished_at=moment(row.finished_at),
+            )
+            for row in rows
+        ]
+
+    def folder(self, run_id: str) -> RunFolder:
+        """The files of a training: curves, sheets, log."""
+        return RunFolder(self.settings, self.run(run_id).id)
+
+    def watch(self, run_id: str, timeout: float | None = None) -> Iterator[RunView]:
+        """The training as it stands, then again at every change until it rests or ``timeout`` seconds are over."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        shown = self.run(run_id)
+        yield shown
+        while not (shown.ended or shown.state is RunState.PAUSED):
+            if deadline is not None and time.monotonic() >= deadline:
+                return
+            time.sleep(
+                POLL_SECONDS
+                if deadline is None
+                else min(POLL_SECONDS, max(0.01, deadline - time.monotonic()))
+            )
+            view = self.run(shown.id)
+            if view.model_copy(update={"eta_seconds": shown.eta_seconds}) != shown:
+                shown = view
+                yield shown
+
+    def compare(self, one: str, other: str) -> list[Difference]:
+        """Two trainings side by side."""
+        runs = (self.run(one), self.run(other))
+        folders = tuple(RunFolder(self.settings, run.id) for run in runs)
+        curves: tuple[Curves, Curves] = (folders[0].curves(), folders[1].curves())
+        return compare(runs, curves, (folders[0].validation(), folders[1].validation()))
+
+    # steering
+
+    def pause(self, run_id: str) -> RunView:
+        """Let a training rest; one that a worker holds stops after its present step."""
+        return self._request(run_id, Wish.PAUSE)
+
+    def cancel(self, run_id: str) -> RunView:
+        """End a training; its files stay."""
+        return self._request(run_id, Wish.CANCEL)
+
+    def _request(self, run_id: str, wish: Wish) -> RunView:
+        run = self.run(run_id)
+        if wish.value not in run.actions:
+            raise ParameterError(
+                f"The training '{run.name}' is {run.state}; there is nothing to {wish.value}."
+            )
+        with self.database.write() as session:
+            table.request(session, run.id, wish)
+            chosen = table.let_in(self.database, session)
+        self._send(chosen)
+        return self.run(run.id)
+
+    def resume(self, run_id: str) -> RunView:
+        """Go on with a training that was paused or has failed, from its checkpoint."""
+        run = self.run(run_id)
+        if run.wish == Wish.PAUSE:
+            with self.database.write() as session:
+                change(session, update(Training).where(Training.id == run.id).values(wish=None))
+            return self.run(run.id)
+        fresh = {"message": None, "error_code": None, "faults": 0, "not_before": 0.0, "finished_at": None}
+        with self.database.write() as session:
+            if not table.move(session, run.id, RESUMABLE, RunState.WAITING, announced_at=None, **fresh):
+                raise ParameterError(f"The training '{run.name}' is {run.state}; there is nothing to resume.")
+            chosen = table.let_in(self.database, session)
+        self._send(chosen)
+        return self.run(run.id)
+
+    def publish(self, run_id: str, method: str | None = None) -> RunView:
+        """Evaluate a training's weights, write the card and put them into use as the next version of a method's
+        model; done by a worker. ``method``: a registered one; the one named like the recipe's task unless given.
+        Raises ``ParameterError`` or ``UnknownNameError``."""
+        run = self.run(run_id)
+        spec = registry.method(method or run.task)
+        if not run.publishable:
+            reason = (
+                "Only whole networks can be published, not a distillation."
+                if run.step and not run.record.get("network")
+                else f"The training '{run.name}' is {run.state}; pause it or let it end first."
+            )
+            raise ParameterError(reason)
+        wanted = {"method": spec.name, "weights": spec.weights, "back": str(run.state)}
+        states = (RunState.DONE, RunState.PAUSED)
+        with self.database.write() as session:
+            values = {"phase": str(Phase.PUBLISH), "publish": wanted, "message": None, "faults": 0}
+            if not table.move(session, run.id, states, RunState.WAITING, **values):
+                raise ParameterError(f"The training '{run.name}' does not rest any more.")
+            chosen = table.let_in(self.database, session)
+        self._send(chosen)
+        return self.run(run.id)
+
+    def _send(self, chosen: Sequence[tuple[str, int]]) -> None:
+        for run_id, step in chosen:
+            try:
+                self.broker.send_training(run_id, step)
+            except QueueError:
+                # The row says that it is queued; housekeeping sends it when the queue is back.
+                return
+
+    # models
+
+    def versions(self, name: str | None = None) -> list[VersionView]:
+        """Published models, newest first, the shipped ones being version 0."""
+        with self.database.read() as session:
+            return published.versions(session, name)
+
+    def activate(self, name: str, version: int) -> list[VersionView]:
+        """Put a version of a model into use (0: the shipped one); workers follow within seconds."""
+        with self.database.write() as session:
+            self.database.lock(session, "models")
+            published.activate(session, name, version)
+        return self.versions(name)
+
+    def rollback(self, name: str) -> list[VersionView]:
+        """Back to the version before the one in use."""
+        with self.database.write() as session:
+            self.database.lock(session, "models")
+            published.activate(session, name, published.previous(session, name))
+        return self.versions(name)
+
+    def model_file(self, name: str, version: int, suffix: str) -> bytes:
+        """A published model's card (".md"), sheet (".webp") or weights (".safetensors"); raises ``NotFoundError``."""
+        with self.database.read() as session:
+            row = session.get(ModelVersion, (name, version))
+        key = row.record["files"].get(name + suffix) if row is not None else None
+        data = self.backend.read(key) if key is not None else None
+        if data is None:
+            raise NotFoundError(f"There is no such file of the model '{name}', version {version}.")
+        return data
+
+    # news for operators
+
+    def unannounced(self) -> list[RunView]:
+        """Trainings that ended, failed or were paused by the disk and that nobody was told about."""
+        states = (RunState.DONE, RunState.FAILED, RunState.PAUSED)
+        told = Training.state.in_(states), Training.announced_at.is_(None)
+        with self.database.read() as session:
+            rows = session.scalars(
+                select(Training).where(*told).order_by(Training.created_at).limit(50)
+            ).all()
+            return [view for view in self._views(session, rows) if view.message or view.ended]
+
+    def mark_announced(self, run_id: str) -> bool:
+        """Note that operators were told; ``False`` when somebody else was quicker."""
+        with self.database.write() as session:
+            mine = (Training.id == run_id, Training.announced_at.is_(None))
+            return change(session, update(Training).where(*mine).values(announced_at=time.time())) == 1
+
+
+def _view(row: Training, versions: list[str], worker: str | None) -> RunView:
+    running = row.state == RunState.RUNNING
+    step = row.live_step if running else row.step
+    eta = (row.steps - step) / row.speed if row.speed and row.state in table.ACTIVE else None
+    return RunView(
+        id=row.id,
+        name=row.name,
+        owner=row.owner,
+        recipe=row.recipe,
+        material=row.material,
+        state=RunState(row.state),
+        phase=Phase(row.phase),
+        wish=row.wish,
+        message=row.message,
+        error_code=row.error_code,
+        step=step,
+        steps=row.steps,
+        speed=row.speed,
+        seconds=row.seconds,
+        eta_seconds=eta,
+        rollbacks=row.rollbacks,
+        slices=row.slices,
+        worker=_machine(worker) if worker else None,
+        record=row.record,
+        versions=versions,
+        created_at=moment(row.created_at),
+        started_at=moment(row.started_at),
+        finished_at=moment(row.finished_at),
+    )
+
+
+def _machine(lease: str) -> str:
+    """The host's name in a lease."""
+    name = lease.split("|")[0]
+    return name.rsplit(".", 2)[0] if name.count(".") >= 2 else name
