@@ -22,7 +22,7 @@ from bot import registry
 from bot.gallery import Gallery
 from bot.limiter import ChatLimiter
 from bot.notify import Notifier
-from bot.service import App, Service, install, installed
+from bot.service import App, Service, call, install, installed
 from core.errors import AllaPrimaError, ParameterError
 from worker.client import Client
 from worker.logs import setup_logging
@@ -146,6 +146,7 @@ async def serve(
     bot: ExtBot[str] = application.bot
     try:
         await _insist("commands", lambda: registry.announce(bot), stop)
+        await call(service.client.announce_bot, bot.username)
         service.notifier.start(bot)
         await application.start()
         await _listen(application, settings, stop)

@@ -37,12 +37,23 @@ class Verb(StrEnum):
     KEEP = "k"
     RESTYLE = "n"
     FILE = "f"
+    RATE = "r"
+    QUICK = "rq"
+    RATE_BACK = "rb"
+    # a picture of a study
+    GRADE = "q"
     # a person (the Telegram id)
     LANGUAGE = "ul"
     DEFAULT_STRENGTH = "ua"
     DEFAULT_KEEP = "uk"
     DEFAULT_METHOD = "um"
     FORGET_ME = "ux"
+    SURVEY = "vs"
+    AGREE = "va"
+    DECLINE = "vn"
+    UNDO = "vu"
+    LATER = "vl"
+    RESULTS = "vr"
 
 
 _STRENGTH = "|".join(map(str, STRENGTHS))
@@ -60,6 +71,9 @@ _ARGUMENTS: dict[Verb, str] = {
     Verb.DEFAULT_KEEP: _KEEP,
     Verb.DEFAULT_METHOD: _NAME,
     Verb.FORGET_ME: "yes|no",
+    Verb.QUICK: "[0-9]{1,2}",
+    Verb.GRADE: "[0-9]{1,3}",
+    **dict.fromkeys((Verb.SURVEY, Verb.AGREE, Verb.DECLINE, Verb.UNDO, Verb.LATER, Verb.RESULTS), _NAME),
 }
 _SHAPE = re.compile(r"v1:([a-z0-9]{1,20}):([a-z]{1,2})(?::([a-z0-9_-]{1,40}))?", re.ASCII)
 

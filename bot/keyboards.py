@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.callbacks import STRENGTHS, Callback, Verb
+from bot.survey_keyboards import rate_this
 from bot.texts import Texts, languages
 from core.params import KEEP_COLORS, PaintParams
 from core.registry import MethodSpec
@@ -73,7 +74,12 @@ def _strengths(texts: Texts, target: str | int, verb: Verb, now: int) -> list[In
 
 
 def _result(
-    texts: Texts, target: str, params: PaintParams, verbs: tuple[Verb, Verb, Verb, Verb], file_label: str
+    texts: Texts,
+    target: str,
+    params: PaintParams,
+    verbs: tuple[Verb, Verb, Verb, Verb],
+    file_label: str,
+    *more: InlineKeyboardButton,
 ) -> InlineKeyboardMarkup:
     strength, keep, restyle, file = verbs
     off = params.keep_colors == "off"
@@ -88,13 +94,15 @@ def _result(
                 _button(texts.button("restyle"), target, restyle),
                 _button(texts.button(file_label), target, file),
             ],
+            *([button] for button in more),
         ]
     )
 
 
-def result(texts: Texts, job_id: str, params: PaintParams) -> InlineKeyboardMarkup:
-    """Under one painting: strength, colours, another style, full-size file."""
-    return _result(texts, job_id, params, (Verb.STRENGTH, Verb.KEEP, Verb.RESTYLE, Verb.FILE), "file")
+def result(texts: Texts, job_id: str, params: PaintParams, rating: int | None = None) -> InlineKeyboardMarkup:
+    """Under one painting: strength, colours, another style, full-size file, and its ``rating`` by the person."""
+    verbs = (Verb.STRENGTH, Verb.KEEP, Verb.RESTYLE, Verb.FILE)
+    return _result(texts, job_id, params, verbs, "file", rate_this(texts, job_id, rating))
 
 
 def album_result(texts: Texts, draft_id: str, params: PaintParams) -> InlineKeyboardMarkup:

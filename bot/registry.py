@@ -5,7 +5,7 @@ from __future__ import annotations
 from telegram import BotCommand, BotCommandScopeAllPrivateChats
 from telegram.ext import CallbackQueryHandler, CommandHandler, ExtBot, MessageHandler, filters
 
-from bot.handlers import account, errors, gallery, pictures, results, start, taps
+from bot.handlers import account, errors, gallery, pictures, results, start, survey, taps
 from bot.service import App
 from bot.texts import DEFAULT_LANGUAGE, languages
 
@@ -13,6 +13,8 @@ ALLOWED_UPDATES = ["message", "callback_query"]
 COMMANDS = {
     "start": start.start,
     "styles": gallery.styles,
+    "survey": survey.survey,
+    "results": survey.results,
     "settings": account.settings,
     "cancel": results.cancel,
     "help": start.help_,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from webui import api, health, pictures, theme
 from webui.server import run
+from webui.survey import research, routes
+from webui.survey.page import STYLESHEETS, scripts
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -53,6 +55,8 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     app = FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None)
     health.add_routes(app, client, metrics=settings.metrics)
     pictures.add_routes(app, client, site.links)
+    routes.add_routes(app, site)
+    research.add_routes(app, site)
     app.add_middleware(Guard)
     return gr.mount_gradio_app(
         app,
@@ -70,8 +74,8 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         max_file_size=int(settings.max_upload_mb * 1_000_000),
         favicon_path=str(theme.ICON),
         theme=theme.theme(),
-        css_paths=[theme.STYLESHEET],
-        head=theme.head(),
+        css_paths=[theme.STYLESHEET, *STYLESHEETS],
+        head=theme.head() + scripts(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from webui.pictures import Links
     from worker.client import Client
     from worker.settings import Settings
+    from worker.survey.service import Surveys
 
 
 class Shelf:
@@ -38,3 +40,10 @@ class Site:
     links: Links
     shelf: Shelf
     visitor: Any = None
+
+    @cached_property
+    def surveys(self) -> Surveys:
+        """Studies and ratings."""
+        from worker.survey.service import Surveys
+
+        return Surveys(self.client)

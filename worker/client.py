@@ -43,6 +43,7 @@ GALLERY, BLOB = "gallery:", "blob:"
 POLL_SECONDS = 1.0
 LABEL_LENGTH = 120
 PREVIEWS_BYTES = 32 * 2**20
+BOT_NAME_SECONDS = 400 * 86400.0
 
 
 class Client:
@@ -418,6 +419,18 @@ class Client:
             "styles": styles,
             "ratings": ratings,
         }
+
+    # front ends about each other
+
+    def announce_bot(self, name: str) -> None:
+        """Tell the other front ends what the bot is called (its Telegram user name), so that they can link to it; best
+        effort."""
+        self.broker.cache("bot-name", name.encode(), BOT_NAME_SECONDS)
+
+    def bot_name(self) -> str | None:
+        """The Telegram user name of the bot that was started last, ``None`` where none was, or Redis is down."""
+        found = self.broker.cached("bot-name")
+        return found.decode() if found else None
 
     # operators
 

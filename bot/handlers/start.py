@@ -5,15 +5,20 @@ from __future__ import annotations
 from telegram import Update
 from telegram.constants import ParseMode
 
+from bot.handlers import survey
 from bot.service import Context, message_of, service_of, user_of
 from bot.texts import texts_for
 from core.styles import styles
 
 
 async def start(update: Update, context: Context) -> None:
-    """Explain, with a picture of the gallery."""
+    """Explain, with a picture of the gallery; or go on with a survey, by a link from the page."""
     service = service_of(context)
     person = await service.person(user_of(update))
+    if context.args and context.args[0].startswith(survey.LINK):
+        token = context.args[0].removeprefix(survey.LINK)
+        await survey.follow_link(context, person, message_of(update).chat_id, token)
+        return
     words = person.texts.say("start", count=len(styles()))
     await service.gallery.send_whole(context.bot, message_of(update).chat_id, words.strip())
 

@@ -10,7 +10,7 @@ from telegram import CallbackQuery, Update
 from telegram.error import BadRequest
 
 from bot.callbacks import Callback, CallbackError, Verb, parse
-from bot.handlers import account, gallery, results
+from bot.handlers import account, gallery, rating, results, survey
 from bot.service import Context, Person, service_of, user_of
 from core.errors import AllaPrimaError, NotFoundError
 
@@ -39,6 +39,16 @@ HANDLERS: dict[Verb, Handler] = {
     Verb.DEFAULT_KEEP: account.default_keep,
     Verb.DEFAULT_METHOD: account.default_method,
     Verb.FORGET_ME: account.forget_me,
+    Verb.RATE: rating.ask,
+    Verb.QUICK: rating.keep,
+    Verb.RATE_BACK: rating.back,
+    Verb.GRADE: survey.grade,
+    Verb.SURVEY: survey.open_study,
+    Verb.AGREE: survey.agree,
+    Verb.DECLINE: survey.decline,
+    Verb.UNDO: survey.undo,
+    Verb.LATER: survey.later,
+    Verb.RESULTS: survey.show_results,
 }
 
 

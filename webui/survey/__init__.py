@@ -1,0 +1,1 @@
+"""The survey on the page: what raters' browsers call, and what researchers see."""

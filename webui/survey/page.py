@@ -1,0 +1,54 @@
+"""``/survey``: the survey alone on a light page, for links that people open on their phones. The tab of the page shows
+the same room, driven by the same script."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+from webui import theme, views
+
+SCRIPT = theme.STATIC / "survey.js"
+RESEARCH_SCRIPT = theme.STATIC / "survey-results.js"
+STYLESHEETS = (theme.STATIC / "survey.css", theme.STATIC / "survey-results.css")
+TEXTS = theme.STATIC / "survey.json"
+
+ROOM = (
+    '<div id="survey-room" aria-live="polite"><noscript>The survey needs JavaScript.</noscript></div>'
+    '<div id="survey-results"></div>'
+)
+
+
+@cache
+def scripts() -> str:
+    """What makes ``ROOM`` come alive, for the head of a page."""
+    texts = json.dumps(json.loads(TEXTS.read_text(encoding="utf-8")), ensure_ascii=False).replace(
+        "<", "\\u003c"
+    )
+    return f"<script>window.surveyTexts = {texts};</script>" + "".join(
+        f"<script>{path.read_text(encoding='utf-8')}</script>" for path in (SCRIPT, RESEARCH_SCRIPT)
+    )
+
+
+@cache
+def survey_page() -> str:
+    """The page, complete; it fetches nothing but its pictures and answers."""
+    styles = "".join(
+        f"<style>{path.read_text(encoding='utf-8')}</style>" for path in (theme.STYLESHEET, *STYLESHEETS)
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">'
+        f'<title>Alla Prima · Survey</title><link rel="icon" href="favicon.ico">{theme.head()}{styles}'
+        "<style>body { margin: 0; font: 16px/1.5 "
+        + ", ".join(_quoted(name) for name in theme.TEXT_FONTS)
+        + "; }"
+        "*, ::before, ::after { box-sizing: border-box; }"
+        "main { max-width: 1240px; margin: 0 auto; padding: 0 28px 40px; }"
+        "@media (max-width: 860px) { main { padding: 0 12px 20px; } }</style>"
+        f'{scripts()}</head><body class="alone"><main>{views.HEADER}{ROOM}</main></body></html>'
+    )
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if " " in name else name

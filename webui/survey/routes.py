@@ -1,0 +1,270 @@
+"""``/survey``: a light page of its own for links, and the JSON that the survey's script lives on.
+
+A rater is known by the same kind of unguessable browser id as a visitor of the page, sent as a bearer token. Errors
+are ``{"error": sentence, "code": code}`` with a status that tells the script whether trying again makes sense."""
+
+from __future__ import annotations
+
+import json
+import logging
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, get_args
+
+from core.errors import AllaPrimaError, NotFoundError, ParameterError, UnknownNameError
+from webui.people import is_visitor, new_visitor, owner_of
+from worker.survey.service import SurveyError, Which
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from webui.site import Site
+    from worker.survey.service import PairView, Progress, StudyView, Surveys
+
+log = logging.getLogger(__name__)
+
+SOURCE = "web"
+BODY_BYTES = 4096
+SIDES = (480, 1280)  # longest sides pictures are offered in, in pixels
+PICTURES_KEPT = 128
+NOBODY = "Please begin with the consent text."
+TROUBLE = "Something went wrong on our side; please try again."
+
+
+class StrangerError(AllaPrimaError):
+    """A call that needs a rater came without one."""
+
+    code = "consent"
+
+
+def status_of(error: AllaPrimaError) -> int:
+    """The HTTP status of an expected failure: 4xx will fail again, 503 may be tried again."""
+    kinds: tuple[tuple[type[AllaPrimaError], int], ...] = (
+        (StrangerError, 401),
+        (NotFoundError, 404),
+        (UnknownNameError, 404),
+        (ParameterError, 400),
+        (SurveyError, 409),
+    )
+    return next((status for kind, status in kinds if isinstance(error, kind)), 503)
+
+
+def visitor_of(request: Request) -> str:
+    """The browser id a request carries, "" without one; a malformed one counts as none."""
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    return given if kind.lower() == "bearer" and is_visitor(given) else ""
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """A request's small JSON object; raises ``ParameterError``."""
+    data = b""
+    async for part in request.stream():
+        data += part
+        if len(data) > BODY_BYTES:
+            raise ParameterError("The request is too large.")
+    try:
+        content = json.loads(data or b"{}")
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise ParameterError("A JSON object is expected.")
+    return content
+
+
+def text_field(content: dict[str, Any], name: str, longest: int = 120) -> str:
+    """A text of a request; raises ``ParameterError`` where it is missing, no text, or too long."""
+    value = content.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= longest:
+        raise ParameterError(f"{name}: a short text is expected.")
+    return value
+
+
+def study_for_rater(study: StudyView, language: str, progress: Progress | None) -> dict[str, Any]:
+    """A study as the script shows it, in a language."""
+    text = study.text(language)
+    return {
+        "id": study.name,
+        "title": text.title,
+        "question": text.question,
+        "consent": text.consent,
+        "thanks": text.thanks,
+        "language": text.language,
+        "scale": {
+            "low": study.lowest,
+            "high": study.highest,
+            "low_label": text.low,
+            "high_label": text.high,
+        },
+        "asked": progress.total if progress and progress.total else study.ratings_per_rater,
+        "rated": progress.done if progress else 0,
+        "consented": bool(progress and progress.consented),
+    }
+
+
+def item_for_rater(pair: PairView) -> dict[str, Any]:
+    """A pair as the script shows it: nothing tells where the painting comes from."""
+    address = f"survey/picture/{pair.study}/{pair.id}"
+    return {
+        "id": pair.id,
+        "photo": f"{address}/photo-{SIDES[0]}.jpg",
+        "style": f"{address}/style-{SIDES[0]}.jpg",
+        "painting": f"{address}/result-{SIDES[1]}.jpg",
+        "photo_large": f"{address}/photo-{SIDES[1]}.jpg",
+        "style_large": f"{address}/style-{SIDES[1]}.jpg",
+        "photo_title": pair.photo_title,
+        "style_title": pair.style_title,
+        "score": pair.score,
+    }
+
+
+class Desk:
+    """What the routes do, without HTTP. Every method may block and runs in a thread."""
+
+    def __init__(self, surveys: Surveys) -> None:
+        self.surveys = surveys
+
+    def _rater(self, study: str, visitor: str) -> str:
+        if not visitor:
+            raise StrangerError(NOBODY)
+        return self.surveys.rater(study, owner_of(visitor))
+
+    def studies(self, visitor: str, language: str) -> dict[str, Any]:
+        """All open studies, with the rater's own progress where there is one."""
+        found = []
+        for study in self.surveys.studies():
+            progress = None
+            if visitor:
+                progress = self.surveys.progress(study.name, self._rater(study.name, visitor))
+            found.append(study_for_rater(study, language, progress))
+        return {"studies": found}
+
+    def consent(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+        """The rater agrees; whoever has no id yet gets one."""
+        study = text_field(content, "study")
+        visitor = visitor or new_visitor()
+        self.surveys.consent(study, self._rater(study, visitor), language, source=SOURCE)
+        return {"visitor": visitor}
+
+    def join(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+        """A link was followed: this browser goes on as its rater."""
+        visitor = visitor or new_visitor()
+        seat = self.surveys.join(text_field(content, "token"), owner_of(visitor))
+        return {"visitor": visitor, "study": seat.study}
+
+    def course(self, visitor: str, language: str, name: str) -> dict[str, Any]:
+        """The study, its pictures in the rater's own order, and how far the rater is."""
+        study = self.surveys.study(name)
+        rater = self._rater(name, visitor)
+        pairs = self.surveys.pairs(name, rater)
+        progress = self.surveys.progress(name, rater)
+        return {
+            "study": study_for_rater(study, language, progress),
+            "items": [item_for_rater(pair) for pair in pairs],
+            "means": self._means(progress),
+        }
+
+    @staticmethod
+    def _means(progress: Progress) -> dict[str, Any]:
+        return {
+            "own": progress.own_mean,
+            "overall": progress.overall_mean,
+            "raters": progress.overall_raters,
+        }
+
+    def rate(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Keep one rating; the same call again changes nothing."""
+        study, item, score = text_field(content, "study"), text_field(content, "item"), content.get("score")
+        if not isinstance(score, int) or isinstance(score, bool):
+            raise ParameterError("score: a whole number is expected.")
+        progress = self.surveys.rate(study, self._rater(study, visitor), item, score, source=SOURCE)
+        return {"rated": progress.done, "asked": progress.total}
+
+    def undo(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Take the latest rating back; which picture that was, and its score."""
+        study = text_field(content, "study")
+        pair = self.surveys.undo(study, self._rater(study, visitor))
+        return {"item": pair.id if pair else None, "score": pair.score if pair else None}
+
+    def link(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+        """A token that carries the rater to another browser or into the chat, and the bot's name where known."""
+        study = text_field(content, "study")
+        token = self.surveys.resume_token(study, self._rater(study, visitor))
+        return {"token": token, "bot": self.surveys.client.bot_name()}
+
+    def withdraw(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Delete everything this rater ever gave, in every study."""
+        return {"deleted": self.surveys.forget(owner_of(visitor)) if visitor else 0}
+
+
+def add_routes(app: FastAPI, site: Site) -> None:
+    """Serve ``/survey``, ``/survey/api/…`` and ``/survey/picture/…``."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import HTMLResponse, JSONResponse, Response
+
+    from webui.survey.page import survey_page
+
+    desk = Desk(site.surveys)
+    deeds: dict[str, Callable[..., dict[str, Any]]] = {
+        deed.__name__: deed
+        for deed in (desk.consent, desk.join, desk.rate, desk.undo, desk.link, desk.withdraw)
+    }
+    fresh = {"Cache-Control": "no-store"}
+
+    async def answer(request: Request, action: Callable[..., dict[str, Any]], *more: Any) -> Response:
+        language = request.headers.get("accept-language", "en")[:2].lower()
+        try:
+            found = await run_in_threadpool(action, visitor_of(request), language, *more)
+            return JSONResponse(found, headers=fresh)
+        except AllaPrimaError as error:
+            refusal = {"error": str(error), "code": error.code}
+            return JSONResponse(refusal, status_code=status_of(error), headers=fresh)
+        except Exception:
+            log.exception("the survey could not answer")
+            return JSONResponse({"error": TROUBLE, "code": "error"}, status_code=500, headers=fresh)
+
+    async def alone(request: Request) -> Response:
+        return HTMLResponse(survey_page(), headers={"Cache-Control": "no-cache"})
+
+    async def studies(request: Request) -> Response:
+        return await answer(request, desk.studies)
+
+    async def course(request: Request) -> Response:
+        return await answer(request, desk.course, request.query_params.get("study", "")[:120])
+
+    async def act(request: Request) -> Response:
+        deed = deeds.get(request.path_params["deed"])
+        if deed is None:
+            return JSONResponse({"error": "There is no such call.", "code": "not_found"}, status_code=404)
+        try:
+            content = await body_of(request)
+        except ParameterError as error:
+            return JSONResponse({"error": str(error), "code": error.code}, status_code=400, headers=fresh)
+        return await answer(request, deed, content)
+
+    @lru_cache(maxsize=PICTURES_KEPT)
+    def picture(study: str, pair: str, which: Which, side: int) -> bytes:
+        return site.surveys.picture(study, pair, which, side)
+
+    def show(request: Request) -> Response:
+        names = request.path_params
+        kinds = {name: name for name in get_args(Which)}
+        sizes = {str(number): number for number in SIDES}
+        try:
+            if names["which"] in kinds and names["side"] in sizes:
+                data = picture(names["study"], names["pair"], kinds[names["which"]], sizes[names["side"]])
+                # The same address is always the same picture: a pair is bound to one painting.
+                headers = {"Cache-Control": "private, max-age=86400"}
+                return Response(data, media_type="image/jpeg", headers=headers)
+        except AllaPrimaError as error:
+            log.info("no picture for a pair: %s", error)
+        return Response("There is no such picture.", status_code=404, media_type="text/plain")
+
+    app.add_route("/survey", alone, methods=["GET"], include_in_schema=False)
+    app.add_route("/survey/api/studies", studies, methods=["GET"], include_in_schema=False)
+    app.add_route("/survey/api/course", course, methods=["GET"], include_in_schema=False)
+    app.add_route("/survey/api/{deed}", act, methods=["POST"], include_in_schema=False)
+    address = "/survey/picture/{study}/{pair}/{which}-{side}.jpg"
+    app.add_route(address, show, methods=["GET"], include_in_schema=False)
