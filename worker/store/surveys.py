@@ -81,7 +81,7 @@ def scores(session: Session, study: str, rater: str) -> dict[str, int]:
     query = select(RatingRow.pair_id, RatingRow.score).where(
         RatingRow.study == study, RatingRow.rater == rater
     )
-    return dict(session.execute(query).tuples())
+    return {row.pair_id: row.score for row in session.execute(query)}
 
 
 def latest_rating(session: Session, study: str, rater: str) -> RatingRow | None:
@@ -142,8 +142,8 @@ def merge(session: Session, study: str, own: str, into: str) -> None:
     change(session, delete(RaterRow).where(RaterRow.study == study, RaterRow.rater == own))
 
 
-def forget(session: Session, study: str, own: str) -> tuple[int, int]:
-    """Delete a rater, under the pseudonym of their own and under the one they go on as; (raters, ratings) gone."""
+def forget(session: Session, study: str, own: str) -> int:
+    """Delete a rater, under the pseudonym of their own and under the one they go on as; how many ratings are gone."""
     both = {own, resolve(session, study, own)}
     mine = (RatingRow.study == study, RatingRow.rater.in_(both))
     ratings = change(session, delete(RatingRow).where(*mine))
@@ -152,7 +152,7 @@ def forget(session: Session, study: str, own: str) -> tuple[int, int]:
     if raters:
         more = update(StudyRow).where(StudyRow.name == study)
         session.execute(more.values(withdrawn=StudyRow.withdrawn + raters))
-    return raters, ratings
+    return ratings
 
 
 def forget_quick(session: Session, rater: str) -> int:

@@ -28,8 +28,12 @@ def forget(database: Database, settings: Settings, person: str, pseudonyms: Pseu
     gone = 0
     for study in studies:
         with database.write() as session:
+            # In the order in which `Surveys.join` takes them; a rating being written is waited for.
             database.lock(session, f"study:{study}")
-            gone += table.forget(session, study, pseudonyms.rater(study, person))[1]
+            own = pseudonyms.rater(study, person)
+            for rater in sorted({own, table.resolve(session, study, own)}):
+                database.lock(session, f"rater:{study}:{rater}")
+            gone += table.forget(session, study, own)
     with database.write() as session:
         gone += table.forget_quick(session, pseudonyms.quick(person))
     return gone
