@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -19,11 +20,17 @@ from core.nn.vgg import STYLE_LAYERS, VGG
 def style_and_content(result: Tensor, photo: Tensor, style: Tensor, vgg: VGG) -> tuple[float, float]:
     """``(Ls, Lc)``: the moments' distance to the style summed over relu1_1 … relu4_1 (means plus deviations, MSE over
     channels), and the MSE of instance-normalised relu4_1 to the photograph."""
-    seen = vgg(result, STYLE_LAYERS)
-    wanted = [channel_moments(f) for f in vgg(style, STYLE_LAYERS).values()]
-    ls = L.style_loss(list(seen.values()), wanted)
-    lc = L.normalised_content_loss(seen["relu4_1"], vgg(photo, ["relu4_1"])["relu4_1"])
-    return float(ls), float(lc)
+    return of_taps(vgg(result, STYLE_LAYERS), vgg(photo, ["relu4_1"])["relu4_1"], vgg(style, STYLE_LAYERS))
+
+
+@torch.inference_mode()
+def of_taps(
+    result: Mapping[str, Tensor], photo: Tensor, style: Mapping[str, Tensor]
+) -> tuple[float, float]:
+    """``style_and_content`` from VGG's features: of ``STYLE_LAYERS`` for result and style, relu4_1 of the photograph."""
+    wanted = [channel_moments(style[name]) for name in STYLE_LAYERS]
+    ls = L.style_loss([result[name] for name in STYLE_LAYERS], wanted)
+    return float(ls), float(L.normalised_content_loss(result["relu4_1"], photo))
 
 
 @torch.inference_mode()

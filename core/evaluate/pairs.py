@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.evaluate import metrics
+from core.evaluate import metrics, patterns
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
 from core.nn.paper import PaperNetwork
-from core.nn.vgg import VGG
+from core.nn.vgg import STYLE_LAYERS, VGG
 from core.train.data import PictureSet, to_tensor
 
 Paint = Callable[[Tensor, Tensor], Tensor]
@@ -33,10 +33,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Figures:
-    """What is measured on one pair; see ``core.evaluate.metrics``. ``seconds``: painting time."""
+    """What is measured on one pair; see ``core.evaluate.metrics`` and, for ``gram`` and ``patches``,
+    ``core.evaluate.patterns``. ``seconds``: painting time."""
 
     ls: float
     lc: float
+    gram: float
+    patches: float
     ssim: float
     lattice: float
     lattice_photo: float
@@ -51,6 +54,8 @@ class Summary:
     ls_median: float
     lc: float
     lc_median: float
+    gram: float
+    patches: float
     ssim: float
     lattice: float
     lattice_photo: float
@@ -112,11 +117,13 @@ def measure(paint: Paint, pairs: Sequence[Pair], vgg: VGG, *, quantise: bool = T
         seconds = time.perf_counter() - begun
         if quantise:
             result = (result.clamp(0, 1) * 255).round() / 255
-        ls, lc = metrics.style_and_content(result, pair.photo, pair.style, vgg)
+        with torch.inference_mode():
+            mine, style = vgg(result, STYLE_LAYERS), vgg(pair.style, STYLE_LAYERS)
+            deep = vgg(pair.photo, ["relu4_1"])["relu4_1"]
         found.append(
             Figures(
-                ls,
-                lc,
+                *metrics.of_taps(mine, deep, style),
+                *patterns.of_taps(mine, style),
                 metrics.structural_similarity(result, pair.photo),
                 metrics.lattice(result),
                 metrics.lattice(pair.photo),

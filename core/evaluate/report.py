@@ -20,6 +20,8 @@ COLUMNS = {
     "ls_median": "(median)",
     "lc": "Lc",
     "lc_median": "(median)",
+    "gram": "Gram",
+    "patches": "patch MMD²",
     "ssim": "SSIM",
     "lattice": "lattice",
     "lattice_photo": "photo's",

@@ -87,21 +87,26 @@ class MomentsMethod(Method):
         """The residual ``(1, 3, H, W)`` in bands that sum to it."""
         return (residual,)
 
+    def _code(self, features: list[Tensor], moments: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """The code ``(1, n)`` of a picture with these features and moments."""
+        return self.network.code(moments)
+
     def _put(self, image: Image.Image) -> tuple[Tensor, tuple[int, int]]:
         return pad(to_tensor(image, self.device), self.network.stride)
 
     @torch.inference_mode()
     def encode_style(self, style: Image.Image) -> bytes:
         x, _ = self._put(style)
-        code = self.network.code(self.network.moments(self.network.encode(x)))
-        return save({"code": code.cpu()})
+        features = self.network.encode(x)
+        return save({"code": self._code(features, self.network.moments(features)).cpu()})
 
     @torch.inference_mode()
     def encode_content(self, photo: Image.Image) -> Content:
         x, size = self._put(photo)
         features = self.network.encode(x)
         moments = self.network.moments(features)
-        return Content(x, [f.to(self.dtype) for f in features], moments, self.network.code(moments), size)
+        code = self._code(features, moments)
+        return Content(x, [f.to(self.dtype) for f in features], moments, code, size)
 
     @torch.inference_mode()
     def decode(
@@ -140,7 +145,7 @@ def mixed(styles: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
 def to_half(encoder: nn.Module, decoder: nn.Module, dtype: torch.dtype) -> float:
     """Put the convolutions whose rounding does not show into ``dtype``; returns what has to be added to the output.
 
-    All of the decoder, and the encoder's inner convolutions below full resolution: rounding its first level or its
+    All of the decoder's levels, and the encoder's inner convolutions below full resolution: rounding its first level or its
     taps would be most of the whole error, since normalisation magnifies what little varies in flat regions. bfloat16
     has 8 significant bits, so colours leave the decoder centred around 0, where its steps are finer than 8-bit
     colour's.
@@ -149,7 +154,8 @@ def to_half(encoder: nn.Module, decoder: nn.Module, dtype: torch.dtype) -> float
     for layer in last.modules():
         if isinstance(layer, nn.Conv2d) and layer.bias is not None:
             layer.bias.sub_(OUTPUT_CENTRE)
-    for module in [*decoder.modules(), *(m for level in inner for m in level.modules())]:
+    stages: nn.Module = decoder.stages  # type: ignore[assignment]
+    for module in [*stages.modules(), *(m for level in inner for m in level.modules())]:
         if isinstance(module, nn.Conv2d):
             module.to(dtype)
     return OUTPUT_CENTRE

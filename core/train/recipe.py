@@ -75,6 +75,9 @@ class LossOptions(_Section):
     ssim: float = 0.0
     tv: float = 0.0
     lattice: float = Field(0.0, description="Against lattices of period 2, 4 and 8 in the result's spectrum.")
+    patterns: float = Field(
+        0.0, description="adaconv: on covariances of features with their neighbours within a 3×3 patch."
+    )
     balanced: bool = Field(False, description="Divide a sample's style loss by its value for the photograph.")
     random_alpha: bool = Field(
         False, description="Draw the strength from U(0, 1) and blend the targets likewise."
@@ -82,14 +85,22 @@ class LossOptions(_Section):
 
 
 class NetworkOptions(_Section):
-    """student: the multi-level AdaIN network of these sizes; factorized: its octave counterpart; paper: Huang &
-    Belongie's, which has none to choose."""
+    """student: the multi-level AdaIN network of these sizes; factorized: its octave counterpart; paper: the paper's
+    of the task, Huang & Belongie's or Chandran et al.'s, which have none to choose."""
 
     kind: Literal["student", "factorized", "paper"] = "student"
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     depths: tuple[int, int, int] = (2, 2, 2)
     blocks: tuple[int, int, int, int] = (0, 0, 1, 1)
     hidden: int = 128
+    size: int = Field(64, gt=0, description="adaconv: channels of a style's descriptor.")
+    style_width: int = Field(96, gt=0, description="adaconv: channels of the style encoder.")
+    groups: tuple[int, int, int, int] = Field(
+        (0, 8, 32, 128), description="adaconv: groups of the depthwise kernels per level; 0: none there."
+    )
+    mix_groups: tuple[int, int, int, int] = Field(
+        (0, 1, 2, 4), description="adaconv: groups of the pointwise kernels per level."
+    )
     ratio: float = Field(0.5, gt=0, lt=1, description="factorized: share of the channels in the low band.")
 
 
@@ -99,7 +110,7 @@ class Recipe(_Section):
 
     name: str
     summary: str = ""
-    task: Literal["distill", "adain", "factorized"]
+    task: Literal["distill", "adain", "adaconv", "factorized"]
     steps: int = Field(gt=0)
     batch: int = Field(4, gt=0)
     seed: int = 0

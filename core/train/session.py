@@ -61,8 +61,8 @@ class Session:
     """One training run in ``folder``.
 
     ``content``, ``style``: paths of folders, archives, files or globs; ``vgg``: see ``load_teacher``; ``encoder``: weights
-    with the distilled encoder; ``start``: weights of the same network to start from. Raises ``ParameterError`` or
-    ``ModelError`` for arguments that do not fit.
+    with the distilled encoder; ``start``: weights of the same network (AdaConv: also of AdaIN's) to start from. Raises
+    ``ParameterError`` or ``ModelError`` for arguments that do not fit.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Session:
         )
         if start is not None:
             try:
-                self.task.network.load_state_dict(load_file(start))
+                self.task.start_from(load_file(start))
             except (RuntimeError, OSError) as error:
                 raise ModelError(f"{start} does not fit the recipe's network ({error}).") from None
         self.trainer = Trainer(self.task, folder, say=say, milestone=self.milestone)

@@ -136,7 +136,7 @@ class AdaINTask(Task):
         seen_part = (..., slice(down, down + side), slice(right, right + side))
         features = net.encode(shifted)
         moments = net.moments(features)
-        own = net.code(moments)
+        own = self.own_code(features, moments)
         if code is None:
             assert style is not None
             code = net.code(net.moments(net.encode(style)))
@@ -192,7 +192,15 @@ class AdaINTask(Task):
         if weights.tv:
             parts["tv"] = L.total_variation(result.float())
             total = total + weights.tv * parts["tv"]
-        return total, parts
+        return total + self.further(seen, parts), parts
+
+    def own_code(self, features: list[Tensor], moments: list[L.Moments]) -> Tensor:
+        """The code of the photographs themselves."""
+        return self.network.code(moments)
+
+    def further(self, seen: dict[str, Tensor], parts: dict[str, Tensor]) -> Tensor | float:
+        """What another method adds to the loss, from the teacher's taps of the results; its parts go to ``parts``."""
+        return 0.0
 
     def weaker(
         self, photo: Tensor, result: Tensor, own: Tensor, code: Tensor, rng: np.random.Generator

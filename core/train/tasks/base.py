@@ -6,7 +6,7 @@ Every batch is a pure function of (seed, step), so a resumed run sees the very s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -42,6 +42,10 @@ class Task(ABC):
     def put(self, pictures: Sequence[Tensor]) -> Tensor:
         batch = torch.stack(list(pictures))
         return batch.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+
+    def start_from(self, state: Mapping[str, Tensor]) -> None:
+        """Take over weights to start from. Raises ``RuntimeError`` or ``ModelError`` when they do not fit."""
+        self.network.load_state_dict(state)
 
     @abstractmethod
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
