@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,3 +210,11 @@ def signal_and_wait(process: subprocess.Popen[bytes], number: signal.Signals) ->
     """Send a signal and wait for the end; the exit code."""
     process.send_signal(number)
     return process.wait(WAIT_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Pictures and a teacher for trainings."""
+    from tests.worker.trainings import Material
+
+    return Material(tmp_path_factory.mktemp("material"))

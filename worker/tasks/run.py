@@ -29,7 +29,7 @@ from worker.tasks.train import SLICE_LIMIT_SECONDS, train
 
 log = logging.getLogger(__name__)
 
-TRAIN_NICENESS = 10
+TRAIN_NICENESS = 5
 HARD_LIMIT_AFTER = 30.0
 
 READY = "worker is ready"

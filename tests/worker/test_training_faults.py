@@ -1,0 +1,246 @@
+"""What may go wrong while a training runs, each with the real thing: it goes on from its checkpoint, no step is trained
+twice into the same weights, and whoever must act is told in one sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import ParameterError
+from core.train import checkpoint
+from tests.worker.conftest import children, signal_and_wait, until
+from tests.worker.trainings import Material, School, tiny
+from worker.tasks import trainer
+from worker.tasks.context import Context
+from worker.tasks.train import Slice
+from worker.training import RunView, published, table
+
+ENDLESS = tiny(steps=100_000)
+
+
+@pytest.fixture
+def school(material: Material, tmp_path: Path) -> Iterator[School]:
+    """A service without workers; the test starts and kills them."""
+    started = School(tmp_path, material)
+    yield started
+    started.stop()
+
+
+def contiguous(school: School, run: RunView) -> bool:
+    """Whether every step up to the last one was logged, and none twice."""
+    steps = school.curve(run)
+    return steps == list(range(1, len(steps) + 1))
+
+
+def end(school: School, run: RunView) -> RunView:
+    """Pause, so that the files rest."""
+    school.service.pause(run.id)
+    return school.finish(run)
+
+
+def test_killed_workers_a_lost_queue_and_a_reboot(school: School) -> None:
+    """One training through it all: child killed, worker killed, worker terminated, queue lost with its file."""
+    school.start_server()
+    worker = school.start_worker()
+    run = school.under_way(school.start(ENDLESS), step=2)
+
+    before = school.checkpoint(run)
+    (child,) = children(worker.pid)
+    os.kill(child, signal.SIGKILL)
+    run = school.under_way(run, step=before + 1)
+    assert "lost" in [part.outcome for part in school.slices(run)]
+
+    before = school.checkpoint(run)
+    signal_and_wait(worker, signal.SIGKILL)
+    school.workers.clear()
+    # A reboot: nothing runs any more, and the queue comes back empty.
+    school.kill_server()
+    shutil.rmtree(school.settings.data_dir / "queue")
+    school.start_server()
+    worker = school.start_worker()
+    run = school.under_way(run, step=before + 1)
+
+    # The queue is gone for a while: the slice in hand goes on, the next one follows when it is back.
+    school.kill_server()
+    shutil.rmtree(school.settings.data_dir / "queue")
+    number = school.service.run(run.id).slices
+    school.wait(run, lambda now: now.state == "queued" and now.step > before, "the end of the slice in hand")
+    school.start_server()
+    run = school.wait(run, lambda now: now.slices > number and now.state == "running", "the next slice")
+
+    assert signal_and_wait(worker, signal.SIGTERM) == 0
+    school.workers.clear()
+    rested = school.service.run(run.id)
+    assert rested.state == "queued"
+    assert school.checkpoint(run) == rested.step
+    school.start_worker()
+    run = school.wait(run, lambda now: now.step > rested.step, "steps after the restart")
+    run = end(school, run)
+    assert (run.state, run.message) == ("paused", None)
+    assert contiguous(school, run)
+
+
+def test_two_workers_and_a_silent_one(school: School) -> None:
+    """However many messages there are, one worker holds a training; one that hangs loses it, and does not write over
+    its successor's checkpoint when it wakes up."""
+    school.start_server()
+    first = school.start_worker()
+    run = school.under_way(school.start(ENDLESS), step=1)
+    holder = [first.pid, *children(first.pid)]
+    second = school.start_worker()
+    for _ in range(4):
+        school.client.broker.send_training(run.id, school.service.run(run.id).step)
+    run = school.wait(run, lambda now: now.slices >= 4, "some slices")
+    parts = [part for part in school.slices(run) if part.last_step is not None]
+    assert [part.first_step for part in parts[1:]] == [part.last_step for part in parts[:-1]]
+
+    def held_by(worker: int) -> bool:
+        with school.client.database.read() as session:
+            lease = session.get_one(table.Training, run.id).lease
+        return lease is not None and int(lease.split("|")[1]) in children(worker)
+
+    until(lambda: held_by(first.pid) or held_by(second.pid), "a holder")
+    hung = first if held_by(first.pid) else second
+    holder = [hung.pid, *children(hung.pid)]
+    for process in holder:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        other = second if hung is first else first
+        until(lambda: held_by(other.pid), "the other worker's taking over")
+        taken_at = school.checkpoint(run)
+        run = school.under_way(run, step=taken_at + 2)
+    finally:
+        for process in holder:
+            os.kill(process, signal.SIGCONT)
+    run = school.under_way(run, step=school.checkpoint(run) + 2)
+    run = end(school, run)
+    assert school.checkpoint(run) == run.step
+    steps = school.service.folder(run.id).curves(points=10**6).steps
+    assert steps == list(range(1, run.step + 1))
+
+
+# The rest happens in this process: a slice is called as the worker calls it.
+
+
+@pytest.fixture
+def bench(school: School) -> Iterator[Context]:
+    """What a worker's process works with, in this one."""
+    client = school.client
+    trainer.forget()
+    yield Context(school.settings, client.database, client.blobs, client.broker, None)  # type: ignore[arg-type]
+    trainer.forget()
+
+
+def work(school: School, bench: Context, run: RunView) -> RunView:
+    """One slice."""
+    row_step = school.service.run(run.id).step
+    lease = f"test|{os.getpid()}|0|x"
+    with bench.database.write() as session:
+        row = table.claim(session, run.id, row_step, lease, 60.0)
+    assert row is not None
+    Slice(bench, row, lease).run()
+    return school.service.run(run.id)
+
+
+def test_a_full_disk_pauses_and_says_so(
+    school: School, bench: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = work(school, bench, school.start(ENDLESS))
+    run = work(school, bench, run)
+    step = run.step
+    assert step > 0
+
+    def full(folder: Path, state: object) -> None:
+        (folder / ".checkpoint.pt.4711").write_bytes(b"half a file")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save", full)
+    run = work(school, bench, run)
+    assert run.state == "paused"
+    assert run.error_code == "full"
+    assert "The disk is full at step" in (run.message or "")
+    assert run.id in [one.id for one in school.service.unannounced()]
+    assert not list(school.service.folder(run.id).path.glob(".checkpoint*"))
+    monkeypatch.undo()
+    school.service.resume(run.id)
+    run = work(school, bench, run)
+    assert run.state == "queued"
+    assert run.message is None
+    assert contiguous(school, run)
+    # Too little room is noticed before anything is written, too.
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
+    scarce = Slice.__new__(Slice)
+    scarce.settings = school.settings.model_copy(update={"train_min_free_mb": 50.0})
+    with pytest.raises(OSError, match="only 0 MB are free where 50"):
+        scarce._make_sure_of_room()
+
+
+def test_a_passing_fault_is_tried_again_and_a_lasting_one_told(
+    school: School, bench: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = work(school, bench, school.start(tiny(steps=3)))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the driver is asleep")
+
+    monkeypatch.setattr(trainer, "open_session", broken)
+    for attempt in range(1, table.MAX_FAULTS):
+        run = work(school, bench, run)
+        assert run.state == "queued"
+        assert f"({attempt} of {table.MAX_FAULTS})" in (run.message or "")
+    run = work(school, bench, run)
+    assert run.state == "failed"
+    assert run.message == "It stopped at step 0 with RuntimeError (the driver is asleep)."
+    monkeypatch.undo()
+    school.service.resume(run.id)
+    while run.state != "done":
+        run = work(school, bench, run)
+    assert run.message is None
+
+
+def test_a_checkpoint_on_another_machine_is_not_begun_anew(school: School, bench: Context) -> None:
+    run = work(school, bench, work(school, bench, school.start(ENDLESS)))
+    trainer.forget()
+    path = school.service.folder(run.id).path
+    path.rename(path.with_name("elsewhere"))
+    for _ in range(table.MAX_FAULTS):
+        run = work(school, bench, run)
+    assert run.state == "paused"
+    assert "ALLAPRIMA_TRAINING_DIR" in (run.message or "")
+    (path.with_name("elsewhere") / checkpoint.FILE).rename(path / checkpoint.FILE)
+    school.service.resume(run.id)
+    step = run.step
+    run = work(school, bench, run)
+    assert run.step > step
+
+
+def test_a_worker_lost_over_and_over_gives_the_training_up(school: School, bench: Context) -> None:
+    run = school.start(ENDLESS)
+    for _ in range(table.MAX_FAULTS):
+        with bench.database.write() as session:
+            row = table.claim(session, run.id, 0, f"gone|1|1|{os.getpid()}", 60.0)
+            assert row is not None
+        with bench.database.write() as session:
+            again = table.take_back(session, row)
+    assert not again
+    run = school.service.run(run.id)
+    assert run.state == "failed"
+    assert "The worker was lost 5 times in a row at step 0" in (run.message or "")
+    assert [part.outcome for part in school.slices(run)] == ["lost"] * table.MAX_FAULTS
+    assert school.service.resume(run.id).state == "queued"
+
+
+def test_publications_that_fail_change_nothing(school: School, bench: Context) -> None:
+    run = school.start(tiny(task="distill", steps=2))
+    while run.state != "done":
+        run = work(school, bench, run)
+    with pytest.raises(ParameterError, match="Only whole networks"):
+        school.service.publish(run.id, "adain")
+    with bench.database.read() as session:
+        assert [version.version for version in published.versions(session, "adain")] == [0]
