@@ -153,10 +153,10 @@ class Settings(BaseSettings):
         description="Key that raters' pseudonyms are made with, the same on all machines; unset draws one once and "
         "keeps it in the data folder.",
     )
-    survey_vgg: str | None = Field(
+    survey_vgg: Path | None = Field(
         None,
-        description="VGG-19 that Ls and Lc of a survey's pictures are measured with: a normalised safetensors file or "
-        "`torchvision`; unset measures SSIM alone.",
+        description="Normalised VGG-19 (safetensors) that Ls and Lc of a survey's pictures are measured with; unset "
+        "measures SSIM alone.",
     )
 
     # worker
