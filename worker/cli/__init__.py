@@ -48,10 +48,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "doctor", "worker.cli.doctor", "check what is installed and reachable, say what to do", "Service"
     ),
+    Command("survey", "worker.cli.survey", "rating surveys: set up, paint, open, read, export", "Surveys"),
     Command("train", "core.train.cli", "train a model here and now", "Models"),
     Command(
         "training", "worker.cli.training", "train models on the workers, watch and publish them", "Models"
     ),
+    Command("ablate", "core.train.ablate", "train a grid of settings short and compare them", "Models"),
     Command("evaluate", "core.evaluate.cli", "measure a model", "Models"),
     Command("bench", "worker.cli.bench", "measure speed and memory on this machine", "Models"),
 )
