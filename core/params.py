@@ -60,8 +60,7 @@ PARAMS: dict[str, ParamSpec] = {
         ParamSpec(
             "alpha_high",
             "Strokes",
-            "How far texture, edges and brushwork go towards the style; 0 keeps the photograph's, "
-            "beyond 1 exaggerates.",
+            "Texture, edges, brushwork.",
             ALPHA_DEFAULT,
             ALPHA_MIN,
             ALPHA_MAX,
@@ -70,8 +69,7 @@ PARAMS: dict[str, ParamSpec] = {
         ParamSpec(
             "alpha_low",
             "Colours & shapes",
-            "How far colours and large shapes go towards the style; 0 keeps the photograph's, "
-            "beyond 1 exaggerates.",
+            "Colours, large shapes.",
             ALPHA_DEFAULT,
             ALPHA_MIN,
             ALPHA_MAX,

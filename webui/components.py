@@ -40,6 +40,42 @@ element.addEventListener('keydown', (event) => {
 """
 
 
+# The same for the pad, whose fields lie in rows: arrows move in both directions.
+_PAD = """
+const choose = (field) => {
+  element.querySelectorAll('.field').forEach((other) => {
+    other.setAttribute('aria-checked', other === field ? 'true' : 'false');
+    other.tabIndex = other === field ? 0 : -1;
+  });
+  trigger('select', {name: field.dataset.name});
+};
+element.addEventListener('click', (event) => {
+  const field = event.target.closest('.field');
+  if (field) choose(field);
+});
+element.addEventListener('keydown', (event) => {
+  const field = event.target.closest('.field');
+  if (!field) return;
+  const all = [...element.querySelectorAll('.field')];
+  const side = Math.round(Math.sqrt(all.length)), now = all.indexOf(field);
+  const [across, down] = {ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key] || [0, 0];
+  if (event.key === ' ' || event.key === 'Enter') { event.preventDefault(); choose(field); return; }
+  if (!across && !down) return;
+  event.preventDefault();
+  const column = now % side + across, row = Math.floor(now / side) + down;
+  if (column < 0 || row < 0 || column >= side || row >= side) return;
+  const next = all[row * side + column];
+  all.forEach((other) => { other.tabIndex = other === next ? 0 : -1; });
+  next.focus();
+});
+"""
+
+
+def strengths_pad(html: str, elem_id: str, **options: Any) -> gr.HTML:
+    """The pad of ``webui.pad``; its ``select`` event carries the chosen field's name."""
+    return gr.HTML(html, elem_id=elem_id, js_on_load=_PAD, apply_default_css=False, **options)
+
+
 def picker(html: str, elem_id: str) -> gr.HTML:
     """A group of tiles; its ``select`` event carries the chosen tile's name."""
     return gr.HTML(html, elem_id=elem_id, js_on_load=_PICK, apply_default_css=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
+from core import registry
 from webui.pictures import Links, download_name, tile_address
 
 if TYPE_CHECKING:
@@ -61,11 +62,22 @@ def tiles(styles: Iterable[Style], chosen: str = "") -> str:
     return f'<div class="tiles" role="radiogroup" aria-label="Gallery of styles">{"".join(parts)}</div>'
 
 
-def choice(label: str) -> str:
-    """The line that says which style will be used."""
+def choice(label: str, colors: str = "") -> str:
+    """The line that says which style will be used; ``colors``: another one, for colours and shapes."""
     if not label:
         return '<p class="choice" aria-live="polite">No style chosen yet</p>'
+    if colors and colors != label:
+        return (
+            f'<p class="choice chosen" aria-live="polite">Strokes of <strong>{escape(label)}</strong>, '
+            f"colours of <strong>{escape(colors)}</strong></p>"
+        )
     return f'<p class="choice chosen" aria-live="polite">Chosen: <strong>{escape(label)}</strong></p>'
+
+
+def taken_in(number: int, sentence: str = "") -> str:
+    """Under the photo: why it cannot be used, or nothing; ``number`` tells the script that the server has seen the
+    picture."""
+    return f'<div data-taken="{number}"></div>{failure(sentence) if sentence else ""}'
 
 
 def empty_easel() -> str:
@@ -111,6 +123,18 @@ def download(job: JobView, links: Links) -> str:
     )
 
 
+def strengths(job: JobView) -> str:
+    """What the sliders of a job's method stood at."""
+    if has_bands(job.params.method):
+        return f"strokes {job.params.alpha_high:g}, colours {job.params.alpha_low:g}"
+    return f"strength {job.params.alpha:g}"
+
+
+def has_bands(method: str) -> bool:
+    """Whether a method tells strokes from colours; one that is not on offer any more does not."""
+    return any(spec.name == method and spec.has_bands for spec in registry.methods())
+
+
 def seconds(value: float) -> str:
     """A length of time the way one would say it."""
     if value < 1:
@@ -139,7 +163,7 @@ def status(job: JobView) -> str:
         took = f"Painted in {seconds(job.paint_ms / 1000)}" if job.paint_ms is not None else "Painted"
         if job.paint_ms is not None and job.paint_ms < 50:
             took = "Ready at once, it was painted before"
-        return _line("done", f"{took} · {escape(job.style_label)} · strength {job.params.alpha:g}")
+        return _line("done", f"{took} · {escape(job.style_label)} · {strengths(job)}")
     if job.state == "cancelled":
         return _line("idle", "Cancelled. Nothing was painted.")
     return failure(job.error or "The painting failed; please try again.")
@@ -170,7 +194,7 @@ def history(jobs: Iterable[JobView], links: Links, current: str = "") -> str:
     parts = [
         f'<button type="button" class="tile" data-name="{escape(job.id)}" '
         f'aria-current="{"true" if job.id == current else "false"}" '
-        f'aria-label="Reopen: {escape(job.style_label)}, strength {job.params.alpha:g}">'
+        f'aria-label="Reopen: {escape(job.style_label)}, {strengths(job)}">'
         f'<img src="{escape(links.address(job.id, "thumb.jpg"))}" alt="" loading="lazy" decoding="async">'
         f"<span>{escape(job.style_label)}</span></button>"
         for job in jobs

@@ -72,19 +72,8 @@ class Studio:
         self.page.get_by_label(title, exact=True).check()
 
     def paint(self) -> None:
-        """Press Paint, once more if nothing comes of it: a press while the page still takes in the photo is lost."""
-        button = self.page.locator("#paint")
-        button.click()
-        from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
-
-        answer = self.page.locator(
-            ", ".join(f"#status .status.{k}" for k in ("queued", "running", "done", "failed"))
-        )
-        try:
-            answer.first.wait_for(timeout=10_000)
-        except PlaywrightTimeoutError:
-            if button.is_visible():
-                button.click()
+        """Press Paint."""
+        self.page.locator("#paint").click()
 
     def status(self, kind: str, text: str | None = None) -> Locator:
         """The status line, once it is of a kind (queued, running, done, failed, idle) and has ``text`` in it."""
@@ -112,9 +101,15 @@ class Studio:
 
     def drag_strength(self, value: float) -> None:
         """Move the Strength slider with the pointer and let go."""
-        box: Any = self.page.locator("#strength input[type=range]").bounding_box()
+        self.drag("strength", value)
+
+    def drag(self, elem_id: str, value: float) -> None:
+        """Move a slider of strength with the pointer and let go."""
+        slider = self.page.locator(f"#{elem_id} input[type=range]")
+        slider.scroll_into_view_if_needed()
+        box: Any = slider.bounding_box()
         maximum = 1.5
-        start = float(self.page.locator("#strength input[type=range]").input_value())
+        start = float(slider.input_value())
         y = box["y"] + box["height"] / 2
         place = [box["x"] + 8 + (box["width"] - 16) * share / maximum for share in (start, value)]
         self.page.mouse.move(place[0], y)

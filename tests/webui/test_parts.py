@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from core.params import PaintParams
+from core.params import GRID_STRENGTHS, PaintParams
 from webui import views
+from webui.pad import pad, parse_field, place
 from webui.people import is_visitor, known_visitor, new_visitor, owner_of
 from webui.pictures import Links, download_name
+from webui.tabs.common import picked
 from worker.jobs import JobState, JobView
+from worker.plugins import load_extra_methods
+from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 EVIL = '<img src=x onerror="alert(1)">'
@@ -91,6 +95,9 @@ def test_texts_from_outside_are_escaped() -> None:
     pages = [
         views.tiles([style]),  # type: ignore[list-item]
         views.choice(EVIL),
+        views.choice(EVIL, "another"),
+        views.choice("another", EVIL),
+        views.taken_in(1, EVIL),
         views.failure(EVIL),
         views.note(EVIL),
         views.status(done),
@@ -124,6 +131,49 @@ def test_texts_from_outside_are_escaped() -> None:
 )
 def test_the_status_line_says_where_a_job_stands(values: dict[str, object], expected: str) -> None:
     assert expected in views.status(job(**values))
+
+
+def test_the_status_line_speaks_of_both_strengths() -> None:
+    load_extra_methods(Settings(_env_file=None, extra_methods=["tests.worker.band_method"]))
+    params = PaintParams(method="bands", alpha_high=0.35, alpha_low=1.2)
+    assert "strokes 0.35, colours 1.2" in views.status(job(params=params))
+    assert "strength 1" in views.status(job(params=PaintParams(method="taken-from-the-list")))
+
+
+def test_the_pad_shows_where_the_sliders_stand() -> None:
+    links = Links(b"key")
+    for high, low, ticked in ((1.0, 0.35, 1), (0.5, 0.5, 0), (0.0, 1.5, 1)):
+        page = pad(high, low)
+        assert page.count('class="field"') == len(GRID_STRENGTHS) ** 2
+        assert page.count('aria-checked="true"') == ticked
+        assert page.count('tabindex="0"') == 1
+        assert f"left:{100 * place(high):.2f}%;bottom:{100 * place(low):.2f}%" in page
+        assert "pictures/job" not in page
+    grid = job(params=PaintParams(method="bands", grid=True), width=500, height=250)
+    page = pad(1.0, 1.0, grid, links)
+    assert links.address(grid.id, "painting.jpg") in page
+    assert "--ratio:2.0000" in page
+    assert [place(strength) for strength in GRID_STRENGTHS] == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9])
+    assert 0.5 < place(0.8) < 0.7
+    assert parse_field("0.35,1.5") == (0.35, 1.5)
+    for forged in ("", "1", "1,1,1", "2,0", "1;DROP", "a,b", "0.5,0.5"):
+        assert parse_field(forged) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "band", "after"),
+    [
+        (("", ""), "low", ("x", "x")),
+        (("", ""), "high", ("x", "x")),
+        (("a", "a"), "high", ("x", "a")),
+        (("a", "b"), "low", ("a", "x")),
+        (("a", "b"), "both", ("x", "x")),
+    ],
+)
+def test_a_picked_style_is_for_what_was_said(
+    before: tuple[str, str], band: str, after: tuple[str, str]
+) -> None:
+    assert picked(*before, "x", band) == after
 
 
 def test_tiles_tick_the_chosen_style_and_can_be_reached_with_one_tab() -> None:

@@ -44,11 +44,61 @@
     if (kept) event.target.value = parseFloat(kept);
   });
 
+  /* The dot on the pad goes with its two sliders. Fields have one width, their strengths need not be even. */
+  const place = (value, marks) => {
+    for (let i = 1; i < marks.length; i++) {
+      if (value > marks[i] && i < marks.length - 1) continue;
+      return (i - 0.5 + (value - marks[i - 1]) / (marks[i] - marks[i - 1])) / marks.length;
+    }
+    return 0;
+  };
+  document.addEventListener('input', (event) => {
+    const range = event.target;
+    const edge = range.closest?.('#strokes') ? 'left' : range.closest?.('#colours') ? 'bottom' : '';
+    const dot = edge && document.querySelector('#pad .dot');
+    if (!dot) return;
+    const fields = [...document.querySelectorAll('#pad .field')];
+    const marks = fields.slice(0, Math.round(Math.sqrt(fields.length))).map((field) => +field.dataset.name.split(',')[0]);
+    dot.style[edge] = 100 * place(+range.value, marks) + '%';
+  });
+
+  /* A press of Paint while a photo is still on its way waits until the server has seen it. */
+  let arriving = null;
+  const taken = () => document.querySelector('#photo-note [data-taken]')?.dataset.taken ?? '';
+  const arrive = () => {
+    const paint = document.querySelector('#paint');
+    if (arriving) clearInterval(arriving.timer);
+    const before = taken(), began = performance.now();
+    arriving = {pressed: false};
+    arriving.timer = setInterval(() => {
+      if (taken() === before && performance.now() - began < 60000) return;
+      const {pressed, timer} = arriving;
+      clearInterval(timer);
+      arriving = null;
+      paint?.removeAttribute('aria-busy');
+      if (pressed) paint?.click();
+    }, 40);
+    paint?.setAttribute('aria-busy', 'true');
+  };
+  document.addEventListener('change', (event) => {
+    if (event.target.matches?.('#photo input[type=file]') && event.target.files?.length) arrive();
+  }, true);
+  document.addEventListener('drop', (event) => {
+    if (event.target.closest?.('#photo') && event.dataTransfer?.files?.length) arrive();
+  }, true);
+  document.addEventListener('click', (event) => {
+    if (!arriving || !event.target.closest?.('#paint')) return;
+    event.stopImmediatePropagation();
+    event.preventDefault();
+    arriving.pressed = true;
+    document.querySelector('#paint').setAttribute('aria-busy', 'pressed');
+  }, true);
+
   /* The stock slider tells the server when the pointer lets go; arrow keys count as letting go after a moment. */
   let rest = 0;
   document.addEventListener('keyup', (event) => {
     const range = event.target;
-    if (!range.matches?.('#strength input[type=range]')) return;
+    if (!range.matches?.('.strength input[type=range]')) return;
     if (!/^(Arrow|Page|Home|End)/.test(event.key)) return;
     clearTimeout(rest);
     rest = setTimeout(() => range.dispatchEvent(new PointerEvent('pointerup', {bubbles: true})), 400);

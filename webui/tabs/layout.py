@@ -7,20 +7,26 @@ from typing import Any
 
 import gradio as gr
 
-from core.params import ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS
+from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS
 from webui import views
-from webui.components import labelled_choices, photo_field, picker
+from webui.components import labelled_choices, photo_field, picker, strengths_pad
+from webui.pad import pad
 from webui.site import Site
+
+BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 
 
 @dataclass
 class Desk:
-    """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops."""
+    """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
+    ``taken`` counts pictures taken in. ``style`` is the chosen style, ``colors`` the one for colours and shapes."""
 
     turn: int = 0
     incoming: int = 0
+    taken: int = 0
     photo: str = ""
     style: str = ""
+    colors: str = ""
 
 
 class PaintLayout:
@@ -41,6 +47,7 @@ class PaintLayout:
             # What the page must still know when the server was restarted under it.
             self.photo_key = gr.Textbox(elem_id="photo-key", show_label=False)
             self.style_ref = gr.Textbox(elem_id="style-ref", show_label=False)
+            self.colors_ref = gr.Textbox(elem_id="colors-ref", show_label=False)
             self.job_id = gr.Textbox(elem_id="job-id", show_label=False)
         with gr.Row(elem_id="studio"):
             with gr.Column(elem_id="bench", min_width=280):
@@ -49,7 +56,8 @@ class PaintLayout:
             with gr.Column(elem_id="wall", min_width=280):
                 self._build_painting()
         self._build_history()
-        self.knobs = [self.alpha, self.keep, self.method, self.size]
+        self.knobs = [self.alpha, self.high, self.low, self.keep, self.method, self.size]
+        self.refs = [self.photo_key, self.style_ref, self.colors_ref]
         self.stage = [
             self.job_id,
             self.easel,
@@ -58,10 +66,12 @@ class PaintLayout:
             self.paint,
             self.cancel,
             self.history,
+            self.pad,
         ]
         self.chosen = [
-            self.photo_key,
-            self.style_ref,
+            *self.refs,
+            self.mixer,
+            self.band,
             self.choice,
             self.tiles,
             self.photo,
@@ -86,6 +96,14 @@ class PaintLayout:
     def _build_style(self) -> None:
         with gr.Column(elem_id="step-style", elem_classes="step"):
             gr.HTML(views.heading(2, "Style"), apply_default_css=False)
+            self.band = gr.Radio(
+                [("Everything", BOTH), (PARAMS["alpha_high"].label, HIGH), (PARAMS["alpha_low"].label, LOW)],
+                value=BOTH,
+                label="The style you pick is for",
+                elem_id="band",
+                elem_classes="pills",
+                visible=self._spec(DEFAULT_METHOD).has_bands,
+            )
             self.choice = gr.HTML(views.choice(""), elem_id="choice", apply_default_css=False)
             self.tiles = picker(views.tiles(self.styles), "style-tiles")
             with gr.Accordion("Or bring your own style picture", open=False, elem_id="own-style"):
@@ -114,36 +132,49 @@ class PaintLayout:
                 self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
                 self.cancel = gr.Button("Cancel", variant="secondary", elem_id="cancel", visible=False)
                 self.download = gr.HTML("", elem_id="download", apply_default_css=False)
-            alpha = PARAMS["alpha"]
-            self.alpha = gr.Slider(
-                ALPHA_MIN,
-                ALPHA_MAX,
-                value=alpha.default,
-                step=alpha.step,
-                label=alpha.label,
-                info=alpha.help,
-                elem_id="strength",
-                visible="alpha" in taken,
-                buttons=[],
-            )
             self.method = gr.Radio(
                 [(method.title, method.name) for method in self.methods],
                 value=DEFAULT_METHOD,
                 label="Method",
                 elem_id="method",
+                elem_classes="pills",
                 visible=len(self.methods) > 1,
             )
+            self.alpha = self._slider("alpha", "strength", visible="alpha" in taken)
+            with gr.Column(elem_id="mixer", visible=self._spec(DEFAULT_METHOD).has_bands) as self.mixer:
+                with gr.Row(elem_id="strengths"):
+                    self.high = self._slider("alpha_high", "strokes")
+                    self.low = self._slider("alpha_low", "colours")
+                self.pad = strengths_pad(pad(ALPHA_DEFAULT, ALPHA_DEFAULT), "pad")
+                self.fill = gr.Button("Show all 25 as small paintings", size="sm", elem_id="fill")
             with gr.Row(elem_id="more"):
                 self.keep = gr.Radio(
                     labelled_choices("keep_colors"),
                     value=PARAMS["keep_colors"].default,
                     label=PARAMS["keep_colors"].label,
                     elem_id="keep-colors",
+                    elem_classes="pills",
                     visible="keep_colors" in taken,
                 )
                 self.size = gr.Dropdown(
                     sizes, value=0, label="Size, longest side", elem_id="size", visible="size" in taken
                 )
+
+    @staticmethod
+    def _slider(name: str, elem_id: str, *, visible: bool = True) -> gr.Slider:
+        spec = PARAMS[name]
+        return gr.Slider(
+            spec.minimum or ALPHA_MIN,
+            spec.maximum or ALPHA_MAX,
+            value=spec.default,
+            step=spec.step,
+            label=spec.label,
+            info=spec.help,
+            elem_id=elem_id,
+            elem_classes="strength",
+            visible=visible,
+            buttons=[],
+        )
 
     def _build_history(self) -> None:
         with gr.Column(elem_id="history", elem_classes="step"):

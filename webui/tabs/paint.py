@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,27 +13,36 @@ from typing import Any
 import gradio as gr
 
 from core.errors import AllaPrimaError, NotFoundError
-from core.params import PaintParams
+from core.params import ALPHA_DEFAULT
 from webui import views
 from webui.follow import follow
+from webui.pad import pad
 from webui.people import is_visitor, known_visitor, owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
-from webui.tabs.layout import Desk, PaintLayout
+from webui.tabs.choosing import Choosing
+from webui.tabs.common import (
+    BROKEN,
+    NO_PHOTO,
+    NO_STYLE,
+    SEARCHED,
+    Update,
+    as_grid,
+    call,
+    is_painting,
+    order,
+    plays,
+    store,
+)
+from webui.tabs.layout import Desk
 
 log = logging.getLogger(__name__)
 
 HISTORY = 12
 REPEAT_SECONDS = 0.5
-BROKEN = "Something went wrong on our side; please try again."
-Update = dict[Any, Any]
+METHOD = 4  # its place among the knobs
 
 
-async def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """A blocking call of the worker's client, away from the event loop."""
-    return await asyncio.to_thread(function, *args, **kwargs)
-
-
-class PaintTab(PaintLayout):
+class PaintTab(Choosing):
     """Builds the tab inside the current ``gr.Blocks`` and answers its events."""
 
     title = "Paint"
@@ -51,36 +60,50 @@ class PaintTab(PaintLayout):
         knobs, stage, chosen = self.knobs, self.stage, self.chosen
 
         page.load(self.open_page, [self.visitor, self.desk], [self.visitor, *stage, *chosen], **quiet)
+        strengths, styles = [self.high, self.low], [self.style_ref, self.colors_ref]
         self.photo.input(
             self.take_photo,
-            [self.photo, self.visitor, self.desk],
-            [self.photo_key, self.photo_note, self.visitor],
+            [self.photo, self.visitor, self.desk, *strengths],
+            [self.photo_key, self.photo_note, self.visitor, self.pad],
             **many,
         )
         self.own_style.input(
             self.take_style,
-            [self.own_style, self.style_ref, self.visitor, self.desk],
-            [self.style_ref, self.choice, self.tiles, self.status, self.visitor],
+            [self.own_style, *styles, self.band, self.visitor, self.desk, *strengths],
+            [*styles, self.choice, self.tiles, self.status, self.visitor, self.pad],
             **many,
         )
-        self.tiles.select(self.pick_style, [self.desk], [self.style_ref, self.choice], **many)
+        self.tiles.select(
+            self.pick_style,
+            [self.desk, *styles, self.band, *strengths],
+            [*styles, self.choice, self.pad],
+            **many,
+        )
+        self.band.input(self.show_band, [self.band, *styles], [self.tiles], **many)
         self.paint.click(
             self.start,
-            [self.visitor, self.desk, self.photo, self.photo_key, self.style_ref, *knobs],
+            [self.visitor, self.desk, self.photo, *self.refs, *knobs],
             [self.visitor, self.photo_key, *stage],
             **many,
         )
         adjust = (
             self.adjust,
-            [self.visitor, self.desk, self.job_id, self.photo_key, self.style_ref, *knobs],
+            [self.visitor, self.desk, self.job_id, *self.refs, *knobs],
             stage,
         )
-        self.alpha.release(*adjust, **many)
+        for slider in (self.alpha, self.high, self.low):
+            slider.release(*adjust, **many)
+        self.pad.select(self.set_strengths, None, strengths, **many).then(*adjust, **many)
+        self.fill.click(
+            self.show_grid,
+            [self.visitor, self.desk, *self.refs, *knobs],
+            [self.visitor, *stage],
+            **many,
+        )
         for knob in (self.keep, self.size):
             knob.input(*adjust, **many)
-        self.method.input(self.show_knobs, [self.method], [self.alpha, self.keep, self.size], **many).then(
-            *adjust, **many
-        )
+        shown = [self.alpha, self.keep, self.size, self.mixer, self.band, self.choice]
+        self.method.input(self.show_knobs, [self.method, *styles], shown, **many).then(*adjust, **many)
         self.cancel.click(self.stop, [self.visitor, self.job_id], [self.status], **many)
         self.history.select(self.reopen, [self.visitor, self.desk], [*stage, *chosen], **many)
         confirm = [self.forget, self.forget_yes, self.forget_no]
@@ -101,6 +124,7 @@ class PaintTab(PaintLayout):
         shown: Update = {self.paint: gr.update(visible=True), self.cancel: gr.update(visible=False)}
         if job is not None:
             shown[self.job_id] = job.id
+            shown[self.pad] = self._pad(job)
         if done:
             shown[self.easel] = views.painting(job, self.site.links)
             shown[self.download] = views.download(job, self.site.links)
@@ -132,7 +156,7 @@ class PaintTab(PaintLayout):
                 job = view
                 if not job.finished:
                     yield {self.status: views.status(job)}
-        end = self._at_rest(job)
+        end = await call(self._at_rest, job)
         if job.state != "done":
             if shown is not None:
                 end |= {
@@ -146,8 +170,22 @@ class PaintTab(PaintLayout):
             yield end
 
     async def _hung(self, owner: str, current: str = "") -> str:
-        jobs = await call(self.client.jobs, owner, limit=4 * HISTORY)
-        return views.history([job for job in jobs if job.state == "done"][:HISTORY], self.site.links, current)
+        done = [job for job in await self._paintings(owner) if job.state == "done"]
+        return views.history(done[:HISTORY], self.site.links, current)
+
+    async def _paintings(self, owner: str) -> list[Any]:
+        jobs = await call(self.client.jobs, owner, limit=SEARCHED)
+        return [job for job in jobs if is_painting(job)]
+
+    def _pad(self, job: Any) -> str:
+        """The pad at a job's strengths, with the small paintings of the same pictures where there are some."""
+        high, low = job.params.alpha_high, job.params.alpha_low
+        if not views.has_bands(job.params.method):
+            return pad(high, low)
+        wanted = as_grid(job.params)
+        others = self.client.jobs(job.owner, limit=SEARCHED)
+        same = (o for o in others if o.params == wanted and o.state == "done" and self._same_pictures(o, job))
+        return pad(high, low, next(same, None), self.site.links)
 
     async def _guarded(self, steps: AsyncIterator[Update]) -> AsyncIterator[Update]:
         """Turns every failure into one sentence in the status line."""
@@ -160,9 +198,14 @@ class PaintTab(PaintLayout):
             log.exception("the page could not answer")
             yield self._at_rest(message=views.failure(BROKEN))
 
+    def _nothing(self) -> Update:
+        """An update that changes nothing: a handler that says nothing at all would blank all its outputs."""
+        return {self.status: gr.skip()}
+
     async def _repeated(self, steps: AsyncIterator[Update]) -> AsyncIterator[Update]:
         """Each update together with the ones before it: of two that come within a frame, Gradio's front end now and
         then loses the first. What a person may change meanwhile is repeated for a moment only."""
+        yield self._nothing()
         said: dict[Any, tuple[Any, float]] = {}
         async for update in steps:
             now = time.monotonic()
@@ -183,7 +226,7 @@ class PaintTab(PaintLayout):
 
     async def _find(self, owner: str, desk: Desk) -> AsyncIterator[Update]:
         turn = desk.turn
-        jobs = await call(self.client.jobs, owner, limit=4 * HISTORY)
+        jobs = await self._paintings(owner)
         done = [job for job in jobs if job.state == "done"]
         unfinished = [job for job in jobs if not job.finished]
         job = next(iter(unfinished or done), None)
@@ -197,24 +240,34 @@ class PaintTab(PaintLayout):
 
     @staticmethod
     def _same_pictures(one: Any, other: Any) -> bool:
-        return bool(one.photo_key == other.photo_key and one.style == other.style)
+        return bool(one.photo_key == other.photo_key and one.styles == other.styles)
 
     async def _laid_out(self, job: Any, owner: str, desk: Desk) -> Update:
         """Photo, style and knobs set to those of a job."""
-        name = job.style.removeprefix("gallery:") if job.style.startswith("gallery:") else ""
-        laid: Update = {
-            self.photo_key: job.photo_key,
-            self.style_ref: job.style,
-            self.choice: views.choice(job.style_label),
-            self.tiles: views.tiles(self.styles, name),
+        style, colors = job.styles[0], job.styles[-1]
+        known = any(method.name == job.params.method for method in self.methods)
+        laid: Update = self.shown_knobs(job.params.method, style, colors) if known else {}
+        values = {
             self.alpha: job.params.alpha,
+            self.high: job.params.alpha_high,
+            self.low: job.params.alpha_low,
             self.keep: job.params.keep_colors,
-            self.method: job.params.method,
             self.size: job.params.size or 0,
         }
-        desk.photo, desk.style = job.photo_key, job.style
+        for knob, value in values.items():
+            laid[knob] = (laid.get(knob) or {}) | gr.update(value=value)
+        if known:
+            laid[self.method] = job.params.method
+        laid |= {
+            self.photo_key: job.photo_key,
+            self.style_ref: style,
+            self.colors_ref: colors,
+            self.tiles: self.ticked(style),
+        }
+        desk.photo, desk.style, desk.colors = job.photo_key, style, colors
         laid[self.photo] = await self._copy(job.photo_key, owner)
-        laid[self.own_style] = None if name else await self._copy(job.style.removeprefix("blob:"), owner)
+        own = next((ref for ref in job.styles if ref.startswith("blob:")), None)
+        laid[self.own_style] = await self._copy(own.removeprefix("blob:"), owner) if own else None
         return laid
 
     async def _copy(self, key: str, owner: str) -> Any:
@@ -228,132 +281,91 @@ class PaintTab(PaintLayout):
 
         return await call(copy)
 
-    async def take_photo(self, path: str | None, visitor: str, desk: Desk) -> AsyncIterator[Update]:
-        """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
-        visitor = known_visitor(visitor)
-        desk.photo = ""
-        if path is None:
-            yield {self.photo_key: "", self.photo_note: "", self.visitor: visitor}
-            return
-        try:
-            key = await self._store(path, visitor, desk)
-        except AllaPrimaError as error:
-            yield {self.photo_key: "", self.photo_note: views.failure(str(error)), self.visitor: visitor}
-        else:
-            desk.photo = key
-            yield {self.photo_key: key, self.photo_note: "", self.visitor: visitor}
-
-    async def _store(self, path: str, visitor: str, desk: Desk) -> str:
-        desk.incoming += 1
-        try:
-            return str(
-                await call(lambda: self.client.put_picture(Path(path).read_bytes(), owner_of(visitor)))
-            )
-        except FileNotFoundError:
-            raise NotFoundError("That picture is no longer here; please bring it again.") from None
-        finally:
-            desk.incoming -= 1
-
-    async def take_style(
-        self, path: str | None, current: str, visitor: str, desk: Desk
-    ) -> AsyncIterator[Update]:
-        """A style picture was brought or removed."""
-        visitor = known_visitor(visitor)
-        if path is None:
-            if not current.startswith("gallery:"):
-                desk.style = ""
-                yield {self.style_ref: "", self.choice: views.choice("")}
-            return
-        try:
-            key = await self._store(path, visitor, desk)
-        except AllaPrimaError as error:
-            yield {self.status: views.failure(str(error)), self.visitor: visitor}
-        else:
-            desk.style = f"blob:{key}"
-            yield {
-                self.style_ref: desk.style,
-                self.choice: views.choice("your own picture"),
-                self.tiles: views.tiles(self.styles),
-                self.visitor: visitor,
-            }
-
-    def pick_style(self, desk: Desk, event: gr.EventData) -> Update:
-        """A gallery tile was chosen."""
-        name = str(event._data.get("name", ""))
-        style = next((style for style in self.styles if style.name == name), None)
-        if style is None:
-            return {self.choice: gr.skip()}
-        desk.style = f"gallery:{name}"
-        return {self.style_ref: desk.style, self.choice: views.choice(style.title)}
-
     async def start(
-        self, visitor: str, desk: Desk, photo_path: str | None, photo: str, style: str, *knobs: Any
+        self, visitor: str, desk: Desk, photo_path: str | None, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Paint was pressed."""
         visitor = known_visitor(visitor)
-        async for update in self._guarded(self._start(visitor, desk, photo_path, photo, style, knobs)):
+        async for update in self._guarded(self._start(owner_of(visitor), desk, photo_path, *chosen)):
             yield {self.visitor: visitor} | update
 
     async def _start(
-        self, visitor: str, desk: Desk, photo_path: str | None, photo: str, style: str, knobs: tuple[Any, ...]
+        self, owner: str, desk: Desk, photo_path: str | None, photo: str, style: str, colors: str, *knobs: Any
     ) -> AsyncIterator[Update]:
-        owner = owner_of(visitor)
-        while desk.incoming:  # a picture brought a moment ago is still being checked
-            await asyncio.sleep(0.05)
-        photo, style = desk.photo or photo, desk.style or style
+        photo, style, colors = await self._chosen(desk, photo, style, colors)
         if not photo and photo_path is not None:
-            photo = await self._store(photo_path, visitor, desk)
+            photo = desk.photo = await store(self.client, photo_path, owner)
             yield {self.photo_key: photo}
-        if not photo:
-            raise NotFoundError("Choose a photo first.")
-        if not style:
-            raise NotFoundError("Choose a style first: one of the tiles, or a picture of your own.")
-        job = await call(self.client.submit, owner, photo, style, self._params(knobs), source="web")
+        self._check(photo, style)
+        styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
+        job = await call(self.client.submit, owner, photo, styles, params, source="web")
         async for update in self._show(desk, job, owner):
             yield update
 
-    def _params(self, knobs: tuple[Any, ...]) -> PaintParams:
-        return PaintParams.parse(**self._changes(knobs))
+    async def _chosen(self, desk: Desk, photo: str, style: str, colors: str) -> tuple[str, str, str]:
+        """What is chosen by now; the fields of the page know it when this server was started after them."""
+        while desk.incoming:  # a picture brought a moment ago is still being checked
+            await asyncio.sleep(0.05)
+        return desk.photo or photo, desk.style or style, desk.colors or colors
 
-    def _changes(self, knobs: tuple[Any, ...]) -> dict[str, Any]:
-        alpha, keep, method, size = knobs
-        given = {"alpha": alpha, "keep_colors": keep, "size": int(size) if size else None}
-        taken = self._spec(method).params if any(m.name == method for m in self.methods) else ()
-        return {"method": method} | {name: value for name, value in given.items() if name in taken}
+    @staticmethod
+    def _check(photo: str, style: str) -> None:
+        if not photo:
+            raise NotFoundError(NO_PHOTO)
+        if not style:
+            raise NotFoundError(NO_STYLE)
 
-    async def adjust(
-        self, visitor: str, desk: Desk, job_id: str, photo: str, style: str, *knobs: Any
-    ) -> AsyncIterator[Update]:
-        """A knob was turned: paint the same two pictures again, if they are the ones on the easel."""
+    async def adjust(self, visitor: str, desk: Desk, job_id: str, *chosen: Any) -> AsyncIterator[Update]:
+        """A knob was turned: paint the same pictures again, if they are the ones on the easel."""
         if not is_visitor(visitor) or not job_id:
+            yield self._nothing()
             return
-        async for update in self._guarded(self._adjust(owner_of(visitor), desk, job_id, photo, style, knobs)):
+        async for update in self._guarded(self._adjust(owner_of(visitor), desk, job_id, *chosen)):
             yield update
 
     async def _adjust(
-        self, owner: str, desk: Desk, job_id: str, photo: str, style: str, knobs: tuple[Any, ...]
+        self, owner: str, desk: Desk, job_id: str, photo: str, style: str, colors: str, *knobs: Any
     ) -> AsyncIterator[Update]:
-        changes = self._changes(knobs)
-        params = self._params(knobs)
+        styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         job = await call(self.client.job, job_id, owner)
-        if (job.photo_key, job.style) != (photo, style) or job.params == params:
+        same = plays(job, style, colors, has_bands=views.has_bands(job.params.method))
+        if job.photo_key != photo or not same or (job.params, list(job.styles)) == (params, styles):
             return
         shown = job if job.state == "done" else await self._last_painting(owner, job)
         if not job.finished:  # nobody waits for this one any more
             with suppress(AllaPrimaError):
                 await call(self.client.cancel, job.id, owner)
-        again = await call(self.client.repaint, job_id, owner, **changes)
+        again = await call(self.client.repaint, job_id, owner, style=styles, **params.model_dump())
         async for update in self._show(desk, again, owner, shown):
             yield update
 
-    async def _last_painting(self, owner: str, like: Any) -> Any:
-        jobs = await call(self.client.jobs, owner, limit=4 * HISTORY)
-        return next((job for job in jobs if job.state == "done" and self._same_pictures(job, like)), None)
+    async def show_grid(self, visitor: str, desk: Desk, *chosen: Any) -> AsyncIterator[Update]:
+        """Small paintings were asked for, all strengths at once."""
+        visitor = known_visitor(visitor)
+        async for update in self._guarded(self._show_grid(owner_of(visitor), desk, *chosen)):
+            yield {self.visitor: visitor} | update
 
-    def show_knobs(self, method: str) -> list[Any]:
-        """Only the knobs that the method listens to."""
-        taken = self._spec(method).params
-        return [gr.update(visible=name in taken) for name in ("alpha", "keep_colors", "size")]
+    async def _show_grid(
+        self, owner: str, desk: Desk, photo: str, style: str, colors: str, *knobs: Any
+    ) -> AsyncIterator[Update]:
+        photo, style, colors = await self._chosen(desk, photo, style, colors)
+        self._check(photo, style)
+        styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
+        high, low = params.alpha_high, params.alpha_low
+        job = await call(self.client.submit, owner, photo, styles, as_grid(params), source="web")
+        yield {self.pad: pad(high, low, note="Painting …")}
+        async for view in follow(self.client, job, owner):
+            job = view
+            if job.state == "running" and job.progress:
+                yield {self.pad: pad(high, low, note=f"Painting, {job.progress:.0%}")}
+        if job.state == "done":
+            yield {self.pad: pad(high, low, job, self.site.links)}
+        else:
+            yield {self.pad: pad(high, low), self.status: views.failure(job.error or "Nothing was painted.")}
+
+    async def _last_painting(self, owner: str, like: Any) -> Any:
+        jobs = await self._paintings(owner)
+        return next((job for job in jobs if job.state == "done" and self._same_pictures(job, like)), None)
 
     async def stop(self, visitor: str, job_id: str) -> Any:
         """Cancel was pressed. The follower of the job shows the end of it."""
@@ -367,10 +379,12 @@ class PaintTab(PaintLayout):
 
     async def reopen(self, visitor: str, desk: Desk, event: gr.EventData) -> AsyncIterator[Update]:
         """A painting of the history was chosen."""
-        if is_visitor(visitor):
-            job_id = str(event._data.get("name", ""))
-            async for update in self._guarded(self._reopen(owner_of(visitor), desk, job_id)):
-                yield update
+        if not is_visitor(visitor):
+            yield self._nothing()
+            return
+        job_id = str(event._data.get("name", ""))
+        async for update in self._guarded(self._reopen(owner_of(visitor), desk, job_id)):
+            yield update
 
     async def _reopen(self, owner: str, desk: Desk, job_id: str) -> AsyncIterator[Update]:
         job = await call(self.client.job, job_id, owner)
@@ -396,7 +410,7 @@ class PaintTab(PaintLayout):
             if path is not None:
                 Path(path).unlink(missing_ok=True)
         desk.turn += 1
-        desk.photo = desk.style = ""
+        desk.photo = desk.style = desk.colors = ""
         yield {
             self.visitor: known_visitor(None),
             **dict(zip((self.forget, self.forget_yes, self.forget_no), self._asking(False), strict=True)),
@@ -408,5 +422,6 @@ class PaintTab(PaintLayout):
             self.choice: views.choice(""),
             self.photo: None,
             self.own_style: None,
-            **dict.fromkeys((self.job_id, self.photo_key, self.style_ref), ""),
+            self.pad: pad(ALPHA_DEFAULT, ALPHA_DEFAULT),
+            **dict.fromkeys((self.job_id, *self.refs), ""),
         }

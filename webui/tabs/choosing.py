@@ -1,0 +1,126 @@
+"""Choosing on the paint tab: the photo, one style or two, and the knobs that a method has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from core.errors import AllaPrimaError
+from webui import views
+from webui.pad import pad, parse_field
+from webui.people import known_visitor, owner_of
+from webui.tabs.common import Update, picked, store, style_title
+from webui.tabs.layout import LOW, Desk, PaintLayout
+
+
+class Choosing(PaintLayout):
+    """Answers what is chosen before and beside the painting."""
+
+    async def take_photo(
+        self, path: str | None, visitor: str, desk: Desk, high: float, low: float
+    ) -> AsyncIterator[Update]:
+        """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
+        visitor = known_visitor(visitor)
+        desk.photo = ""
+        desk.taken += 1
+        note, key = views.taken_in(desk.taken), ""
+        if path is not None:
+            try:
+                key = await self._store(path, visitor, desk)
+            except AllaPrimaError as error:
+                note = views.taken_in(desk.taken, str(error))
+        desk.photo = key
+        yield {
+            self.photo_key: key,
+            self.photo_note: note,
+            self.visitor: visitor,
+            self.pad: pad(high, low),
+        }
+
+    async def _store(self, path: str, visitor: str, desk: Desk) -> str:
+        desk.incoming += 1
+        try:
+            return await store(self.client, path, owner_of(visitor))
+        finally:
+            desk.incoming -= 1
+
+    async def take_style(
+        self,
+        path: str | None,
+        style: str,
+        colors: str,
+        band: str,
+        visitor: str,
+        desk: Desk,
+        high: float,
+        low: float,
+    ) -> AsyncIterator[Update]:
+        """A style picture was brought or removed."""
+        visitor = known_visitor(visitor)
+        if path is None:
+            kept = [ref for ref in (style, colors) if ref.startswith("gallery:")]
+            yield self._style_chosen(desk, kept[0] if kept else "", kept[-1] if kept else "", high, low)
+            return
+        try:
+            key = await self._store(path, visitor, desk)
+        except AllaPrimaError as error:
+            yield {self.status: views.failure(str(error)), self.visitor: visitor}
+        else:
+            chosen = picked(desk.style or style, desk.colors or colors, f"blob:{key}", band)
+            update = self._style_chosen(desk, *chosen, high, low)
+            yield update | {self.tiles: views.tiles(self.styles), self.visitor: visitor}
+
+    def pick_style(
+        self, desk: Desk, style: str, colors: str, band: str, high: float, low: float, event: gr.EventData
+    ) -> Update:
+        """A gallery tile was chosen."""
+        name = str(event._data.get("name", ""))
+        if not any(known.name == name for known in self.styles):
+            return {self.choice: gr.skip()}
+        chosen = picked(desk.style or style, desk.colors or colors, f"gallery:{name}", band)
+        return self._style_chosen(desk, *chosen, high, low)
+
+    def _style_chosen(self, desk: Desk, style: str, colors: str, high: float, low: float) -> Update:
+        desk.style, desk.colors = style, colors
+        return {
+            self.style_ref: style,
+            self.colors_ref: colors,
+            self.choice: self.chosen_line(style, colors),
+            self.pad: pad(high, low),
+        }
+
+    def chosen_line(self, style: str, colors: str) -> str:
+        """The line that names what is chosen."""
+        return views.choice(style_title(self.styles, style), style_title(self.styles, colors))
+
+    def ticked(self, ref: str) -> str:
+        """The gallery with a style ticked."""
+        return views.tiles(self.styles, ref.removeprefix("gallery:") if ref.startswith("gallery:") else "")
+
+    def show_band(self, band: str, style: str, colors: str) -> str:
+        """What the next style is for was chosen: its present one is ticked."""
+        return self.ticked(colors if band == LOW else style)
+
+    def set_strengths(self, event: gr.EventData) -> list[Any]:
+        """A field of the pad was chosen: both sliders go there."""
+        return list(parse_field(str(event._data.get("name", ""))) or (gr.skip(), gr.skip()))
+
+    def show_knobs(self, method: str, style: str, colors: str) -> list[Any]:
+        """Only the knobs that the method listens to."""
+        shown = self.shown_knobs(method, style, colors)
+        return [
+            shown[part] for part in (self.alpha, self.keep, self.size, self.mixer, self.band, self.choice)
+        ]
+
+    def shown_knobs(self, method: str, style: str, colors: str) -> Update:
+        """Visibility of everything that depends on the method, and the line that names the styles it uses."""
+        spec = self._spec(method)
+        shown: Update = {
+            knob: gr.update(visible=name in spec.params)
+            for knob, name in ((self.alpha, "alpha"), (self.keep, "keep_colors"), (self.size, "size"))
+        }
+        shown |= {part: gr.update(visible=spec.has_bands) for part in (self.mixer, self.band)}
+        shown[self.choice] = self.chosen_line(style, colors if spec.has_bands else style)
+        return shown

@@ -1,0 +1,94 @@
+"""What the tabs share: calls away from the event loop, and orders made of what is chosen on the page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import NotFoundError
+from core.params import GRID_SIDE, PaintParams, mixed, of_two
+from core.registry import MethodSpec
+
+if TYPE_CHECKING:
+    from core.styles import Style
+    from worker.client import Client
+    from worker.jobs import JobView
+
+BROKEN = "Something went wrong on our side; please try again."
+OWN_PICTURE = "your own picture"
+NO_PHOTO = "Choose a photo first."
+NO_STYLE = "Choose a style first: one of the tiles, or a picture of your own."
+SEARCHED = 80  # of a person's newest jobs, to find what is shown again
+Update = dict[Any, Any]
+
+
+async def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """A blocking call of the worker's client, away from the event loop."""
+    return await asyncio.to_thread(function, *args, **kwargs)
+
+
+async def store(client: Client, path: str, owner: str) -> str:
+    """Check and keep an uploaded picture; its key. Raises ``AllaPrimaError``."""
+    try:
+        return str(await call(lambda: client.put_picture(Path(path).read_bytes(), owner)))
+    except FileNotFoundError:
+        raise NotFoundError("That picture is no longer here; please bring it again.") from None
+
+
+def taken_knobs(spec: MethodSpec, knobs: Sequence[Any]) -> PaintParams:
+    """The parameters that knobs (strength, strokes, colours, keep colours, method, size) stand for; what the method
+    does not take stays at its default. Raises ``ParameterError``."""
+    alpha, high, low, keep, _, size = knobs
+    given = {
+        "alpha": alpha,
+        "alpha_high": high,
+        "alpha_low": low,
+        "keep_colors": keep,
+        "size": int(size) if size else None,
+    }
+    return PaintParams.parse(
+        method=spec.name, **{name: value for name, value in given.items() if name in spec.params}
+    )
+
+
+def order(spec: MethodSpec, style: str, colors: str, knobs: Sequence[Any]) -> tuple[list[str], PaintParams]:
+    """Styles and parameters of a job: ``colors`` is the style of colours and shapes, for methods that tell them
+    from strokes."""
+    params = taken_knobs(spec, knobs)
+    if not spec.has_bands or not colors or colors == style:
+        return [style], params
+    return [style, colors], mixed(params, of_two(style, colors))
+
+
+def picked(style: str, colors: str, ref: str, band: str) -> tuple[str, str]:
+    """Style and style of colours after ``ref`` was picked for "both", "high" or "low"; the first one is for both."""
+    if not style or band == "both":
+        return ref, ref
+    return (ref, colors or style) if band == "high" else (style, ref)
+
+
+def plays(job: JobView, style: str, colors: str, *, has_bands: bool) -> bool:
+    """Whether a job has the styles chosen; a method of one strength never had the second one."""
+    return job.style == style and (not has_bands or job.styles[-1] == (colors or style))
+
+
+def style_title(styles: Sequence[Style], ref: str) -> str:
+    """What a style is called on the page; empty for none."""
+    if not ref.startswith("gallery:"):
+        return OWN_PICTURE if ref else ""
+    name = ref.removeprefix("gallery:")
+    return next((style.title for style in styles if style.name == name), name)
+
+
+def as_grid(params: PaintParams) -> PaintParams:
+    """The parameters of the grid of small paintings that goes with a painting."""
+    plain = PaintParams(method=params.method)
+    changes = {"alpha_high": plain.alpha_high, "alpha_low": plain.alpha_low, "size": GRID_SIDE, "grid": True}
+    return params.model_copy(update=changes)
+
+
+def is_painting(job: JobView) -> bool:
+    """Whether a job is shown among one's paintings: not a grid, not one of a comparison."""
+    return not job.params.grid and "compare" not in job.context
