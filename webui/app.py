@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from webui import api, health, pictures, theme
 from webui.server import run
-from webui.survey import research, routes
+from webui.survey import quick, research, routes
 from webui.survey.page import STYLESHEETS, scripts
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     pictures.add_routes(app, client, site.links)
     routes.add_routes(app, site)
     research.add_routes(app, site)
+    quick.add_routes(app, site)
     app.add_middleware(Guard)
     return gr.mount_gradio_app(
         app,

@@ -252,19 +252,29 @@ async def _page_link(context: Context, study: str, rater: str) -> str | None:
 
 
 # -- buttons ---------------------------------------------------------------------------------------
+async def _answer(query: CallbackQuery, words: str | None = None) -> None:
+    """Answer a tap; one that waited too long for it (many people at once) is carried out all the same."""
+    try:
+        await query.answer(words)
+    except BadRequest as error:
+        if "query is too old" not in str(error).lower():
+            raise
+
+
 async def _mine(query: CallbackQuery, person: Person, button: Callback) -> bool:
     """Buttons of a study carry the Telegram id of the person they were made for."""
     if button.target == str(person.id):
         return True
-    await query.answer(person.texts.plain("not_yours"))
+    await _answer(query, person.texts.plain("not_yours"))
     return False
 
 
 async def _refuse_closed(query: CallbackQuery, person: Person, error: SurveyError) -> None:
     """The study is over, or consent is missing (the data were deleted): say so, and take the buttons away."""
     await query.answer(person.texts.failure_plain(error)[:200], show_alert=True)
-    with contextlib.suppress(BadRequest):
-        await query.edit_message_reply_markup()
+    if isinstance(query.message, Message) and query.message.reply_markup and query.message.photo:
+        with contextlib.suppress(BadRequest):
+            await query.edit_message_reply_markup()
 
 
 async def open_study(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
@@ -274,7 +284,7 @@ async def open_study(context: Context, query: CallbackQuery, person: Person, but
     study = await call(rooms_of(context).surveys.study, button.argument or "")
     assert query.message is not None
     again = service_of(context).tapped_again(query.message.message_id, query.data or "")
-    await query.answer()
+    await _answer(query)
     if not again:
         await _enter(context, person, query.message.chat.id, study)
 
@@ -292,7 +302,7 @@ async def agree(context: Context, query: CallbackQuery, person: Person, button: 
     except SurveyError as error:
         await _refuse_closed(query, person, error)
         return
-    await query.answer()
+    await _answer(query)
     if known.consented and service_of(context).tapped_again(query.message.message_id, query.data or ""):
         return
     service_of(context).tapped_again(query.message.message_id, query.data or "")
@@ -305,7 +315,7 @@ async def decline(context: Context, query: CallbackQuery, person: Person, button
     """Not now: nothing is kept of the question."""
     if not await _mine(query, person, button):
         return
-    await query.answer()
+    await _answer(query)
     with contextlib.suppress(BadRequest):
         await query.edit_message_text(person.texts.say("survey_declined"), parse_mode=ParseMode.HTML)
 
@@ -321,13 +331,13 @@ async def grade(context: Context, query: CallbackQuery, person: Person, button: 
         pair = await call(surveys.pair, name, rater, button.target)
         again = rooms_of(context).shows_another(query.message, pair.id)
         if again and pair.score == score:
-            await query.answer(person.texts.plain("survey_already"))
+            await _answer(query, person.texts.plain("survey_already"))
             return
         progress = await call(surveys.rate, name, rater, button.target, score, source=SOURCE)
     except SurveyError as error:
         await _refuse_closed(query, person, error)
         return
-    await query.answer(person.texts.plain("survey_kept", score=score))
+    await _answer(query, person.texts.plain("survey_kept", score=score))
     if not again:
         await _next(context, person, query.message.chat.id, study, rater, progress, query.message)
 
@@ -345,9 +355,9 @@ async def undo(context: Context, query: CallbackQuery, person: Person, button: C
         await _refuse_closed(query, person, error)
         return
     if pair is None:
-        await query.answer(person.texts.plain("survey_nothing_to_undo"))
+        await _answer(query, person.texts.plain("survey_nothing_to_undo"))
         return
-    await query.answer(person.texts.plain("survey_undone", score=pair.score))
+    await _answer(query, person.texts.plain("survey_undone", score=pair.score))
     progress = await call(surveys.progress, name, rater)
     if query.message.photo:
         await _show(context, person, query.message.chat.id, study, rater, pair, progress, query.message)
@@ -362,7 +372,7 @@ async def later(context: Context, query: CallbackQuery, person: Person, button: 
         return
     surveys, name = rooms_of(context).surveys, button.argument or ""
     progress = await call(surveys.progress, name, await _rater(context, person, name))
-    await query.answer()
+    await _answer(query)
     words = person.texts.say("survey_later", done=progress.done, total=progress.total)
     with contextlib.suppress(BadRequest):
         await query.edit_message_caption(words, parse_mode=ParseMode.HTML)
@@ -400,11 +410,11 @@ async def show_results(context: Context, query: CallbackQuery, person: Person, b
         return
     study = next((one for one in await _readable(context, person) if one.name == button.argument), None)
     if study is None:
-        await query.answer(person.texts.plain("not_yours"))
+        await _answer(query, person.texts.plain("not_yours"))
         return
     assert query.message is not None
     again = service_of(context).tapped_again(query.message.message_id, query.data or "")
-    await query.answer(person.texts.plain("results_drawing"))
+    await _answer(query, person.texts.plain("results_drawing"))
     if not again:
         await _send_chart(context, person, query.message.chat.id, study)
 

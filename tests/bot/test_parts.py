@@ -24,6 +24,12 @@ ARGUMENTS = {
     Verb.LANGUAGE: ["en", "ru"],
     Verb.DEFAULT_METHOD: ["adain"],
     Verb.FORGET_ME: ["yes", "no"],
+    Verb.QUICK: ["1", "10"],
+    Verb.GRADE: ["0", "10", "100"],
+    **{
+        verb: ["first-impressions", "a" * 40]
+        for verb in (Verb.SURVEY, Verb.AGREE, Verb.DECLINE, Verb.UNDO, Verb.LATER, Verb.RESULTS)
+    },
     **{
         verb: [str(p) for p in STRENGTHS]
         for verb in (Verb.STRENGTH, Verb.ALBUM_STRENGTH, Verb.DEFAULT_STRENGTH)

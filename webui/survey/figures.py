@@ -256,8 +256,9 @@ def exclusions(results: Results) -> str:
     everybody = results.everybody
     return (
         f'<section><h3>Left out</h3><p class="note">{len(results.excluded)} raters with {lost} ratings. With them the mean '
-        f"would be {number(everybody.mean)} (95 % interval {interval(everybody.low, everybody.high)}, n {everybody.n}) "
-        f"instead of {number(results.overall.mean)}.</p>{_table(('Rater', 'Rule', 'Why', 'Ratings'), rows, 'Left out')}</section>"
+        f"would be {number(everybody.mean)} (95 % interval {interval(everybody.low, everybody.high)}, "
+        f"n {everybody.n}) instead of {number(results.overall.mean)}.</p>"
+        f"{_table(('Rater', 'Rule', 'Why', 'Ratings'), rows, 'Left out')}</section>"
     )
 
 

@@ -10,6 +10,7 @@ from webui import theme, views
 
 SCRIPT = theme.STATIC / "survey.js"
 RESEARCH_SCRIPT = theme.STATIC / "survey-results.js"
+QUICK_SCRIPT = theme.STATIC / "survey-rate.js"
 STYLESHEETS = (theme.STATIC / "survey.css", theme.STATIC / "survey-results.css")
 TEXTS = theme.STATIC / "survey.json"
 
@@ -26,7 +27,8 @@ def scripts() -> str:
         "<", "\\u003c"
     )
     return f"<script>window.surveyTexts = {texts};</script>" + "".join(
-        f"<script>{path.read_text(encoding='utf-8')}</script>" for path in (SCRIPT, RESEARCH_SCRIPT)
+        f"<script>{path.read_text(encoding='utf-8')}</script>"
+        for path in (SCRIPT, RESEARCH_SCRIPT, QUICK_SCRIPT)
     )
 
 

@@ -5,6 +5,7 @@ are ``{"error": sentence, "code": code}`` with a status that tells the script wh
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from functools import lru_cache
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 SOURCE = "web"
 BODY_BYTES = 4096
+# Raters beyond these wait in line here: SQLite lets writers in by chance, and of very many some would never get a turn.
+AT_ONCE = 8
 SIDES = (480, 1280)  # longest sides pictures are offered in, in pixels
 PICTURES_KEPT = 128
 NOBODY = "Please begin with the consent text."
@@ -212,11 +215,13 @@ def add_routes(app: FastAPI, site: Site) -> None:
         for deed in (desk.consent, desk.join, desk.rate, desk.undo, desk.link, desk.withdraw)
     }
     fresh = {"Cache-Control": "no-store"}
+    turn = asyncio.Semaphore(AT_ONCE)
 
     async def answer(request: Request, action: Callable[..., dict[str, Any]], *more: Any) -> Response:
         language = request.headers.get("accept-language", "en")[:2].lower()
         try:
-            found = await run_in_threadpool(action, visitor_of(request), language, *more)
+            async with turn:
+                found = await run_in_threadpool(action, visitor_of(request), language, *more)
             return JSONResponse(found, headers=fresh)
         except AllaPrimaError as error:
             refusal = {"error": str(error), "code": error.code}
