@@ -12,6 +12,7 @@ from webui import views
 from webui.components import labelled_choices, photo_field, picker, strengths_pad
 from webui.pad import pad
 from webui.site import Site
+from webui.survey.quick import PLACE
 
 BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 
@@ -128,6 +129,7 @@ class PaintLayout:
             self.status = gr.HTML(
                 views.note("Ready when you are."), elem_id="status", apply_default_css=False
             )
+            gr.HTML(PLACE, apply_default_css=False)
             with gr.Row(elem_id="deeds"):
                 self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
                 self.cancel = gr.Button("Cancel", variant="secondary", elem_id="cancel", visible=False)
