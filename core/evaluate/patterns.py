@@ -73,10 +73,12 @@ def maximum_mean_discrepancy(x: Tensor, y: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def of_taps(result: Mapping[str, Tensor], style: Mapping[str, Tensor]) -> tuple[float, float]:
-    """``(Gram loss, patch MMD²)`` from normalised VGG-19's features of ``STYLE_LAYERS``, one picture each: the Gram
-    distance summed over relu1_1 … relu4_1; MMD² of 3×3 patches, the mean of relu2_1 and relu3_1."""
+    """``(Gram loss, patch MMD)`` from normalised VGG-19's features of ``STYLE_LAYERS``, one picture each: the Gram
+    distance summed over relu1_1 … relu4_1; the MMD (root of MMD², at least 0) of 3×3 patches, the mean of relu2_1 and
+    relu3_1."""
     grams = sum(float(gram_distance(result[name], style[name])) for name in STYLE_LAYERS)
     found = [
-        float(maximum_mean_discrepancy(patches(result[name]), patches(style[name]))) for name in PATCH_LAYERS
+        float(maximum_mean_discrepancy(patches(result[name]), patches(style[name])).clamp_min(0).sqrt())
+        for name in PATCH_LAYERS
     ]
     return grams, sum(found) / len(found)

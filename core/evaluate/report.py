@@ -21,7 +21,7 @@ COLUMNS = {
     "lc": "Lc",
     "lc_median": "(median)",
     "gram": "Gram",
-    "patches": "patch MMD²",
+    "patches": "patch MMD",
     "ssim": "SSIM",
     "lattice": "lattice",
     "lattice_photo": "photo's",

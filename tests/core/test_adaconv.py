@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load, load_file, save
 from torch import Tensor
 
+from core.device import fast_bfloat16
 from core.errors import ModelError, ParameterError
 from core.evaluate import patterns
+from core.images import read_picture
+from core.methods.adaconv import AdaConvMethod
 from core.nn.adaconv import (
     AdaConvNetwork,
     Kernels,
@@ -26,6 +31,10 @@ from core.nn.adaconv_paper import GROUPS, WIDTHS, AdaConvPaperNetwork
 from core.nn.adain import adain, channel_moments
 from core.nn.codec import AdaINNetwork
 from core.nn.vgg import VGG
+from core.params import PaintParams
+from core.registry import MethodSpec
+from core.samples import samples
+from core.styles import styles
 from core.train.data import PictureSet
 from core.train.loop import Trainer
 from core.train.recipe import Recipe, load_recipe
@@ -223,6 +232,57 @@ def test_sizes_and_groups_of_the_paper(teacher: VGG) -> None:
         for side in (16, 48):
             assert network(torch.rand(1, 3, 32, 40), torch.rand(1, 3, side, 32)).shape == (1, 3, 32, 40)
     assert not any("_vgg" in key or "encoder.convs.1_1" in key for key in network.state_dict())
+
+
+# --- the method ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def method_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., AdaConvMethod]]:
+    """Builds the method on AdaIN's weights with predicted kernels that change the picture."""
+    import core.weights as store
+    from core.train.export import export
+
+    torch.manual_seed(13)
+    entry = store.weights("adain")
+    network = AdaConvNetwork(**entry.network)
+    network.load_state_dict(load_file(entry.path), strict=False)
+    for name, parameter in network.decoder.predictors.named_parameters():
+        torch.nn.init.normal_(parameter, std=0.01 if name.endswith("weight") else 0.002)
+    export("adaconv", network.state_dict(), network.config, tmp_path)
+    monkeypatch.setattr(store, "FOLDER", tmp_path)
+    store.manifest.cache_clear()
+    spec = MethodSpec("adaconv", "", "", "", ("alpha",), "adaconv", "core.methods.adaconv:AdaConvMethod")
+    yield lambda **options: AdaConvMethod(spec, "cpu", **options)
+    monkeypatch.undo()
+    store.manifest.cache_clear()
+
+
+def test_the_method_paints_with_predicted_kernels(method_with: Callable[..., AdaConvMethod]) -> None:
+    """What the registered methods' tests ask of each, for kernels that are sure to matter."""
+    method = method_with(half=False)
+    photo = read_picture(samples()[0]).resize((97, 71))
+    first, second = (read_picture(styles()[i].file).resize((130, 90)) for i in (0, 20))
+
+    def paint(alpha: float, mixed: tuple[float, float] = (1, 0), on: AdaConvMethod = method) -> np.ndarray:
+        params = PaintParams(method="adaconv", alpha=alpha)
+        return np.asarray(on.stylize(photo, [first, second], params, weights=mixed)).astype(np.int16)
+
+    code = method.encode_style(first)
+    assert len(code) < 8192
+    assert code == method.encode_style(first)
+    assert np.array_equal(paint(0), np.asarray(photo))
+    distances = [np.abs(paint(a) - np.asarray(photo)).mean() for a in (0.25, 0.5, 0.75, 1)]
+    assert distances == sorted(distances)
+    assert np.abs(paint(1, (0.5, 0.5)) - paint(1)).mean() > 1
+    # The kernels follow from the descriptor: without it the picture is another one.
+    plain = load(code)["code"]
+    plain[:, 2 * method.network.decoder.code.total :] = 0
+    content = method.encode_content(photo)
+    other = method.decode(content, [save({"code": plain})], None, PaintParams(method="adaconv"))
+    assert np.abs(np.asarray(other) - paint(1)).mean() > 0.5
+    if fast_bfloat16(torch.device("cpu")):
+        assert np.abs(paint(1, on=method_with(half=True)) - paint(1)).mean() < 1.5
 
 
 # --- the training ------------------------------------------------------------------------------------------
