@@ -70,7 +70,7 @@ class School:
             "train_slice_seconds": 0.4,
             "train_min_free_mb": 0.0,
             "worker_queues": ["train"],
-            "lease_seconds": 2.0,
+            "lease_seconds": 4.0,
             "maintenance_seconds": 0.2,
             "threads": 1,
             "device": "cpu",
