@@ -12,8 +12,9 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
-from core.params import ALPHA_DEFAULT, DEFAULT_METHOD, KEEP_COLORS, PaintParams
+from core.params import DEFAULT_METHOD, KEEP_COLORS, STRENGTHS, PaintParams, Share, mixed, of_two
 from webui.follow import follow
 from webui.people import is_visitor, new_visitor, owner_of
 from webui.pictures import download_name
@@ -49,7 +50,19 @@ def describe(job: JobView, visitor: str) -> dict[str, Any]:
     view = job.model_dump(
         mode="json", exclude={"owner", "context", "photo_key", "result_key", "album", "source"}
     )
-    return view | {"finished": job.finished, "visitor": visitor}
+    return view | {"styles": list(job.styles), "finished": job.finished, "visitor": visitor}
+
+
+def _check_bands(params: PaintParams, two: bool) -> None:
+    """A method of one strength cannot give strokes and colours styles of their own; raises ``ParameterError``."""
+    method = registry.method(params.method)
+    if two and not method.has_bands:
+        raise ParameterError(f"method: '{method.name}' does not tell strokes from colours; see /methods.")
+
+
+def read_mix(text: str | None) -> list[Share]:
+    """The further styles of a mix, "NAME=WEIGHT" or "NAME=STROKES/COLOURS", separated by commas."""
+    return [Share.parse(part) for part in (text or "").split(",") if part.strip()]
 
 
 def add_endpoints(site: Site) -> None:
@@ -89,21 +102,41 @@ def add_endpoints(site: Site) -> None:
         size: float | None,
         seed: float | None,
         owner: str,
+        alpha_high: float | None,
+        alpha_low: float | None,
+        style_low: str | None,
+        style_low_file: str | None,
+        mix: str | None,
+        grid: bool | None,
     ) -> JobView:
         if photo is None:
             raise ParameterError("photo: a picture is expected.")
         if bool(style) == (style_file is not None):
             raise ParameterError("Give either style, a gallery name, or style_file, a picture.")
+        further = read_mix(mix)
+        two = bool(style_low) or style_low_file is not None
+        if bool(style_low) + (style_low_file is not None) + bool(further) > 1:
+            raise ParameterError("Give one of style_low, style_low_file and mix.")
+        given = dict(zip(STRENGTHS, (alpha, alpha_high, alpha_low), strict=True))
         params = PaintParams.parse(
             method=method or DEFAULT_METHOD,
-            alpha=ALPHA_DEFAULT if alpha is None else alpha,
             keep_colors=keep_colors or "off",
             size=_whole(size, "size"),
             seed=_whole(seed, "seed") or 0,
+            grid=bool(grid),
+            **{name: value for name, value in given.items() if value is not None},
         )
-        ref = f"gallery:{style}" if style_file is None else f"blob:{await call(put, style_file, owner)}"
+        _check_bands(params, two or any(share.high != share.low for share in further))
+        refs = [f"gallery:{style}" if style_file is None else f"blob:{await call(put, style_file, owner)}"]
+        if two:
+            low = f"gallery:{style_low}" if style_low_file is None else None
+            refs.append(low or f"blob:{await call(put, style_low_file, owner)}")
+            params = mixed(params, of_two(*refs))
+        elif further:
+            refs += [f"gallery:{share.style}" for share in further]
+            params = mixed(params, [Share(refs[0], 1.0, 1.0), *further])
         key = await call(put, photo, owner)
-        job: JobView = await call(client.submit, owner, key, ref, params, source="api")
+        job: JobView = await call(client.submit, owner, key, refs, params, source="api")
         return job
 
     async def finished_file(job: JobView, owner: str) -> str:
@@ -121,11 +154,18 @@ def add_endpoints(site: Site) -> None:
         size: float | None,
         seed: float | None,
         visitor: str | None,
+        alpha_high: float | None,
+        alpha_low: float | None,
+        style_low: str | None,
+        style_low_file: str | None,
+        mix: str | None,
+        grid: bool | None,
     ) -> tuple[str, dict[str, Any]]:
         """Paint a photo and wait for it: returns the full-size PNG and a description of the job."""
         visitor = _visitor(visitor)
         owner = owner_of(visitor)
-        job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner)
+        more = (alpha_high, alpha_low, style_low, style_low_file, mix, grid)
+        job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner, *more)
         async for view in follow(client, job, owner):
             job = view
         if job.state != "done":
@@ -143,11 +183,41 @@ def add_endpoints(site: Site) -> None:
         size: float | None,
         seed: float | None,
         visitor: str | None,
+        alpha_high: float | None,
+        alpha_low: float | None,
+        style_low: str | None,
+        style_low_file: str | None,
+        mix: str | None,
+        grid: bool | None,
     ) -> dict[str, Any]:
         """Queue a photo and return at once; ask /job about it and fetch it with /result."""
         visitor = _visitor(visitor)
-        job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner_of(visitor))
+        owner = owner_of(visitor)
+        more = (alpha_high, alpha_low, style_low, style_low_file, mix, grid)
+        job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner, *more)
         return describe(job, visitor)
+
+    @spoken
+    async def compare(
+        photo: str | None,
+        style: str | None,
+        style_file: str | None,
+        methods: str | None,
+        size: float | None,
+        visitor: str | None,
+    ) -> list[dict[str, Any]]:
+        """Queue one photo in one style with several methods (names separated by commas; none: all), one job each."""
+        visitor = _visitor(visitor)
+        owner = owner_of(visitor)
+        if photo is None:
+            raise ParameterError("photo: a picture is expected.")
+        if bool(style) == (style_file is not None):
+            raise ParameterError("Give either style, a gallery name, or style_file, a picture.")
+        names = [name.strip() for name in (methods or "").split(",") if name.strip()] or None
+        ref = f"gallery:{style}" if style_file is None else f"blob:{await call(put, style_file, owner)}"
+        key = await call(put, photo, owner)
+        options = {"methods": names, "size": _whole(size, "size"), "source": "api"}
+        return [describe(job, visitor) for job in await call(client.compare, owner, key, ref, **options)]
 
     @spoken
     async def repaint(
@@ -157,11 +227,15 @@ def add_endpoints(site: Site) -> None:
         keep_colors: str | None,
         method: str | None,
         size: float | None,
+        alpha_high: float | None,
+        alpha_low: float | None,
     ) -> dict[str, Any]:
         """Paint the same photo and style again with other settings; what is left empty stays as it was."""
         visitor = _visitor(visitor)
         given = {
             "alpha": alpha,
+            "alpha_high": alpha_high,
+            "alpha_low": alpha_low,
             "keep_colors": keep_colors or None,
             "method": method or None,
             "size": _whole(size, "size"),
@@ -233,6 +307,13 @@ def add_endpoints(site: Site) -> None:
         size_in = gr.Number(label="size (longest side in pixels)", value=None)
         seed_in = gr.Number(label="seed", value=None)
         visitor_in = gr.Textbox(label="visitor (your id; empty: a new one)")
+        high_in = gr.Number(label="alpha_high (strokes, 0 to 1.5)", value=None)
+        low_in = gr.Number(label="alpha_low (colours and shapes, 0 to 1.5)", value=None)
+        style_low_in = gr.Textbox(label="style_low (a gallery name: another style for colours and shapes)")
+        style_low_file_in = gr.File(label="style_low_file (a picture, instead of style_low)", type="filepath")
+        mix_in = gr.Textbox(label="mix (more gallery styles: NAME=WEIGHT or NAME=STROKES/COLOURS, …)")
+        grid_in = gr.Checkbox(label="grid (a sheet of small paintings over both strengths)")
+        methods_in = gr.Textbox(label="methods (names separated by commas; empty: all)")
         job_in = gr.Textbox(label="job_id")
         limit_in = gr.Number(label="limit", value=20)
         file_out = gr.File(label="painting")
@@ -249,11 +330,22 @@ def add_endpoints(site: Site) -> None:
             size_in,
             seed_in,
             visitor_in,
+            high_in,
+            low_in,
+            style_low_in,
+            style_low_file_in,
+            mix_in,
+            grid_in,
         ]
         endpoints: list[tuple[Any, list[Any], list[Any]]] = [
             (stylize, order, [file_out, json_out]),
             (submit, order, [json_out]),
-            (repaint, [job_in, visitor_in, alpha_in, keep_in, method_in, size_in], [json_out]),
+            (compare, [photo_in, style_in, style_file_in, methods_in, size_in, visitor_in], [json_out]),
+            (
+                repaint,
+                [job_in, visitor_in, alpha_in, keep_in, method_in, size_in, high_in, low_in],
+                [json_out],
+            ),
             (job, [job_in, visitor_in], [json_out]),
             (jobs, [visitor_in, limit_in], [json_out]),
             (result, [job_in, visitor_in], [file_out]),

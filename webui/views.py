@@ -123,6 +123,44 @@ def download(job: JobView, links: Links) -> str:
     )
 
 
+def comparison(jobs: Iterable[JobView], titles: dict[str, str], links: Links) -> str:
+    """One photo painted by several methods, side by side, each to be downloaded. ``titles``: the methods' titles."""
+    cards: list[str] = []
+    for job in jobs:
+        title = escape(titles.get(job.params.method, job.params.method))
+        if not cards:
+            cards.append(_card("Photo", links.address(job.id, "photo.jpg"), ""))
+        if job.state == "done":
+            took = seconds((job.paint_ms or 0) / 1000) if job.paint_ms else "at once"
+            link = (
+                f'<a href="{escape(links.address(job.id, "painting.png"))}" download="{escape(download_name(job))}" '
+                f'aria-label="Download the painting by {title}">{job.width} × {job.height} PNG</a>'
+            )
+            cards.append(_card(title, links.address(job.id, "painting.jpg"), f"<span>{took}</span>{link}"))
+        else:
+            cards.append(
+                f'<figure class="card"><div class="frame wait">{status(job)}</div>'
+                f"<figcaption><strong>{title}</strong></figcaption></figure>"
+            )
+    return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def _card(title: str, address: str, rest: str) -> str:
+    return (
+        f'<figure class="card"><a class="frame" href="{escape(address)}" target="_blank">'
+        f'<img src="{escape(address)}" alt="{title}" decoding="async"></a>'
+        f"<figcaption><strong>{title}</strong>{rest}</figcaption></figure>"
+    )
+
+
+def empty_comparison(methods: int) -> str:
+    """Where the comparison will stand."""
+    return (
+        f'<div class="canvas blank">{_EASEL}<p class="lead">The same photo, {methods} times</p>'
+        "<p>One photo, one style, a painting by every method.</p></div>"
+    )
+
+
 def strengths(job: JobView) -> str:
     """What the sliders of a job's method stood at."""
     if has_bands(job.params.method):

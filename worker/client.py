@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select, update
 
 from core import registry
-from core.errors import LimitError, NotFoundError, ParameterError
+from core.errors import AllaPrimaError, LimitError, NotFoundError, ParameterError
 from core.params import ALPHA_DEFAULT, GRID_SIDE, GRID_SIDE_MAX, STYLES_MAX, WEIGHTS, PaintParams
 from core.registry import MethodSpec
 from worker import scheduler
@@ -201,6 +201,36 @@ class Client:
                 f"please come back in {minutes} {unit}.",
                 code="limit_hour",
             )
+
+    def compare(
+        self,
+        owner: str,
+        photo: str,
+        style: str,
+        *,
+        methods: Sequence[str] | None = None,
+        size: int | None = None,
+        source: str,
+    ) -> list[JobView]:
+        """Order a painting by each of ``methods`` (all of them unless given) at its defaults, one job each. They
+        belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having cancelled what was
+        ordered before."""
+        names = (
+            [method.name for method in self.methods()] if methods is None else list(dict.fromkeys(methods))
+        )
+        if not names:
+            raise ParameterError("methods: choose at least one.")
+        context = {"compare": new_id()}
+        made: list[JobView] = []
+        try:
+            for name in names:
+                params = PaintParams.parse(method=name, size=size)
+                made.append(self.submit(owner, photo, style, params, source=source, context=context))
+        except AllaPrimaError:
+            for job in made:
+                self.cancel(job.id, owner)
+            raise
+        return made
 
     def repaint(self, job_id: str, owner: str, **changes: Any) -> JobView:
         """Order the same photo again with other parameters, or with ``style=``, ``source=``, ``album=`` or

@@ -43,8 +43,24 @@ def call(api: Client, endpoint: str, **values: Any) -> Any:
             "size",
             "seed",
             "visitor",
+            "alpha_high",
+            "alpha_low",
+            "style_low",
+            "style_low_file",
+            "mix",
+            "grid",
         ],
-        "repaint": ["job_id", "visitor", "alpha", "keep_colors", "method", "size"],
+        "repaint": [
+            "job_id",
+            "visitor",
+            "alpha",
+            "keep_colors",
+            "method",
+            "size",
+            "alpha_high",
+            "alpha_low",
+        ],
+        "compare": ["photo", "style", "style_file", "methods", "size", "visitor"],
         "job": ["job_id", "visitor"],
         "jobs": ["visitor", "limit"],
         "delete_my_data": ["visitor"],
@@ -52,8 +68,8 @@ def call(api: Client, endpoint: str, **values: Any) -> Any:
     names |= {"submit": names["stylize"], "result": names["job"], "cancel": names["job"]}
     wanted = names.get(endpoint, [])
     assert set(values) <= set(wanted)
-    numbers = {"alpha", "size", "seed", "limit"}
-    files = {"photo", "style_file"}
+    numbers = {"alpha", "alpha_high", "alpha_low", "size", "seed", "limit", "grid"}
+    files = {"photo", "style_file", "style_low_file"}
     empty = {name: None if name in numbers | files else "" for name in wanted}
     given = {name: handle_file(str(value)) if name in files else value for name, value in values.items()}
     return api.predict(*(empty | given).values(), api_name=f"/{endpoint}")
@@ -87,6 +103,7 @@ def test_only_the_named_endpoints_are_offered(api: Client) -> None:
     named = api.view_api(return_format="dict")["named_endpoints"]
     assert sorted(named) == [
         "/cancel",
+        "/compare",
         "/delete_my_data",
         "/job",
         "/jobs",
@@ -136,6 +153,47 @@ def test_submit_follow_repaint_and_fetch(api: Client, photo: Path) -> None:
     assert np.array_equal(np.asarray(same), np.asarray(Image.open(photo)))  # lossless at strength 0
     listed = call(api, "jobs", visitor=visitor, limit=10)
     assert [one["id"] for one in listed] == [again["id"], first["id"]]
+
+
+def test_two_strengths_and_several_styles(api: Client, photo: Path, style_picture: Path) -> None:
+    first, second, third = (style.name for style in gallery()[:3])
+    bands = {"photo": photo, "style": first, "method": "bands"}
+    file, zero = call(api, "stylize", **bands, alpha_high=0.0, alpha_low=0.0)
+    assert np.array_equal(np.asarray(Image.open(file)), np.asarray(Image.open(photo)))
+    visitor = zero["visitor"]
+    two = call(api, "submit", **bands, visitor=visitor, alpha_low=1.5, style_low=second)
+    assert two["styles"] == [f"gallery:{first}", f"gallery:{second}"]
+    assert (two["params"]["alpha_low"], two["params"]["weights_low"]) == (1.5, [0.0, 1.0])
+    again = call(api, "repaint", job_id=two["id"], visitor=visitor, alpha_high=0.25)
+    assert again["params"] == two["params"] | {"alpha_high": 0.25}
+    assert again["styles"] == two["styles"]
+    own = call(api, "submit", **bands, visitor=visitor, style_low_file=style_picture)
+    assert own["styles"][1].startswith("blob:")
+    mix = call(api, "submit", **bands, visitor=visitor, mix=f"{second}=0.5, {third}=0/2")
+    assert mix["styles"] == [f"gallery:{name}" for name in (first, second, third)]
+    assert (mix["params"]["weights_high"], mix["params"]["weights_low"]) == ([1, 0.5, 0], [1, 0.5, 2])
+    grid = call(api, "submit", **bands, visitor=visitor, grid=True, size=64)
+    for job in (two, again, own, mix, grid):
+        assert wait(api, job)["state"] == "done"
+    sheet = Image.open(call(api, "result", job_id=grid["id"], visitor=visitor))
+    assert sheet.size == (5 * 64, 5 * 43)
+
+    assert "does not tell strokes from colours" in refusal(
+        api, "submit", photo=photo, style=first, method="mix", style_low=second
+    )
+    assert "one strength only" in refusal(api, "submit", photo=photo, style=first, method="mix", grid=True)
+    assert "one of style_low" in refusal(api, "submit", **bands, style_low=second, mix=f"{third}=1")
+    assert "NAME=WEIGHT" in refusal(api, "submit", **bands, mix=second)
+
+
+def test_compare_is_one_job_per_method(api: Client, photo: Path) -> None:
+    jobs = call(api, "compare", photo=photo, style=gallery()[0].name, methods="mix, bands", size=64)
+    assert [job["params"]["method"] for job in jobs] == ["mix", "bands"]
+    for job in jobs:
+        done = wait(api, job)
+        assert (done["state"], done["width"]) == ("done", 64)
+    assert len(call(api, "jobs", visitor=jobs[0]["visitor"])) == 2
+    assert "method" in refusal(api, "compare", photo=photo, style=gallery()[0].name, methods="mixx")
 
 
 def test_cancel_a_running_job(api: Client, photo: Path) -> None:

@@ -155,6 +155,28 @@ def test_grids_are_for_methods_with_two_strengths(client: Client) -> None:
         submit("bands", size=2048)
 
 
+def test_a_comparison_is_one_job_per_method(client: Client) -> None:
+    photo = client.put_picture(picture(), ANNA)
+    style = "gallery:" + client.styles()[0].name
+    jobs = client.compare(ANNA, photo, style, size=300, source="api")
+    assert [job.params for job in jobs] == [
+        PaintParams(method=method.name, size=300) for method in client.methods()
+    ]
+    assert len({job.context["compare"] for job in jobs}) == 1
+    assert {(job.photo_key, job.style, job.source) for job in jobs} == {(photo, style, "api")}
+    some = client.compare(ANNA, photo, style, methods=["mix", "adain", "mix"], source="api")
+    assert [job.params.method for job in some] == ["mix", "adain"]
+    with pytest.raises(ParameterError, match="at least one"):
+        client.compare(ANNA, photo, style, methods=[], source="api")
+    # None of it stays when it cannot be had as a whole.
+    few = client.settings.model_copy(update={"jobs_waiting": 2})
+    with Client(few) as limited:
+        other = limited.put_picture(picture(), BEN)
+        with pytest.raises(LimitError):
+            limited.compare(BEN, other, style, source="api")
+        assert {job.state for job in limited.jobs(BEN)} == {JobState.CANCELLED}
+
+
 def test_limits(settings: Settings) -> None:
     few = settings.model_copy(update={"jobs_waiting": 3, "jobs_per_hour": 4, "operators": [77]})
     with Client(few) as client:
@@ -237,7 +259,13 @@ def test_everything_of_a_person_is_deleted(client: Client, settings: Settings) -
     client.close()
     kept = (settings.data_dir / "allaprima.db").read_bytes()
     assert b"aquarelle" not in kept
-    assert client.delete_user_data("web:nobody") == {"jobs": 0, "drafts": 0, "pictures": 0, "styles": 0, "ratings": 0}
+    assert client.delete_user_data("web:nobody") == {
+        "jobs": 0,
+        "drafts": 0,
+        "pictures": 0,
+        "styles": 0,
+        "ratings": 0,
+    }
 
 
 def test_what_is_past_its_time_is_reaped(client: Client) -> None:

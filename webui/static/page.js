@@ -63,13 +63,15 @@
   });
 
   /* A press of Paint while a photo is still on its way waits until the server has seen it. */
+  const FIELDS = {photo: 'paint', 'compare-photo': 'compare-go'};
   let arriving = null;
-  const taken = () => document.querySelector('#photo-note [data-taken]')?.dataset.taken ?? '';
-  const arrive = () => {
-    const paint = document.querySelector('#paint');
+  const fieldOf = (target) => Object.keys(FIELDS).find((field) => target.closest?.('#' + field));
+  const arrive = (field) => {
+    const paint = document.querySelector('#' + FIELDS[field]);
+    const taken = () => document.querySelector(`#${field}-note [data-taken]`)?.dataset.taken ?? '';
     if (arriving) clearInterval(arriving.timer);
     const before = taken(), began = performance.now();
-    arriving = {pressed: false};
+    arriving = {pressed: false, paint};
     arriving.timer = setInterval(() => {
       if (taken() === before && performance.now() - began < 60000) return;
       const {pressed, timer} = arriving;
@@ -81,17 +83,19 @@
     paint?.setAttribute('aria-busy', 'true');
   };
   document.addEventListener('change', (event) => {
-    if (event.target.matches?.('#photo input[type=file]') && event.target.files?.length) arrive();
+    const field = event.target.matches?.('input[type=file]') && fieldOf(event.target);
+    if (field && event.target.files?.length) arrive(field);
   }, true);
   document.addEventListener('drop', (event) => {
-    if (event.target.closest?.('#photo') && event.dataTransfer?.files?.length) arrive();
+    const field = fieldOf(event.target);
+    if (field && event.dataTransfer?.files?.length) arrive(field);
   }, true);
   document.addEventListener('click', (event) => {
-    if (!arriving || !event.target.closest?.('#paint')) return;
+    if (!arriving?.paint?.contains(event.target)) return;
     event.stopImmediatePropagation();
     event.preventDefault();
     arriving.pressed = true;
-    document.querySelector('#paint').setAttribute('aria-busy', 'pressed');
+    arriving.paint.setAttribute('aria-busy', 'pressed');
   }, true);
 
   /* The stock slider tells the server when the pointer lets go; arrow keys count as letting go after a moment. */

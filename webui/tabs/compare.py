@@ -1,0 +1,307 @@
+"""The tab where one photo and one style are painted by every method, side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from core.errors import AllaPrimaError, NotFoundError
+from webui import views
+from webui.components import photo_field, picker
+from webui.follow import follow
+from webui.people import is_visitor, known_visitor, owner_of
+from webui.pictures import SHOWN_SIDE, small_jpeg
+from webui.site import Site
+from webui.tabs.common import (
+    BROKEN,
+    NO_PHOTO,
+    NO_STYLE,
+    SEARCHED,
+    Update,
+    call,
+    is_painting,
+    store,
+    style_title,
+)
+
+log = logging.getLogger(__name__)
+
+SIZES = (512, 1024, 1536)
+TICK_SECONDS = 0.15
+
+
+@dataclass
+class Table:
+    """What one open page is comparing. ``turn`` counts comparisons: whoever shows an older one stops."""
+
+    turn: int = 0
+    incoming: int = 0
+    taken: int = 0
+    photo: str = ""
+    style: str = ""
+
+
+class CompareTab:
+    """Builds the tab inside the current ``gr.Blocks`` and answers its events."""
+
+    title = "Compare"
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.client = site.client
+        self.styles = site.client.styles()
+        self.titles = {method.name: method.title for method in site.client.methods()}
+        self._build()
+
+    def _build(self) -> None:
+        self.table = gr.State(Table(), time_to_live=6 * 3600)
+        self.visitor = self.site.visitor
+        with gr.Column(visible="hidden", elem_classes="wires"):
+            self.photo_key = gr.Textbox(elem_id="compare-photo-key", show_label=False)
+            self.style_ref = gr.Textbox(elem_id="compare-style-ref", show_label=False)
+        with gr.Row(elem_id="comparing", elem_classes="pair"):
+            with gr.Column(elem_classes="step", min_width=280):
+                gr.HTML(views.heading(1, "Photo"), apply_default_css=False)
+                self.photo = photo_field(
+                    label="Photo",
+                    show_label=False,
+                    sources=["upload", "clipboard"],
+                    placeholder="Drop a photo here\nor click to choose one",
+                    elem_id="compare-photo",
+                    elem_classes="drop",
+                    height=260,
+                    buttons=[],
+                )
+                self.photo_note = gr.HTML("", elem_id="compare-photo-note", apply_default_css=False)
+                self.last = gr.Button(
+                    "Take the photo and style painted last", size="sm", elem_id="compare-last"
+                )
+            with gr.Column(elem_classes="step", min_width=280):
+                gr.HTML(views.heading(2, "Style"), apply_default_css=False)
+                self.choice = gr.HTML(views.choice(""), elem_id="compare-choice", apply_default_css=False)
+                self.tiles = picker(views.tiles(self.styles), "compare-tiles")
+        with gr.Column(elem_id="side-by-side", elem_classes="step"):
+            gr.HTML(views.heading(3, "Side by side"), apply_default_css=False)
+            self.methods = gr.CheckboxGroup(
+                [(title, name) for name, title in self.titles.items()],
+                value=list(self.titles),
+                label="Methods",
+                elem_id="compare-methods",
+                elem_classes="pills",
+            )
+            with gr.Row(elem_id="compare-deeds"):
+                self.go = gr.Button("Compare", variant="primary", elem_id="compare-go")
+                self.cancel = gr.Button(
+                    "Cancel", variant="secondary", elem_id="compare-cancel", visible=False
+                )
+                largest = self.site.settings.max_side
+                self.size = gr.Dropdown(
+                    [("As the photo", 0)] + [(f"{side} px", side) for side in SIZES if side <= largest],
+                    value=0,
+                    label="Size, longest side",
+                    elem_id="compare-size",
+                )
+            self.status = gr.HTML("", elem_id="compare-status", apply_default_css=False)
+            self.results = gr.HTML(
+                views.empty_comparison(len(self.titles)), elem_id="compare-results", apply_default_css=False
+            )
+
+    def connect(self, page: gr.Blocks) -> None:
+        """Attach every event."""
+        many: dict[str, Any] = {
+            "show_progress": "hidden",
+            "concurrency_limit": None,
+            "api_visibility": "private",
+            "trigger_mode": "multiple",
+        }
+        chosen = [self.photo, self.photo_key, self.style_ref, self.choice, self.tiles]
+        stage = [self.status, self.results, self.go, self.cancel]
+        page.load(self.open_page, [self.visitor, self.table], [*chosen, *stage], **many)
+        self.photo.input(
+            self.take_photo,
+            [self.photo, self.visitor, self.table],
+            [self.photo_key, self.photo_note, self.visitor],
+            **many,
+        )
+        self.tiles.select(self.pick_style, [self.table], [self.style_ref, self.choice], **many)
+        self.last.click(self.take_last, [self.visitor, self.table], [*chosen, self.status], **many)
+        self.go.click(
+            self.start,
+            [self.visitor, self.table, self.photo_key, self.style_ref, self.methods, self.size],
+            [self.visitor, *stage],
+            **many,
+        )
+        self.cancel.click(self.stop, [self.visitor], [self.status], **many)
+
+    # what is compared ------------------------------------------------------------------------------------------
+
+    async def take_photo(self, path: str | None, visitor: str, table: Table) -> Update:
+        """A photo was brought or removed."""
+        visitor, key = known_visitor(visitor), ""
+        table.photo = ""
+        table.taken += 1
+        note = views.taken_in(table.taken)
+        if path is not None:
+            table.incoming += 1
+            try:
+                key = await store(self.client, path, owner_of(visitor))
+            except AllaPrimaError as error:
+                note = views.taken_in(table.taken, str(error))
+            finally:
+                table.incoming -= 1
+        table.photo = key
+        return {self.photo_key: key, self.photo_note: note, self.visitor: visitor}
+
+    def pick_style(self, table: Table, event: gr.EventData) -> Update:
+        """A gallery tile was chosen."""
+        name = str(event._data.get("name", ""))
+        if not any(style.name == name for style in self.styles):
+            return {self.choice: gr.skip()}
+        table.style = f"gallery:{name}"
+        return {self.style_ref: table.style, self.choice: views.choice(style_title(self.styles, table.style))}
+
+    async def take_last(self, visitor: str, table: Table) -> Update:
+        """Photo and style of the newest painting were asked for."""
+        jobs = await call(self.client.jobs, owner_of(visitor), limit=SEARCHED) if is_visitor(visitor) else []
+        job = next((job for job in jobs if is_painting(job)), None)
+        if job is None:
+            return {
+                self.status: views.failure("Nothing has been painted here yet; choose a photo and a style.")
+            }
+        return await self._laid_out(job, table) | {self.status: ""}
+
+    async def _laid_out(self, job: Any, table: Table) -> Update:
+        table.photo, table.style = job.photo_key, job.style
+        name = job.style.removeprefix("gallery:") if job.style.startswith("gallery:") else ""
+
+        def copy() -> Any:
+            with suppress(AllaPrimaError):
+                data = self.client.picture(job.photo_key, job.owner)
+                return self.site.shelf.put(small_jpeg(data, SHOWN_SIDE, self.client.limits), ".jpg")
+            return None
+
+        return {
+            self.photo: await call(copy),
+            self.photo_key: job.photo_key,
+            self.style_ref: job.style,
+            self.choice: views.choice(style_title(self.styles, job.style)),
+            self.tiles: views.tiles(self.styles, name),
+        }
+
+    # the comparison --------------------------------------------------------------------------------------------
+
+    async def open_page(self, visitor: str, table: Table) -> AsyncIterator[Update]:
+        """A page was opened or reloaded: show this browser's last comparison, running or finished."""
+        yield {self.status: gr.skip()}
+        if not is_visitor(visitor):
+            return
+        owner = owner_of(visitor)
+        try:
+            jobs = await self._last_comparison(owner)
+            if jobs and not table.turn:
+                yield await self._laid_out(jobs[0], table)
+                async for update in self._show(jobs, owner, table):
+                    yield update
+        except AllaPrimaError as error:
+            yield self._at_rest(views.failure(str(error)))
+
+    async def _last_comparison(self, owner: str) -> list[Any]:
+        jobs = await call(self.client.jobs, owner, limit=SEARCHED)
+        newest = next((job.context["compare"] for job in jobs if "compare" in job.context), None)
+        found = [job for job in jobs if job.context.get("compare") == newest] if newest else []
+        return sorted(found, key=lambda job: list(self.titles).index(job.params.method))
+
+    async def start(
+        self, visitor: str, table: Table, photo: str, style: str, methods: list[str], size: int
+    ) -> AsyncIterator[Update]:
+        """Compare was pressed."""
+        visitor = known_visitor(visitor)
+        owner = owner_of(visitor)
+        yield {self.visitor: visitor}
+        try:
+            while table.incoming:  # a photo brought a moment ago is still being checked
+                await asyncio.sleep(0.05)
+            photo, style = table.photo or photo, table.style or style
+            if not photo:
+                raise NotFoundError(NO_PHOTO)
+            if not style:
+                raise NotFoundError(NO_STYLE)
+            if not methods:
+                raise NotFoundError("Choose at least one method.")
+            wanted = [name for name in self.titles if name in methods]
+            longest = int(size) or None
+            jobs = await call(
+                self.client.compare, owner, photo, style, methods=wanted, size=longest, source="web"
+            )
+            async for update in self._show(jobs, owner, table):
+                yield update
+        except AllaPrimaError as error:
+            yield self._at_rest(views.failure(str(error)))
+        except Exception:
+            log.exception("the comparison could not be shown")
+            yield self._at_rest(views.failure(BROKEN))
+
+    def _at_rest(self, message: str) -> Update:
+        return {
+            self.status: message,
+            self.go: gr.update(visible=True),
+            self.cancel: gr.update(visible=False),
+        }
+
+    async def _show(self, jobs: Sequence[Any], owner: str, table: Table) -> AsyncIterator[Update]:
+        """Follow all jobs side by side until the last one is finished or another comparison begins."""
+        table.turn += 1
+        turn, now = table.turn, {job.id: job for job in jobs}
+
+        async def watch(job: Any) -> None:
+            async for view in follow(self.client, job, owner):
+                now[job.id] = view
+
+        watching = [asyncio.create_task(watch(job)) for job in jobs if not job.finished]
+        try:
+            shown = ""
+            while table.turn == turn:
+                finished = all(job.finished for job in now.values()) or all(task.done() for task in watching)
+                page = views.comparison(now.values(), self.titles, self.site.links)
+                if finished:
+                    yield self._at_rest(self._summary(list(now.values()))) | {self.results: page}
+                    return
+                if page != shown:
+                    shown = page
+                    yield {
+                        self.results: page,
+                        self.status: self._summary(list(now.values())),
+                        self.go: gr.update(visible=False),
+                        self.cancel: gr.update(visible=True),
+                    }
+                await asyncio.sleep(TICK_SECONDS)
+        finally:
+            for task in watching:
+                task.cancel()
+
+    @staticmethod
+    def _summary(jobs: Sequence[Any]) -> str:
+        done = sum(job.finished for job in jobs)
+        if done < len(jobs):
+            return views.note(f"{done} of {len(jobs)} methods have painted.")
+        good = sum(job.state == "done" for job in jobs)
+        return views.note(f"Painted by {good} of {len(jobs)} methods in {jobs[0].style_label}.")
+
+    async def stop(self, visitor: str) -> Any:
+        """Cancel was pressed. The follower of the jobs shows the end of it."""
+        if not is_visitor(visitor):
+            return gr.skip()
+        owner = owner_of(visitor)
+        try:
+            for job in await self._last_comparison(owner):
+                if not job.finished:
+                    await call(self.client.cancel, job.id, owner)
+        except AllaPrimaError as error:
+            return views.failure(str(error))
+        return views.note("Stopping …")
