@@ -15,6 +15,7 @@ from core.params import KEEP_COLORS
 VERSION = "v1"
 MAX_BYTES = 64
 STRENGTHS = (25, 50, 75, 100, 125)  # per cent of alpha
+BAND_STRENGTHS = range(0, 151, 25)  # of strokes and of colours, which go up and down by steps
 
 
 class Verb(StrEnum):
@@ -31,12 +32,18 @@ class Verb(StrEnum):
     ALBUM_KEEP = "kx"
     ALBUM_RESTYLE = "nx"
     ALBUM_FILES = "fx"
+    ALBUM_STROKES = "hx"
+    ALBUM_COLORS = "lx"
+    ALBUM_SECOND = "wx"
     # a job
     CANCEL = "c"
     STRENGTH = "a"
     KEEP = "k"
     RESTYLE = "n"
     FILE = "f"
+    STROKES = "h"
+    COLORS = "l"
+    SECOND = "w"
     RATE = "r"
     QUICK = "rq"
     RATE_BACK = "rb"
@@ -57,6 +64,7 @@ class Verb(StrEnum):
 
 
 _STRENGTH = "|".join(map(str, STRENGTHS))
+_BAND_STRENGTH = "|".join(map(str, BAND_STRENGTHS))
 _KEEP = "|".join(KEEP_COLORS)
 _NAME = "[a-z0-9][a-z0-9_-]{0,39}"
 _ARGUMENTS: dict[Verb, str] = {
@@ -66,6 +74,7 @@ _ARGUMENTS: dict[Verb, str] = {
     Verb.ALBUM_KEEP: _KEEP,
     Verb.STRENGTH: _STRENGTH,
     Verb.KEEP: _KEEP,
+    **dict.fromkeys((Verb.STROKES, Verb.COLORS, Verb.ALBUM_STROKES, Verb.ALBUM_COLORS), _BAND_STRENGTH),
     Verb.LANGUAGE: "[a-z]{2}",
     Verb.DEFAULT_STRENGTH: _STRENGTH,
     Verb.DEFAULT_KEEP: _KEEP,

@@ -192,7 +192,9 @@ class Delivery:
         words = texts.plain(
             "file_caption", style=status.style_title(texts, job), width=job.width, height=job.height
         )
-        name = f"alla-prima-{job.style.rpartition(':')[2][:40]}-{keyboards.percent(job.params)}"
+        name = f"alla-prima-{job.style.rpartition(':')[2][:40]}-" + "-".join(
+            str(strength) for strength in status.strengths(job).values()
+        )
         data = await call(self._client.result, job.id, job.owner)
         suffix = "png"
         if len(data) > FILE_BYTES:

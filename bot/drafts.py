@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.params import PaintParams
+from core.params import PaintParams, mixed, of_two
 from worker.client import Client
 from worker.jobs import DraftView
 
@@ -20,7 +20,8 @@ class Draft(BaseModel):
     ``photos`` are blob keys and ``messages`` the person's messages they came with, in the same order;
     ``group`` is Telegram's album id; ``style_group`` the album whose first photo became the style (the
     rest is ignored); ``awaiting`` says what the person's next photo is; ``used`` that jobs were made of
-    it; ``parent`` is the draft of the album this one paints again.
+    it; ``parent`` is the draft of the album this one paints again. Where ``strokes`` names a style, ``style`` is
+    the second one, for colours and shapes.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -34,10 +35,23 @@ class Draft(BaseModel):
     page: int = 0
     awaiting: Literal["style", "photo"] | None = None
     style: str | None = None
+    strokes: str | None = None
     params: PaintParams
     status: int | None = None
     used: bool = False
     parent: str | None = None
+
+    @property
+    def styles(self) -> list[str]:
+        """The styles chosen, in the order in which a job takes them."""
+        return [style for style in (self.strokes, self.style) if style is not None]
+
+    @property
+    def job_params(self) -> PaintParams:
+        """The parameters of its jobs: with the weights that go with its styles."""
+        if self.strokes is not None and self.style is not None:
+            return mixed(self.params, of_two(self.strokes, self.style))
+        return mixed(self.params, [])
 
     @property
     def reply_to(self) -> int | None:

@@ -11,7 +11,7 @@ from telegram import Bot, InlineKeyboardMarkup, InputMediaPhoto, Message, ReplyP
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot import keyboards
+from bot import keyboards, status
 from bot.drafts import Draft
 from bot.service import Person, call, is_harmless
 from core.styles import PER_PAGE, Style, contact_sheet, page_count, styles
@@ -72,6 +72,9 @@ class Gallery:
         place = {"page": draft.page + 1, "pages": page_count()}
         if not draft.photos:
             return person.texts.say("gallery_first", **place)
+        if draft.strokes is not None:
+            strokes = status.style_name(person.texts, draft.strokes)
+            return person.texts.say("gallery_second", style=strokes, **place)
         if len(draft.photos) > 1:
             return person.texts.say("gallery_album", count=len(draft.photos), **place)
         return person.texts.say("gallery", **place)

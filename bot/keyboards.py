@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.callbacks import STRENGTHS, Callback, Verb
+from bot.callbacks import BAND_STRENGTHS, STRENGTHS, Callback, Verb
 from bot.survey_keyboards import rate_this
 from bot.texts import Texts, languages
+from core import registry
 from core.params import KEEP_COLORS, PaintParams
 from core.registry import MethodSpec
 from core.styles import Style
@@ -73,6 +74,34 @@ def _strengths(texts: Texts, target: str | int, verb: Verb, now: int) -> list[In
     ]
 
 
+def has_bands(params: PaintParams) -> bool:
+    """Whether strokes and colours have a strength each; a method that is not on offer any more has none."""
+    return any(method.name == params.method and method.has_bands for method in registry.methods())
+
+
+def _bands(
+    texts: Texts, target: str, params: PaintParams, *, album: bool
+) -> tuple[list[list[InlineKeyboardButton]], list[list[InlineKeyboardButton]]]:
+    """Less and more of strokes and of colours; and the second style. Each button names the strength it leads to, so
+    that a tap that comes twice counts once."""
+    verbs = (Verb.ALBUM_STROKES, Verb.ALBUM_COLORS) if album else (Verb.STROKES, Verb.COLORS)
+    rows = []
+    for name, verb, strength in zip(
+        ("strokes", "colours"), verbs, (params.alpha_high, params.alpha_low), strict=True
+    ):
+        now = round(100 * strength)
+        less = max((step for step in BAND_STRENGTHS if step < now), default=BAND_STRENGTHS[0])
+        more = min((step for step in BAND_STRENGTHS if step > now), default=BAND_STRENGTHS[-1])
+        rows.append(
+            [
+                _button(texts.button(f"{name}_less"), target, verb, less),
+                _button(texts.button(f"{name}_more"), target, verb, more),
+            ]
+        )
+    second = _button(texts.button("second_style"), target, Verb.ALBUM_SECOND if album else Verb.SECOND)
+    return rows, [[second]]
+
+
 def _result(
     texts: Texts,
     target: str,
@@ -82,14 +111,19 @@ def _result(
     *more: InlineKeyboardButton,
 ) -> InlineKeyboardMarkup:
     strength, keep, restyle, file = verbs
+    strengths = [_strengths(texts, target, strength, percent(params))]
+    second: list[list[InlineKeyboardButton]] = []
+    if has_bands(params):
+        strengths, second = _bands(texts, target, params, album=strength is Verb.ALBUM_STRENGTH)
     off = params.keep_colors == "off"
     toggle = _button(
         texts.button("keep_off" if off else "keep_on"), target, keep, "luminance" if off else "off"
     )
     return InlineKeyboardMarkup(
         [
-            _strengths(texts, target, strength, percent(params)),
+            *strengths,
             [toggle],
+            *second,
             [
                 _button(texts.button("restyle"), target, restyle),
                 _button(texts.button(file_label), target, file),

@@ -72,8 +72,8 @@ async def place(bot: Bot, service: Service, person: Person, draft_id: str, draft
                 client.submit,
                 person.owner,
                 draft.photos[order],
-                draft.style,
-                draft.params,
+                draft.styles,
+                draft.job_params,
                 source=SOURCE,
                 album=draft_id if draft.is_album else None,
                 context=context.model_dump(exclude_none=True),
@@ -104,7 +104,7 @@ async def place(bot: Bot, service: Service, person: Person, draft_id: str, draft
 
 def _style_name(person: Person, draft: Draft) -> str:
     assert draft.style is not None
-    return status.style_name(person.texts, draft.style)
+    return status.style_names(person.texts, draft.styles)
 
 
 async def _refuse(bot: Bot, person: Person, draft: Draft, failure: AllaPrimaError) -> None:

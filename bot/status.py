@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from bot.keyboards import percent
+from bot.keyboards import has_bands, percent
 from bot.texts import Texts
 from core.errors import UnknownNameError
 from core.styles import style as gallery_style
@@ -45,7 +45,12 @@ def style_name(texts: Texts, ref: str) -> str:
 
 def style_title(texts: Texts, job: JobView) -> str:
     """The name of a job's style in the person's language."""
-    return style_name(texts, job.style)
+    return style_names(texts, job.styles)
+
+
+def style_names(texts: Texts, refs: Sequence[str]) -> str:
+    """The names of a mix's styles, joined."""
+    return " + ".join(dict.fromkeys(style_name(texts, ref) for ref in refs))
 
 
 def _eta(texts: Texts, seconds: float | None) -> str:
@@ -94,12 +99,19 @@ def fingerprint(jobs: Sequence[JobView]) -> tuple[object, ...]:
     return ("painting", math.floor(share * _BAR), sum(job.finished for job in jobs), len(jobs))
 
 
+def strengths(job: JobView) -> dict[str, int]:
+    """The strengths of a job in per cent, by the names that the texts have for them."""
+    if not has_bands(job.params):
+        return {"strength": percent(job.params)}
+    return {"high": round(100 * job.params.alpha_high), "low": round(100 * job.params.alpha_low)}
+
+
 def caption(texts: Texts, job: JobView) -> str:
     """The caption of one painting, as HTML."""
     return texts.say(
-        "caption",
+        "caption_two" if has_bands(job.params) else "caption",
         style=style_title(texts, job),
-        strength=percent(job.params),
+        **strengths(job),
         colors=texts.messages[f"caption_colors_{job.params.keep_colors}"],
         width=job.width or "?",
         height=job.height or "?",
@@ -109,9 +121,9 @@ def caption(texts: Texts, job: JobView) -> str:
 def album_caption(texts: Texts, jobs: Sequence[JobView]) -> str:
     """The line above an album's buttons, as HTML."""
     return texts.say(
-        "album_done",
+        "album_done_two" if has_bands(jobs[0].params) else "album_done",
         style=style_title(texts, jobs[0]),
-        strength=percent(jobs[0].params),
+        **strengths(jobs[0]),
         colors=texts.messages[f"caption_colors_{jobs[0].params.keep_colors}"],
         count=len(jobs),
     )

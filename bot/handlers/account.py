@@ -76,7 +76,9 @@ async def language(context: Context, query: CallbackQuery, person: Person, butto
 async def default_strength(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """Choose the usual strength."""
     alpha = int(button.argument or 0) / 100
-    await _change(context, query, person, button, defaults=_defaults(person, alpha=alpha))
+    # One usual strength, whatever the method: where strokes and colours have one each, it is theirs.
+    defaults = _defaults(person, alpha=alpha, alpha_high=alpha, alpha_low=alpha)
+    await _change(context, query, person, button, defaults=defaults)
 
 
 async def default_keep(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:

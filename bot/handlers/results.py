@@ -33,6 +33,16 @@ async def keep(context: Context, query: CallbackQuery, person: Person, button: C
     await _repaint(context, query, person, button, keep_colors=button.argument)
 
 
+async def strokes(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint again with weaker or stronger strokes, in place."""
+    await _repaint(context, query, person, button, alpha_high=int(button.argument or 0) / 100)
+
+
+async def colors(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint again with less or more of the style's colours and shapes, in place."""
+    await _repaint(context, query, person, button, alpha_low=int(button.argument or 0) / 100)
+
+
 async def _repaint(
     context: Context, query: CallbackQuery, person: Person, button: Callback, **changes: Any
 ) -> None:
@@ -49,6 +59,17 @@ async def _repaint(
 
 async def restyle(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """The same photo in another style: a new gallery."""
+    await _restyle(context, query, person, button)
+
+
+async def second(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """The same photo with the strokes it has and the colours of a second style: a new gallery."""
+    await _restyle(context, query, person, button, keep_strokes=True)
+
+
+async def _restyle(
+    context: Context, query: CallbackQuery, person: Person, button: Callback, *, keep_strokes: bool = False
+) -> None:
     service = service_of(context)
     job = await call(service.client.job, button.target, person.owner)
     assert query.message is not None
@@ -57,7 +78,9 @@ async def restyle(context: Context, query: CallbackQuery, person: Person, button
         return
     await query.answer()
     reply_to = job.context.get("reply_to")
-    await _open_again(context, person, query, job.params, [job.photo_key], [reply_to] if reply_to else [])
+    messages = [reply_to] if reply_to else []
+    kept = job.style if keep_strokes else None
+    await _open_again(context, person, query, job.params, [job.photo_key], messages, kept)
 
 
 async def _open_again(
@@ -67,11 +90,13 @@ async def _open_again(
     params: PaintParams,
     photos: list[str],
     messages: list[int],
+    strokes: str | None = None,
 ) -> None:
     assert query.message is not None
     service = service_of(context)
     # The person's own messages stay noted for replies only: these photos are not waited for again.
-    draft = Draft(chat=query.message.chat.id, photos=photos, messages=messages, params=params)
+    chat = query.message.chat.id
+    draft = Draft(chat=chat, photos=photos, messages=messages, params=params, strokes=strokes)
     draft_id = await call(drafts.save, service.client, person.owner, draft)
     draft.gallery = await service.gallery.open(
         context.bot, person, draft_id, draft, reply_to=query.message.message_id
@@ -148,6 +173,16 @@ async def album_keep(context: Context, query: CallbackQuery, person: Person, but
     await _repaint_album(context, query, person, button, keep_colors=button.argument)
 
 
+async def album_strokes(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint the album again with weaker or stronger strokes."""
+    await _repaint_album(context, query, person, button, alpha_high=int(button.argument or 0) / 100)
+
+
+async def album_colors(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint the album again with less or more of the style's colours and shapes."""
+    await _repaint_album(context, query, person, button, alpha_low=int(button.argument or 0) / 100)
+
+
 async def _repaint_album(
     context: Context, query: CallbackQuery, person: Person, button: Callback, **changes: Any
 ) -> None:
@@ -179,13 +214,25 @@ async def _repaint_album(
 
 async def album_restyle(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """The same album in another style: a new gallery."""
+    await _restyle_album(context, query, person, button)
+
+
+async def album_second(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """The same album with the strokes it has and the colours of a second style: a new gallery."""
+    await _restyle_album(context, query, person, button, keep_strokes=True)
+
+
+async def _restyle_album(
+    context: Context, query: CallbackQuery, person: Person, button: Callback, *, keep_strokes: bool = False
+) -> None:
     service = service_of(context)
     draft = drafts.load(await call(service.client.draft, button.target, person.owner))
     assert query.message is not None
     again = service.tapped_again(query.message.message_id, query.data or "")
     await query.answer()
     if not again:
-        await _open_again(context, person, query, draft.params, draft.photos, draft.messages)
+        kept = draft.styles[0] if keep_strokes else None
+        await _open_again(context, person, query, draft.params, draft.photos, draft.messages, kept)
 
 
 async def album_files(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:

@@ -9,7 +9,7 @@ import pytest
 from telegram.error import RetryAfter
 
 from bot import status
-from bot.callbacks import MAX_BYTES, STRENGTHS, Callback, CallbackError, Verb, parse
+from bot.callbacks import BAND_STRENGTHS, MAX_BYTES, STRENGTHS, Callback, CallbackError, Verb, parse
 from bot.limiter import DROP, ChatLimiter
 from core.params import KEEP_COLORS
 from core.styles import styles
@@ -33,6 +33,10 @@ ARGUMENTS = {
     **{
         verb: [str(p) for p in STRENGTHS]
         for verb in (Verb.STRENGTH, Verb.ALBUM_STRENGTH, Verb.DEFAULT_STRENGTH)
+    },
+    **{
+        verb: [str(p) for p in BAND_STRENGTHS]
+        for verb in (Verb.STROKES, Verb.COLORS, Verb.ALBUM_STROKES, Verb.ALBUM_COLORS)
     },
     **{verb: list(KEEP_COLORS) for verb in (Verb.KEEP, Verb.ALBUM_KEEP, Verb.DEFAULT_KEEP)},
 }
