@@ -87,9 +87,9 @@ class MomentsMethod(Method):
         """The residual ``(1, 3, H, W)`` in bands that sum to it."""
         return (residual,)
 
-    def _code(self, features: list[Tensor], moments: list[tuple[Tensor, Tensor]]) -> Tensor:
-        """The code ``(1, n)`` of a picture with these features and moments."""
-        return self.network.code(moments)
+    def _packed(self, code: Tensor) -> bytes:
+        """A code ``(1, n)`` as it is kept."""
+        return save({"code": code.cpu()})
 
     def _put(self, image: Image.Image) -> tuple[Tensor, tuple[int, int]]:
         return pad(to_tensor(image, self.device), self.network.stride)
@@ -98,15 +98,14 @@ class MomentsMethod(Method):
     def encode_style(self, style: Image.Image) -> bytes:
         x, _ = self._put(style)
         features = self.network.encode(x)
-        return save({"code": self._code(features, self.network.moments(features)).cpu()})
+        return self._packed(self.network.code(self.network.moments(features)))
 
     @torch.inference_mode()
     def encode_content(self, photo: Image.Image) -> Content:
         x, size = self._put(photo)
         features = self.network.encode(x)
         moments = self.network.moments(features)
-        code = self._code(features, moments)
-        return Content(x, [f.to(self.dtype) for f in features], moments, code, size)
+        return Content(x, [f.to(self.dtype) for f in features], moments, self.network.code(moments), size)
 
     @torch.inference_mode()
     def decode(
