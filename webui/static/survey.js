@@ -153,7 +153,7 @@
     h('div.survey-top', {}, h('h2', {}, study.title), languages()),
     h('ul.facts', {}, ['fact_pictures', 'fact_stop', 'fact_keys'].map((fact) => h('li', {}, say(fact, {all: study.asked})))),
     h('section.consent-text', {'aria-label': say('consent'), lang: study.language}, h('h3', {}, say('consent')),
-      study.consent.split(/\n\s*\n/).map((part) => h('p', {}, part))),
+      study.consent.trim().split(/\n+/).map((part) => h('p', {}, part))),
     h('div.survey-deeds', {},
       button(say('agree'), guard(async (event) => {
         event.target.disabled = true;

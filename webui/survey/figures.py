@@ -244,6 +244,7 @@ def exclusions(results: Results) -> str:
     if not results.excluded:
         return '<section><h3>Left out</h3><p class="note">Nobody: every rater counts.</p></section>'
     lost = sum(one.ratings for one in results.excluded)
+    who = "1 rater" if len(results.excluded) == 1 else f"{len(results.excluded)} raters"
     rows = (
         (
             f"<code>{escape(one.rater[:8])}</code>",
@@ -255,7 +256,7 @@ def exclusions(results: Results) -> str:
     )
     everybody = results.everybody
     return (
-        f'<section><h3>Left out</h3><p class="note">{len(results.excluded)} raters with {lost} ratings. With them the mean '
+        f'<section><h3>Left out</h3><p class="note">{who} with {lost} ratings. Counting these as well, the mean '
         f"would be {number(everybody.mean)} (95 % interval {interval(everybody.low, everybody.high)}, "
         f"n {everybody.n}) instead of {number(results.overall.mean)}.</p>"
         f"{_table(('Rater', 'Rule', 'Why', 'Ratings'), rows, 'Left out')}</section>"
