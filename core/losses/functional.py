@@ -38,6 +38,21 @@ def normalised_content_loss(result: Tensor, photo: Tensor) -> Tensor:
     return (instance_normalise(result) - instance_normalise(photo)).square().mean(dim=(1, 2, 3))
 
 
+def factorized_content_loss(
+    result: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], beta: float
+) -> Tensor:
+    """Per sample ``(N,)``: ``β_c‖f(g)ʰ − tʰ‖ + ‖f(g)ˡ − tˡ‖`` (I. Timmis), each norm a mean of squares like
+    ``content_target_loss``; ``result``, ``target``: high and low band of the bottleneck."""
+    high, low = (content_target_loss(r, t) for r, t in zip(result, target, strict=True))
+    return beta * high + low
+
+
+def factorized_style_loss(results: Sequence[Tensor], styles: Sequence[Moments], beta: float) -> Tensor:
+    """Per sample ``(N,)``: ``style_loss`` of the high bands times β_s plus that of the low bands (I. Timmis); feature maps
+    ``[h0, l0, h1, l1, …]`` against moments in the same order."""
+    return beta * style_loss(results[0::2], styles[0::2]) + style_loss(results[1::2], styles[1::2])
+
+
 def total_variation(x: Tensor) -> Tensor:
     """Mean squared difference of neighbouring pixels, both directions."""
     return (x[..., 1:, :] - x[..., :-1, :]).square().mean() + (x[..., 1:] - x[..., :-1]).square().mean()

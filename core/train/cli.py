@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,37 @@ def add_parser(subparsers: Any) -> None:
         description="Train a model from a recipe (a name or a TOML file). Stop it with Ctrl-C and go on with --resume. "
         "Several GPUs: torchrun --nproc-per-node N -m worker.cli train …",
     )
-    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe, or a TOML file")
+    add_material(parser)
     parser.add_argument(
-        "--content", nargs="+", required=True, metavar="PATH", help="photos: folders, tar files, globs"
+        "--out", type=Path, required=True, metavar="DIR", help="where checkpoint, curves and sheets go"
     )
     parser.add_argument(
-        "--style", nargs="+", required=True, metavar="PATH", help="styles: folders, tar files, globs"
+        "--start", type=Path, metavar="FILE", help="weights of the same network to start from"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--minutes", type=float, metavar="M", help="stop after so many minutes")
+    parser.add_argument(
+        "--export", metavar="NAME", help="at the end put the weights into the program under this name"
+    )
+    parser.set_defaults(run=run)
+
+
+def add_material(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that trains: recipe, pictures, teacher, encoder, device, changed fields."""
+    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe, or a TOML file")
+    parser.add_argument(
+        "--content",
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="photos: folders, tar files, globs; for a classification folders with a sub-folder per class",
+    )
+    parser.add_argument(
+        "--style",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="styles: folders, tar files, globs; a classification alone needs none",
     )
     parser.add_argument(
         "--vgg",
@@ -35,14 +61,8 @@ def add_parser(subparsers: Any) -> None:
         help="normalised VGG as safetensors; 'torchvision' (the default) or 'torchvision:vgg16' uses torchvision's weights",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where checkpoint, curves and sheets go"
+        "--encoder", type=Path, metavar="FILE", help="weights of the distilled or classifying encoder"
     )
-    parser.add_argument("--encoder", type=Path, metavar="FILE", help="weights of the distilled encoder")
-    parser.add_argument(
-        "--start", type=Path, metavar="FILE", help="weights of the same network to start from"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument("--minutes", type=float, metavar="M", help="stop after so many minutes")
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda; the best one found unless given")
     parser.add_argument(
         "--set",
@@ -51,10 +71,11 @@ def add_parser(subparsers: Any) -> None:
         metavar="KEY=VALUE",
         help="change a field of the recipe, e.g. steps=2000 or loss.content=3; may be repeated",
     )
-    parser.add_argument(
-        "--export", metavar="NAME", help="at the end put the weights into the program under this name"
-    )
-    parser.set_defaults(run=run)
+
+
+def changes(texts: Sequence[str]) -> dict[str, Any]:
+    """What ``--set`` asks for, as ``load_recipe`` takes it. Raises ``ParameterError`` for a text without "="."""
+    return dict(_change(text) for text in texts)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +86,9 @@ def run(args: argparse.Namespace) -> int:
     from core.train.session import Session
 
     device = _join_processes(args.device)
-    recipe = load_recipe(args.recipe, **dict(_change(text) for text in args.set))
+    recipe = load_recipe(args.recipe, **changes(args.set))
+    if not args.style and recipe.task != "classify":
+        raise ParameterError("Give the styles to learn from with --style.")
     exists = (args.out / checkpoint.FILE).exists()
     if exists and not args.resume:
         raise ParameterError(

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from core.device import fast_bfloat16
 from core.errors import ModelError
 from core.train import checkpoint
+from core.train.optim import make_optimiser
 from core.train.recipe import OptimOptions
 from core.train.tasks.base import Task
 
@@ -31,11 +32,16 @@ EXPLOSION = 20.0
 """A loss this many times the running median counts as an explosion."""
 
 
-def rate(options: OptimOptions, step: int, steps: int) -> float:
-    """Learning rate at ``step`` of ``steps``: linear warm-up, then cosine, inverse decay or constant."""
+def rate(options: OptimOptions, step: int, steps: int, epoch: int = 1) -> float:
+    """Learning rate at ``step`` of ``steps``: linear warm-up, then cosine, inverse decay or constant; or a cosine that
+    begins anew every ``restart_epochs`` passes of ``epoch`` steps (Loshchilov & Hutter 2017, eq. 5)."""
     warm = min(1.0, (step + 1) / options.warmup) if options.warmup else 1.0
     if options.schedule == "cosine":
         share = 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
+        return options.lr * warm * (options.final + (1 - options.final) * share)
+    if options.schedule == "restarts":
+        cycle = options.restart_epochs * epoch
+        share = 0.5 * (1 + math.cos(math.pi * (step % cycle) / cycle))
         return options.lr * warm * (options.final + (1 - options.final) * share)
     if options.schedule == "inverse":
         return options.lr * warm / (1 + options.lr_decay * step)
@@ -77,11 +83,10 @@ class Trainer:
             places = [device] if device.type == "cuda" else None
             self.model = DistributedDataParallel(self.model, device_ids=places)
         options = self.recipe.optim
-        kind = torch.optim.Adam if options.optimiser == "adam" else torch.optim.RAdam
         self.parameters = [p for p in task.trainable.parameters() if p.requires_grad]
-        self.optimiser = kind(
-            self.parameters, lr=options.lr, betas=options.betas, weight_decay=options.weight_decay
-        )
+        self.optimiser = make_optimiser(options, self.parameters)
+        # A pass over the pictures is asked for by the one schedule that counts in passes.
+        self.epoch = task.epoch() if options.schedule == "restarts" else 1
         self.average = [p.detach().clone() for p in self.parameters] if options.ema else None
         precision = self.recipe.precision
         self.bfloat16 = fast_bfloat16(device) if precision == "auto" else precision == "bfloat16"
@@ -167,7 +172,7 @@ class Trainer:
     def _advance(self) -> dict[str, float] | None:
         """One optimiser step; ``None`` when the loss is not finite or explodes (nothing was changed)."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate(self.recipe.optim, self.step, self.recipe.steps) * self.slowdown
+            group["lr"] = rate(self.recipe.optim, self.step, self.recipe.steps, self.epoch) * self.slowdown
         with torch.autocast(self.task.device.type, torch.bfloat16, enabled=self.bfloat16):
             total, parts = self.model(self.step)
         value = self._mean(total)

@@ -47,16 +47,24 @@ class DataOptions(_Section):
     hold_out: int = Field(
         60, ge=0, description="The last N photos and the last N styles are never trained on."
     )
+    hold_out_share: float = Field(
+        0.1, gt=0, lt=1, description="classify: this share of every class is never trained on."
+    )
 
 
 class OptimOptions(_Section):
     """How the weights move."""
 
-    optimiser: Literal["adam", "radam"] = "adam"
+    optimiser: Literal["adam", "radam", "ranger"] = Field(
+        "adam", description="ranger: RAdam with Lookahead and decoupled weight decay."
+    )
     lr: float = Field(1e-3, gt=0)
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["cosine", "inverse", "constant"] = "cosine"
+    schedule: Literal["cosine", "restarts", "inverse", "constant"] = "cosine"
+    restart_epochs: int = Field(
+        5, gt=0, description="restarts: the cosine begins anew after so many passes over the pictures."
+    )
     lr_decay: float = Field(5e-5, ge=0, description="inverse: lr / (1 + lr_decay · step).")
     warmup: int = Field(200, ge=0)
     final: float = Field(0.01, ge=0, le=1, description="cosine: last learning rate as a share of the first.")
@@ -67,6 +75,17 @@ class OptimOptions(_Section):
 class LossOptions(_Section):
     """Weights of the loss terms; 0 leaves a term out."""
 
+    kind: Literal["teacher", "factorized"] = Field(
+        "teacher",
+        description="Whose features are compared: VGG's, or (task factorized-source) the frozen octave encoder's own, "
+        "per band.",
+    )
+    beta_content: float = Field(
+        1.0, ge=0, description="factorized: weight of the high band in the content loss; the low one has 1."
+    )
+    beta_style: float = Field(
+        1.0, ge=0, description="factorized: weight of the high band in the style loss; the low one has 1."
+    )
     style: float = 1.0
     content: float = 1.0
     content_kind: Literal["target", "normalised"] = "normalised"
@@ -86,7 +105,8 @@ class LossOptions(_Section):
 
 class NetworkOptions(_Section):
     """student: the multi-level AdaIN network of these sizes; factorized: its octave counterpart; paper: the paper's
-    of the task, Huang & Belongie's or Chandran et al.'s, which have none to choose."""
+    of the task, Huang & Belongie's or Chandran et al.'s, which have none to choose, or Timmis's, whose widths and
+    depths can be chosen."""
 
     kind: Literal["student", "factorized", "paper"] = "student"
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
@@ -106,12 +126,15 @@ class NetworkOptions(_Section):
 
 class Recipe(_Section):
     """A training: ``task`` "distill" trains the student encoder against the teacher, "adain" the decoder (and, with
-    ``freeze_encoder = false``, both)."""
+    ``freeze_encoder = false``, both), "classify" an octave encoder on a folder of classes."""
 
     name: str
     summary: str = ""
-    task: Literal["distill", "adain", "adaconv", "factorized"]
+    task: Literal["distill", "adain", "adaconv", "factorized", "factorized-source", "classify"]
     steps: int = Field(gt=0)
+    epochs: int | None = Field(
+        None, gt=0, description="End after so many passes over the photos, if steps are not over before."
+    )
     batch: int = Field(4, gt=0)
     seed: int = 0
     freeze_encoder: bool = True
@@ -123,6 +146,16 @@ class Recipe(_Section):
     data: DataOptions = DataOptions()
     optim: OptimOptions = OptimOptions()
     loss: LossOptions = LossOptions()
+
+    def epoch(self, pictures: int) -> int:
+        """Steps of one pass over so many pictures."""
+        return -(-pictures // self.batch)
+
+    def for_pictures(self, pictures: int) -> Recipe:
+        """The recipe with ``steps`` limited to its ``epochs`` over so many pictures."""
+        if self.epochs is None:
+            return self
+        return self.model_copy(update={"steps": min(self.steps, self.epochs * self.epoch(pictures))})
 
 
 def recipes() -> list[str]:

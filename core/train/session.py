@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from core.errors import ModelError, ParameterError
 from core.evaluate.pairs import Pair, held_out_pairs, measure, network_paint, summarise
 from core.evaluate.report import pairs_sheet
 from core.nn.vgg import VGG, from_torchvision, layer_names, load_vgg
+from core.train.classes import ClassFolder
 from core.train.data import Bank, PictureSet
 from core.train.loop import Trainer
 from core.train.recipe import Recipe
-from core.train.tasks import TASKS, AdaINTask, DistillTask
+from core.train.tasks import TASKS, AdaINTask, ClassifyTask, DistillTask, Task
 
 WEIGHTS = "weights.safetensors"
 SHEET_PAIRS = 6
@@ -57,10 +58,51 @@ def encoder_weights(path: Path) -> dict[str, Tensor]:
     return found
 
 
+@dataclass
+class Material:
+    """What a painter learns from and is measured on: ``photos`` and ``styles`` without those held out, which are the
+    ``pairs``; the normalised ``teacher``."""
+
+    photos: PictureSet
+    styles: PictureSet
+    pairs: list[Pair]
+    teacher: VGG
+
+    def task(self, recipe: Recipe, device: torch.device, encoder: Path | None = None) -> Task:
+        """The untrained task of a recipe. Raises ``ParameterError`` or ``ModelError`` for an encoder that is missing or
+        does not fit."""
+        options = (
+            {"encoder": encoder_weights(encoder)} if encoder is not None and recipe.task != "distill" else {}
+        )
+        return TASKS[recipe.task](recipe, self.photos, self.styles, self.teacher, device, **options)
+
+
+def load_material(
+    recipe: Recipe, content: Sequence[str], style: Sequence[str], vgg: str, cache: Path
+) -> Material:
+    """The pictures below the paths ``content`` and ``style`` and the teacher, see ``load_teacher``. Raises
+    ``ParameterError`` when there are not more pictures than the recipe holds out."""
+    resize = recipe.data.resize
+    photos, styles = PictureSet(content, short_side=resize), PictureSet(style, short_side=resize)
+    hold = recipe.data.hold_out
+    for kind, pictures in (("photos", photos), ("styles", styles)):
+        if len(pictures) <= hold:
+            raise ParameterError(
+                f"{len(pictures)} {kind} are too few: the recipe holds out {hold} and needs at least one more."
+            )
+    return Material(
+        photos.subset(0, len(photos) - hold),
+        styles.subset(0, len(styles) - hold),
+        held_out_pairs(photos, styles, hold) if hold else [],
+        load_teacher(vgg, photos, cache),
+    )
+
+
 class Session:
     """One training run in ``folder``.
 
-    ``content``, ``style``: paths of folders, archives, files or globs; ``vgg``: see ``load_teacher``; ``encoder``: weights
+    ``content``, ``style``: paths of folders, archives, files or globs (task "classify": ``content`` are folders with a
+    sub-folder per class, ``style`` and ``vgg`` are not looked at); ``vgg``: see ``load_teacher``; ``encoder``: weights
     with the distilled encoder; ``start``: weights of the same network (AdaConv: also of AdaIN's) to start from. Raises
     ``ParameterError`` or ``ModelError`` for arguments that do not fit.
     """
@@ -78,28 +120,19 @@ class Session:
         start: Path | None = None,
         say: Callable[[str], None] = print,
     ) -> None:
-        self.recipe, self.folder, self.device, self.say = recipe, folder, device, say
-        resize = recipe.data.resize
-        photos, styles = PictureSet(content, short_side=resize), PictureSet(style, short_side=resize)
-        hold = recipe.data.hold_out
-        for kind, pictures in (("photos", photos), ("styles", styles)):
-            if len(pictures) <= hold:
-                raise ParameterError(
-                    f"{len(pictures)} {kind} are too few: the recipe holds out {hold} and needs at least one more."
-                )
-        self.teacher = load_teacher(vgg, photos, folder)
-        self.pairs: list[Pair] = held_out_pairs(photos, styles, hold) if hold else []
-        options = (
-            {"encoder": encoder_weights(encoder)} if encoder is not None and recipe.task != "distill" else {}
-        )
-        self.task = TASKS[recipe.task](
-            recipe,
-            photos.subset(0, len(photos) - hold),
-            styles.subset(0, len(styles) - hold),
-            self.teacher,
-            device,
-            **options,
-        )
+        self.folder, self.device, self.say = folder, device, say
+        self.pairs: list[Pair] = []
+        self.task: Task
+        if recipe.task == "classify":
+            classes = ClassFolder(content, recipe.data.resize)
+            learned, _ = classes.split(recipe.data.hold_out_share, recipe.seed)
+            self.recipe = recipe.for_pictures(len(learned))
+            self.task = ClassifyTask(self.recipe, classes, device)
+        else:
+            material = load_material(recipe, content, style, vgg, folder)
+            self.recipe = recipe.for_pictures(len(material.photos))
+            self.pairs, self.teacher = material.pairs, material.teacher
+            self.task = material.task(self.recipe, device, encoder)
         if start is not None:
             try:
                 self.task.start_from(load_file(start))
@@ -122,8 +155,7 @@ class Session:
             "steps": self.trainer.step,
             "minutes": round(self.trainer.seconds / 60, 1),
             "hardware": describe(self.device),
-            "photos": len(self.task.photos),
-            "styles": min(len(self.task.styles), self.recipe.data.max_styles or len(self.task.styles)),
+            **self.task.material(),
         }
 
     def save_weights(self) -> Path:
@@ -137,6 +169,8 @@ class Session:
         if isinstance(self.task, DistillTask):
             shown = [p for pair in self.pairs[:20] for p in (pair.photo[0], pair.style[0])]
             figures = {k: round(v, 4) for k, v in self.task.correlation(shown).items()}
+        elif isinstance(self.task, ClassifyTask):
+            figures = {k: round(v, 4) for k, v in self.task.validate().items()}
         elif isinstance(self.task, AdaINTask) and self.pairs:
             paint = network_paint(self.task.network, self.device)
             summary = summarise(measure(paint, self.pairs, self.teacher))

@@ -3,14 +3,27 @@
 from core.train.tasks.adaconv import AdaConvTask
 from core.train.tasks.adain import AdaINTask
 from core.train.tasks.base import Task
+from core.train.tasks.classify import ClassifyTask
 from core.train.tasks.distill import DistillTask
 from core.train.tasks.factorized import FactorizedTask
+from core.train.tasks.source import FactorizedSourceTask
 
 TASKS: dict[str, type[Task]] = {
     "distill": DistillTask,
     "adain": AdaINTask,
     "adaconv": AdaConvTask,
     "factorized": FactorizedTask,
+    "factorized-source": FactorizedSourceTask,
 }
+"""Those that learn from photos, styles and a teacher; ``ClassifyTask`` learns from a folder of classes."""
 
-__all__ = ["TASKS", "AdaConvTask", "AdaINTask", "DistillTask", "FactorizedTask", "Task"]
+__all__ = [
+    "TASKS",
+    "AdaConvTask",
+    "AdaINTask",
+    "ClassifyTask",
+    "DistillTask",
+    "FactorizedSourceTask",
+    "FactorizedTask",
+    "Task",
+]

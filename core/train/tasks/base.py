@@ -47,6 +47,15 @@ class Task(ABC):
         """Take over weights to start from. Raises ``RuntimeError`` or ``ModelError`` when they do not fit."""
         self.network.load_state_dict(state)
 
+    def epoch(self) -> int:
+        """Steps of one pass over the photos."""
+        return self.recipe.epoch(len(self.photos))
+
+    def material(self) -> dict[str, int]:
+        """How many pictures it learns from, for the record."""
+        styles = len(self.styles)
+        return {"photos": len(self.photos), "styles": min(styles, self.recipe.data.max_styles or styles)}
+
     @abstractmethod
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of this step's batch and its parts, for the curves."""
