@@ -8,7 +8,8 @@ from typing import Any
 
 def tabs() -> list[type[Any]]:
     """The tabs in the order they are shown. Imported here, not above: Gradio takes seconds."""
+    from webui.tabs.compare import CompareTab
     from webui.tabs.paint import PaintTab
     from webui.tabs.survey import SurveyTab
 
-    return [PaintTab, SurveyTab]
+    return [PaintTab, CompareTab, SurveyTab]
