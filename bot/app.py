@@ -23,6 +23,7 @@ from bot.gallery import Gallery
 from bot.limiter import ChatLimiter
 from bot.notify import Notifier
 from bot.service import App, Service, call, install, installed
+from bot.trainings import Herald
 from core.errors import AllaPrimaError, ParameterError
 from worker.client import Client
 from worker.logs import setup_logging
@@ -144,10 +145,12 @@ async def serve(
     if not await _insist("start", application.initialize, stop):
         return
     bot: ExtBot[str] = application.bot
+    herald = Herald(service.client, settings.operators)
     try:
         await _insist("commands", lambda: registry.announce(bot), stop)
         await call(service.client.announce_bot, bot.username)
         service.notifier.start(bot)
+        herald.start(bot)
         await application.start()
         await _listen(application, settings, stop)
         logger.info("@%s is listening (%s)", bot.username, "webhook" if settings.webhook_url else "polling")
@@ -159,6 +162,7 @@ async def serve(
             await application.updater.stop()
         if application.running:
             await application.stop()
+        await herald.stop()
         await service.notifier.stop()
         await application.shutdown()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from telegram import BotCommand, BotCommandScopeAllPrivateChats
 from telegram.ext import CallbackQueryHandler, CommandHandler, ExtBot, MessageHandler, filters
 
-from bot.handlers import account, errors, gallery, pictures, results, start, survey, taps
-from bot.service import App
+from bot.handlers import account, errors, gallery, pictures, results, start, survey, taps, train
+from bot.service import App, installed
 from bot.texts import DEFAULT_LANGUAGE, languages
 
 ALLOWED_UPDATES = ["message", "callback_query"]
@@ -28,6 +28,10 @@ def register(application: App) -> None:
     private = filters.ChatType.PRIVATE & filters.UpdateType.MESSAGE
     for name, handler in COMMANDS.items():
         application.add_handler(CommandHandler(name, handler, private))
+    if operators := installed(application).settings.operators:
+        # Everybody else's /train is a text like any other.
+        mine = private & filters.User(operators)
+        application.add_handler(CommandHandler("train", train.train, mine))
     application.add_handler(CallbackQueryHandler(taps.tap))
     application.add_handler(MessageHandler(private & filters.PHOTO, pictures.photo))
     # An animation is also a document: asked before it.

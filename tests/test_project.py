@@ -31,6 +31,8 @@ FRONT_END_MAY_IMPORT = {
     "worker.settings",
     "worker.survey.service",
     "worker.survey.views",
+    "worker.training",
+    "worker.training.service",
     "core.errors",
     "core.images",
     "core.params",

@@ -11,6 +11,8 @@ from webui import api, health, pictures, theme
 from webui.server import run
 from webui.survey import quick, research, routes
 from webui.survey.page import STYLESHEETS, scripts
+from webui.training import page as training_page
+from webui.training import routes as training_routes
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -58,6 +60,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     routes.add_routes(app, site)
     research.add_routes(app, site)
     quick.add_routes(app, site)
+    training_routes.add_routes(app, site)
     app.add_middleware(Guard)
     return gr.mount_gradio_app(
         app,
@@ -75,8 +78,8 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         max_file_size=int(settings.max_upload_mb * 1_000_000),
         favicon_path=str(theme.ICON),
         theme=theme.theme(),
-        css_paths=[theme.STYLESHEET, *STYLESHEETS],
-        head=theme.head() + scripts(),
+        css_paths=[theme.STYLESHEET, *STYLESHEETS, training_page.STYLESHEET],
+        head=theme.head() + scripts() + training_page.scripts(),
     )
 
 
@@ -93,7 +96,8 @@ def build(site: Any) -> Any:
         # The fixed secret only hides the id from a glance; what protects it is that nobody can guess it.
         site.visitor = gr.BrowserState("", storage_key="alla-prima-visitor", secret="alla prima")
         gr.HTML(views.HEADER, apply_default_css=False, elem_id="masthead")
-        kinds = tabs()
+        # A tab may say where it is wanted.
+        kinds = [kind for kind in tabs() if getattr(kind, "wanted", lambda _: True)(site)]
         if len(kinds) == 1:
             kinds[0](site).connect(page)
         else:

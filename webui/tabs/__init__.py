@@ -11,5 +11,6 @@ def tabs() -> list[type[Any]]:
     from webui.tabs.compare import CompareTab
     from webui.tabs.paint import PaintTab
     from webui.tabs.survey import SurveyTab
+    from webui.tabs.training import TrainingTab
 
-    return [PaintTab, CompareTab, SurveyTab]
+    return [PaintTab, CompareTab, SurveyTab, TrainingTab]

@@ -16,7 +16,7 @@ import torch
 from core import registry, weights
 from core.device import describe as describe_device
 from core.device import pick_device
-from core.errors import AllaPrimaError
+from core.errors import AllaPrimaError, UnknownNameError
 from core.evaluate.pairs import Figures, Pair, measure, summarise
 from core.params import PaintParams
 from core.tensors import to_image, to_tensor
@@ -24,6 +24,8 @@ from core.train import checkpoint
 from core.train.check import check as check_pictures
 from core.train.recipe import Recipe
 from core.train.session import Session
+from core.weights import Weights
+from worker.plugins import load_extra_methods
 from worker.store.models import ModelVersion
 from worker.training.faults import Elsewhere
 from worker.training.folder import CHECK, REFERENCE, RunFolder
@@ -80,6 +82,7 @@ def open_session(work: Slice) -> Kept:
     at the checkpoint. Raises ``Elsewhere`` when that is missing."""
     global _kept
     row, folder = work.row, work.folder
+    load_extra_methods(work.settings)
     if (
         _kept is not None
         and _kept.training == row.id
@@ -188,26 +191,40 @@ def measure_model(method: Method, pairs: Sequence[Pair], kept: Kept, work: Slice
 
 
 def measure_models(work: Slice, kept: Kept) -> None:
-    """After the first milestone: the models in use on the same pairs, for the table beside the training's figures."""
+    """After the first milestone: shipped models, and published ones in use, on the same pairs, for the table beside
+    the training's figures."""
     pairs = kept.session.pairs
     if not pairs or not work.folder.validation() or kept.session.recipe.task.startswith("distill"):
         return
     found = work.folder.reference()
     for spec in registry.methods():
-        try:
-            entry = weights.current(spec.weights)
+        for entry in _entries(spec.weights):
             title = in_use(work, spec.weights, entry.sha256)
             if title in found:
                 continue
-            method = registry.load(spec.name, str(kept.session.device))
-            summary = asdict(summarise(measure_model(method, pairs, kept, work)))
-        except AllaPrimaError as error:
-            # A method without weights of ours, or damaged ones: the others are compared all the same.
-            log.info("%s is not compared: %s", spec.name, error)
-            continue
-        found[title] = {name: round(value, 4) for name, value in summary.items()}
-        work.folder.write_json(REFERENCE, found)
-        work.folder.say(f"measured {title} on the same pairs")
+            try:
+                with weights.trying(entry):
+                    method = registry.load(spec.name, str(kept.session.device))
+                summary = asdict(summarise(measure_model(method, pairs, kept, work)))
+            except AllaPrimaError as error:
+                # Damaged weights: the others are compared all the same.
+                log.warning("%s is not compared: %s", title, error)
+                continue
+            found[title] = {name: round(value, 4) for name, value in summary.items()}
+            work.folder.write_json(REFERENCE, found)
+            work.folder.say(f"measured {title} on the same pairs")
+
+
+def _entries(name: str) -> list[Weights]:
+    """The model in use and the shipped one, if they differ; none for a method without weights of ours."""
+    try:
+        found = [weights.current(name)]
+    except UnknownNameError:
+        return []
+    shipped = weights.manifest().get(name)
+    if shipped is not None and shipped.sha256 != found[0].sha256:
+        found.append(shipped)
+    return found
 
 
 def in_use(work: Slice, name: str, digest: str) -> str:

@@ -24,7 +24,7 @@ METRICS = {
     "lc": "Lc",
     "lc_median": "Lc, median",
     "gram": "Gram",
-    "patches": "patch MMD²",
+    "patches": "patch MMD",
     "ssim": "SSIM",
     "lattice": "lattice",
     "lattice_photo": "lattice of the photos",

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 1.0
 CHUNK = 1 << 20
+SHEET_SIDE = 2000
+"""Longest side of a sheet sent to a chat, in pixels."""
 
 
 class TrainingService:
@@ -275,6 +277,18 @@ class TrainingService:
         folders = tuple(RunFolder(self.settings, run.id) for run in runs)
         curves: tuple[Curves, Curves] = (folders[0].curves(), folders[1].curves())
         return compare(runs, curves, (folders[0].validation(), folders[1].validation()))
+
+    def pictures(self, run_id: str) -> list[bytes]:
+        """The curve and the last sheet, as far as there are any, as PNG and JPEG files fit for a chat."""
+        from core.images import OWN, read_picture, thumbnail, to_jpeg
+        from worker.training.plots import curve_png
+
+        run, folder = self.run(run_id), self.folder(run_id)
+        found = [curve_png(folder.curves(), run.name, run.steps)]
+        for step in folder.sheets()[-1:]:
+            sheet = read_picture(folder.sheet(step), OWN)
+            found.append(to_jpeg(thumbnail(sheet, SHEET_SIDE) if max(sheet.size) > SHEET_SIDE else sheet))
+        return [picture for picture in found if picture is not None]
 
     # steering
 

@@ -1,0 +1,298 @@
+/* The training room: list, one training with curves, sheets and figures, models, comparison. Needs training-chart.js and
+   training-form.js. Everything shown comes from training/api; polling rests while nobody looks. */
+(() => {
+  'use strict';
+  const EVERY = 2000;
+  const COLORS = ['c0', 'c1', 'c2', 'c3', 'c4', 'c5'];
+  const METRICS = {ls: 'Ls', lc: 'Lc', gram: 'Gram', patches: 'patch MMD²', ssim: 'SSIM', lattice: 'lattice', seconds: 's/picture'};
+  const HIGHER = ['ssim'];
+  const STATES = {waiting: 'waiting for its turn', queued: 'training', running: 'training', paused: 'paused', done: 'done', failed: 'failed', cancelled: 'cancelled'};
+  const DEEDS = {pause: 'Pause', resume: 'Resume', cancel: 'Cancel', publish: 'Publish'};
+  let room = null, overview = null, shown = null, other = null, busy = false, sure = '', hidden = new Set(['lr', 'it_per_s']);
+  let at = {sheet: null, follow: true, log: false};
+
+  const make = (tag, attributes = {}, ...children) => {
+    const element = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes)) {
+      key.startsWith('on') ? element.addEventListener(key.slice(2), value) : element.setAttribute(key, value);
+    }
+    element.append(...children.filter((child) => child !== null));
+    return element;
+  };
+  const ask = async (path, body) => {
+    const options = {cache: 'no-store', credentials: 'same-origin'};
+    if (body) Object.assign(options, {method: 'POST', body: JSON.stringify(body)});
+    try {
+      const answer = await fetch(`training/api/${path}`, options);
+      const content = await answer.json();
+      return answer.ok ? content : {error: content.error, code: content.code};
+    } catch { return {code: 'offline', error: 'The server cannot be reached just now; trying again.'}; }
+  };
+  const send = (file, progress) => new Promise((settle) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', `training/api/upload?name=${encodeURIComponent(file.name)}`);
+    request.upload.addEventListener('progress', (event) => event.lengthComputable && progress(event.loaded / event.total));
+    request.addEventListener('load', () => { try { settle(JSON.parse(request.responseText)); } catch { settle({error: 'The upload was refused.'}); } });
+    request.addEventListener('error', () => settle({error: 'The connection was lost; please upload it again.'}));
+    request.send(file);
+  });
+  const part = (name) => room.querySelector(`[data-part="${name}"]`);
+  const {short} = window.trainingChart;
+  const span = (seconds) => {
+    if (seconds === null || seconds === undefined) return '';
+    if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+    const minutes = seconds / 60;
+    return minutes < 90 ? `${Math.round(minutes)} min` : minutes < 2880 ? `${(minutes / 60).toFixed(1)} h` : `${(minutes / 1440).toFixed(1)} days`;
+  };
+  const state = (run) => {
+    if (run.wish) return run.wish === 'pause' ? 'pausing' : 'cancelling';
+    if (['queued', 'running'].includes(run.state)) return {check: 'checking the pictures', publish: 'publishing'}[run.phase] || 'training';
+    return STATES[run.state] || run.state;
+  };
+  const pill = (run) => make('span', {class: `state ${run.state}`}, state(run));
+  const bar = (run) => {
+    const inner = make('i');
+    inner.style.width = `${(100 * run.progress).toFixed(1)}%`;
+    return make('div', {class: `bar${run.phase === 'check' && ['queued', 'running'].includes(run.state) ? ' busy' : ''}`, role: 'progressbar', 'aria-label': 'Steps done', 'aria-valuemin': '0', 'aria-valuemax': '100',
+      'aria-valuenow': String(Math.round(100 * run.progress))}, inner);
+  };
+
+  // the door ----------------------------------------------------------------------------------------------------
+  const door = (sentence = '') => {
+    const field = make('input', {type: 'password', id: 'training-password', autocomplete: 'current-password', required: ''});
+    const note = make('p', {class: 'refused', role: 'alert'}, sentence);
+    const form = make('form', {class: 'train-door'}, make('label', {for: 'training-password'}, 'Password'), field, make('button', {class: 'pill primary'}, 'Enter'));
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      const answer = await ask('enter', {password: field.value});
+      if (!answer.error) return refresh();
+      note.textContent = answer.error;
+      field.select();
+    });
+    shown = null;
+    room.replaceChildren(make('section', {class: 'step'}, make('div', {class: 'train-head'}, make('h2', {}, 'Training')),
+      make('p', {class: 'soft'}, 'Train, watch and publish models on the workers. For operators.'), form, note));
+  };
+
+  // the frame ---------------------------------------------------------------------------------------------------
+  const frame = () => {
+    if (part('list')) return;
+    room.replaceChildren(make('div', {class: 'train-room'},
+      make('aside', {class: 'train-side'},
+        make('section', {class: 'step'}, make('div', {class: 'train-head'}, make('h2', {}, 'Trainings'),
+          make('button', {type: 'button', class: 'pill primary small', onclick: fresh}, 'New')), make('div', {'data-part': 'list'})),
+        make('section', {class: 'step'}, make('div', {class: 'train-head'}, make('h2', {}, 'Models')), make('div', {'data-part': 'models'}))),
+      make('section', {class: 'step train-main', 'data-part': 'main'})));
+  };
+  const list = () => {
+    const runs = overview.runs;
+    part('list').replaceChildren(runs.length ? make('ul', {class: 'run-list'}, ...runs.map((run) => make('li', {},
+      make('button', {type: 'button', class: 'run-card', 'aria-current': run.id === shown ? 'true' : 'false', onclick: () => show(run.id)},
+        make('span', {class: 'run-top'}, make('strong', {}, run.name), pill(run)),
+        make('span', {class: 'soft'}, `${run.task} · ${run.step.toLocaleString('en')} of ${run.steps.toLocaleString('en')} steps${run.versions.length ? ` · published as ${run.versions.join(', ')}` : ''}`),
+        bar(run))))) : make('p', {class: 'soft'}, 'No training yet.'));
+  };
+  const models = () => {
+    const names = [...new Set(overview.models.map((model) => model.name))];
+    part('models').replaceChildren(...names.map((name) => {
+      const versions = overview.models.filter((model) => model.name === name);
+      const active = versions.find((model) => model.active);
+      const lower = versions.filter((model) => active && model.version < active.version)[0];
+      return make('div', {class: 'model'},
+        make('div', {class: 'model-top'}, make('strong', {}, name), make('span', {class: 'soft'}, active && active.version ? `version ${active.version}` : 'shipped'),
+          lower ? make('button', {type: 'button', class: 'pill quiet small', onclick: () => use(lower)}, lower.version ? `Back to version ${lower.version}` : 'Back to shipped') : null),
+        versions.length > 1 ? make('ul', {class: 'versions'}, ...versions.map((model) => make('li', {class: model.active ? 'active' : ''},
+          make('span', {}, model.version ? `version ${model.version}` : 'shipped'), make('code', {title: model.sha256}, model.sha256.slice(0, 12)),
+          model.version ? make('a', {href: `training/model/${name}/${model.version}/file.md`, target: '_blank', rel: 'noopener'}, 'card') : make('span', {}, ''),
+          model.active ? make('span', {class: 'soft'}, 'in use') : make('button', {type: 'button', class: 'link', onclick: () => use(model)}, 'use')))) : null);
+    }));
+  };
+  const use = async (model) => {
+    const answer = await ask('model', {name: model.name, version: model.version});
+    if (answer.error) return alone(answer.error);
+    await refresh();
+  };
+  const alone = (sentence) => part('main').replaceChildren(make('p', {class: 'refused', role: 'alert'}, sentence));
+  const empty = () => part('main').replaceChildren(make('div', {class: 'train-empty'}, make('p', {class: 'lead'}, 'Teach it a new hand'),
+    make('p', {}, 'A training needs photos, styles and a recipe. It goes on when workers or the machine are restarted.'),
+    make('button', {type: 'button', class: 'pill primary', onclick: fresh}, 'New training')));
+  const fresh = () => {
+    shown = 'new'; list();
+    window.trainingForm.open(part('main'), make, overview, {ask, send, done: (id) => show(id), close: () => { shown = null; refresh(); }});
+    if (innerWidth < 861) part('main').scrollIntoView({behavior: 'smooth'});
+  };
+  const show = async (id) => {
+    shown = id; other = null; sure = ''; at = {sheet: null, follow: true, log: false};
+    part('main').replaceChildren(make('p', {class: 'soft'}, 'One moment …'));
+    await refresh();
+    if (innerWidth < 861) part('main').scrollIntoView({behavior: 'smooth'});
+  };
+
+  // one training ------------------------------------------------------------------------------------------------
+  const act = async (run, deed) => {
+    if (['cancel', 'publish'].includes(deed) && sure !== deed) { sure = deed; return head(run); }
+    const method = part('method');
+    sure = '';
+    const answer = await ask('act', {training: run.id, deed, ...(deed === 'publish' && method ? {method: method.value} : {})});
+    part('refusal').textContent = answer.error || '';
+    await refresh();
+  };
+  const head = (run) => {
+    const method = make('select', {'data-part': 'method', 'aria-label': 'Method that uses the weights'}, ...overview.methods.map((one) => make('option', {value: one.name}, one.title)));
+    if (overview.methods.some((one) => one.name === run.task)) method.value = run.task;
+    const buttons = sure && run.actions.includes(sure)
+      ? [...(sure === 'publish' ? [make('span', {class: 'soft'}, 'as the model of'), method] : [make('span', {class: 'soft'}, 'It cannot be resumed.')]),
+        make('button', {type: 'button', class: 'pill primary', onclick: () => act(run, sure)}, sure === 'publish' ? 'Evaluate and publish' : 'Yes, cancel it'),
+        make('button', {type: 'button', class: 'pill quiet', onclick: () => { sure = ''; head(run); }}, 'No')]
+      : run.actions.map((deed) => make('button', {type: 'button', class: `pill ${deed === 'publish' || deed === 'resume' ? 'primary' : 'quiet'}`, onclick: () => act(run, deed)}, DEEDS[deed]));
+    const facts = [`${run.step.toLocaleString('en')} of ${run.steps.toLocaleString('en')} steps`, run.speed && ['queued', 'running'].includes(run.state) ? `${short(run.speed)} it/s` : '',
+      run.eta && ['queued', 'running'].includes(run.state) ? `about ${span(run.eta)} left` : '', run.seconds ? `${span(run.seconds)} trained` : '',
+      run.slices ? `${run.slices} slices` : '', run.rollbacks ? `${run.rollbacks} of 3 rollbacks` : '', run.worker ? `on ${run.worker}` : ''].filter(Boolean);
+    part('head').replaceChildren(make('div', {class: 'train-head'}, make('h2', {}, run.name), pill(run), make('span', {class: 'soft id'}, run.id)),
+      bar(run), make('p', {class: 'facts'}, facts.join(' · ')),
+      run.message ? make('p', {class: run.state === 'failed' || run.state === 'paused' || run.message.startsWith('Not') ? 'refused' : 'told', role: 'status'}, run.message) : '',
+      make('div', {class: 'train-actions'}, ...buttons), make('p', {class: 'refused', role: 'alert', 'data-part': 'refusal'}));
+  };
+  const chart = (run) => {
+    const place = part('chart');
+    const names = [...run.curves.losses, 'lr'].filter((name) => run.curves.values[name]);
+    part('legend').replaceChildren(...names.map((name, index) => make('button', {type: 'button', class: `chip ${COLORS[index % 6]}`, 'aria-pressed': hidden.has(name) ? 'false' : 'true',
+      onclick: () => { hidden.has(name) ? hidden.delete(name) : hidden.add(name); chart(run); }}, {lr: 'learning rate', loss: 'whole loss'}[name] || name)));
+    const series = names.map((name, index) => ({name, steps: run.curves.steps, values: run.curves.values[name], color: COLORS[index % 6], plain: name === 'lr'})).filter((line) => !hidden.has(line.name));
+    window.trainingChart.draw(place, series, {last: run.steps, near: true, marks: run.sheets, label: `Loss of ${run.name} over its steps`});
+  };
+  const sheets = (run) => {
+    const place = part('sheets');
+    if (place.dataset.known === String(run.sheets) || !run.sheets.length) { place.hidden = !run.sheets.length; return; }
+    place.hidden = false;
+    place.dataset.known = String(run.sheets);
+    const newest = run.sheets.length - 1;
+    if (at.follow || at.sheet === null) at.sheet = newest;
+    const image = make('img', {alt: 'Held-out photos, styles and what the network makes of them'});
+    const words = make('output', {class: 'soft', for: 'sheet-time'});
+    const slider = make('input', {type: 'range', id: 'sheet-time', min: '0', max: String(newest), step: '1', value: String(at.sheet), 'aria-label': 'Milestone'});
+    const set = () => {
+      at.sheet = Number(slider.value); at.follow = at.sheet === newest;
+      image.src = `training/sheet/${run.id}/${run.sheets[at.sheet]}.png`;
+      words.textContent = `step ${run.sheets[at.sheet].toLocaleString('en')}, ${at.sheet + 1} of ${run.sheets.length}`;
+    };
+    slider.addEventListener('input', set);
+    set();
+    slider.hidden = !newest;
+    place.replaceChildren(make('h3', {}, 'The same pairs through time'), make('div', {class: 'sheet-bar'}, slider, words), make('div', {class: 'sheet'}, image));
+  };
+  const figures = (run) => {
+    const place = part('figures'), last = run.validation[run.validation.length - 1];
+    place.hidden = !last;
+    if (!last) return;
+    const rows = [[`${run.name}, step ${last.step.toLocaleString('en')}`, last, 'mine'], ...Object.entries(run.reference).map(([title, row]) => [title, row, ''])];
+    const names = Object.keys(METRICS).filter((name) => name in last);
+    const keys = names.length ? names : Object.keys(last).filter((name) => name !== 'step');
+    const best = Object.fromEntries(keys.map((name) => [name, (HIGHER.includes(name) ? Math.max : Math.min)(...rows.map(([, row]) => row[name] ?? (HIGHER.includes(name) ? -Infinity : Infinity)))]));
+    place.replaceChildren(make('h3', {}, 'On the held-out pairs'), make('div', {class: 'scroll'}, make('table', {},
+      make('thead', {}, make('tr', {}, make('th', {scope: 'col'}, 'model'), ...keys.map((name) => make('th', {scope: 'col'}, METRICS[name] || name)))),
+      make('tbody', {}, ...rows.map(([title, row, kind]) => make('tr', {class: kind}, make('th', {scope: 'row'}, title),
+        ...keys.map((name) => make('td', {class: rows.length > 1 && row[name] === best[name] ? 'best' : ''}, short(row[name])))))))),
+      make('p', {class: 'soft'}, 'Lower is better, except SSIM. The models in use are measured on the same pairs by the same teacher.'));
+  };
+  const notes = (run) => {
+    const problems = Object.values(run.check).flatMap((heap) => Object.entries(heap.findings).map(([kind, found]) => make('li', {},
+      make('strong', {}, `${heap.counts[kind]} ${kind} ${heap.what}`), make('small', {}, found.map(([name, reason]) => `${name.split(/[/:]/).pop()}: ${reason}`).join('; ')))));
+    const heaps = Object.values(run.check).map((heap) => `${heap.usable} of ${heap.total} ${heap.what} are usable, ${heap.needed} are needed`).join('; ');
+    const keep = (name, summary, build) => {
+      const place = part(name);
+      if (!place.firstChild) place.append(make('summary', {}, summary), make('div', {class: 'fold'}));
+      else place.firstChild.textContent = summary;
+      place.lastChild.replaceChildren(...build());
+    };
+    part('check').hidden = !heaps;
+    keep('check', problems.length ? `Pictures: ${problems.length} remarks` : 'Pictures: nothing to remark', () => [make('p', {}, `${heaps}.`), make('ul', {class: 'remarks'}, ...problems)]);
+    keep('course', `Slices (${run.slices})`, () => [make('div', {class: 'scroll'}, make('table', {}, make('thead', {}, make('tr', {}, ...['#', 'what', 'steps', 'worker', 'outcome'].map((text) => make('th', {scope: 'col'}, text)))),
+      make('tbody', {}, ...run.course.map((one) => make('tr', {class: one.outcome || 'now'}, make('td', {}, String(one.number)), make('td', {}, one.phase),
+        make('td', {}, `${one.first_step} → ${one.last_step ?? '…'}`), make('td', {}, one.worker), make('td', {title: one.note || ''}, one.outcome || 'working'))))))]);
+    keep('record', 'Record', () => {
+      const flat = (value, prefix = '') => Object.entries(value).flatMap(([name, inner]) => inner && typeof inner === 'object' && !Array.isArray(inner) ? flat(inner, `${prefix}${name}.`) : [[prefix + name, inner]]);
+      const lines = [...flat(run.record), ...flat(run.material), ...flat(run.recipe_fields)].filter(([, value]) => value !== null && value !== '');
+      return [make('dl', {class: 'record'}, ...lines.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, Array.isArray(value) ? value.join(', ') : String(value))]))];
+    });
+    const log = part('log'), inner = log.querySelector('pre'), below = inner ? inner.scrollHeight - inner.scrollTop - inner.clientHeight < 30 : true;
+    keep('log', 'Log', () => [make('pre', {tabindex: '0'}, run.log.join('\n'))]);
+    if (below) log.querySelector('pre').scrollTop = 1e9;
+  };
+  const compare = async (run) => {
+    const place = part('compare');
+    const choices = overview.runs.filter((one) => one.id !== run.id && one.step);
+    if (!place.firstChild) {
+      const chooser = make('select', {'aria-label': 'Compare with'}, make('option', {value: ''}, 'Compare with …'));
+      chooser.addEventListener('change', () => { other = chooser.value || null; compare(run); });
+      place.append(chooser, make('div', {class: 'comparison'}));
+    }
+    const chooser = place.firstChild;
+    if (chooser.options.length !== choices.length + 1) {
+      chooser.replaceChildren(make('option', {value: ''}, 'Compare with …'), ...choices.map((one) => make('option', {value: one.id}, `${one.name} (${one.id})`)));
+      chooser.value = other || '';
+    }
+    place.hidden = !choices.length;
+    const view = place.lastChild;
+    if (!other) return view.replaceChildren();
+    const found = await ask(`compare?one=${encodeURIComponent(run.id)}&other=${encodeURIComponent(other)}`);
+    if (found.error || !other) return view.replaceChildren(make('p', {class: 'refused'}, found.error || ''));
+    const plot = make('div', {class: 'chart-place'});
+    const cell = (line, index) => make('td', {class: line.better === index ? 'best' : ''}, typeof line.values[index] === 'number' ? short(line.values[index]) : line.values[index] === null ? '–' : String(line.values[index]));
+    let group = '';
+    const rows = found.lines.flatMap((line) => {
+      const title = line.group === group ? [] : [make('tr', {class: 'group'}, make('th', {colspan: '3'}, line.group))];
+      group = line.group;
+      return [...title, make('tr', {}, make('th', {scope: 'row'}, line.name), cell(line, 0), cell(line, 1))];
+    });
+    view.replaceChildren(plot, make('div', {class: 'scroll'}, make('table', {}, make('thead', {}, make('tr', {}, make('th', {}, ''),
+      ...found.runs.map((one, index) => make('th', {scope: 'col', class: COLORS[index]}, one.name)))), make('tbody', {}, ...rows))));
+    const series = found.curves.map((curves, index) => ({name: found.runs[index].name, steps: curves.steps, values: curves.values.loss || [], color: COLORS[index]}));
+    window.trainingChart.draw(plot, series, {height: 220, label: 'Loss of both'});
+  };
+  const detail = (run) => {
+    if (part('head')?.dataset.run !== run.id) {
+      part('main').replaceChildren(make('div', {'data-part': 'head', 'data-run': run.id}), make('div', {class: 'curves'}, make('div', {class: 'legend', 'data-part': 'legend'}), make('div', {class: 'chart-place', 'data-part': 'chart'})),
+        make('div', {'data-part': 'sheets', hidden: ''}), make('div', {'data-part': 'figures', hidden: ''}), make('div', {'data-part': 'compare'}),
+        make('details', {'data-part': 'check'}), make('details', {'data-part': 'course'}), make('details', {'data-part': 'log'}), make('details', {'data-part': 'record'}));
+      compare(run);
+    }
+    if (!sure) head(run);
+    if (!room.querySelector('.chart-tip:not([hidden])')) chart(run);
+    sheets(run); figures(run); notes(run);
+  };
+
+  // the clock ---------------------------------------------------------------------------------------------------
+  const refresh = async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      const found = await ask('overview');
+      if (['password', 'wrong_password', 'no_password'].includes(found.code)) { if (!room.querySelector('.train-door')) door(found.code === 'password' ? '' : found.error); return; }
+      if (found.error) { room.dataset.trouble = found.error; return; }
+      delete room.dataset.trouble;
+      overview = found;
+      frame(); list(); models();
+      if (!shown) { shown = overview.runs[0]?.id || null; list(); }
+      if (!shown) return empty();
+      if (shown === 'new') return;
+      const wanted = shown, run = await ask(`detail?training=${encodeURIComponent(wanted)}`);
+      if (wanted !== shown) return;
+      run.error ? alone(run.error) : detail(run);
+    } finally { busy = false; }
+  };
+  const visible = () => room && room.isConnected && room.offsetParent !== null && document.visibilityState === 'visible';
+  const idle = () => overview && !overview.runs.some((run) => ['waiting', 'queued', 'running'].includes(run.state) || run.wish);
+  let rounds = 0;
+  setInterval(() => { if (visible() && overview && !room.querySelector('.train-door') && (!idle() || ++rounds % 5 === 0)) refresh(); }, EVERY);
+  const mount = () => {
+    const found = document.getElementById('training-room');
+    if (!found || found === room) return;
+    room = found; overview = null; shown = null;
+    new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting) && !overview) refresh(); }).observe(room);
+    let width = 0;
+    new ResizeObserver(() => { if (Math.abs(room.clientWidth - width) > 8) { width = room.clientWidth; if (overview) refresh(); } }).observe(room);
+  };
+  new MutationObserver(mount).observe(document, {subtree: true, childList: true});
+  mount();
+})();

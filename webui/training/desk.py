@@ -1,0 +1,207 @@
+"""What the training room's routes do, without HTTP: every answer is JSON that ``static/training.js`` draws."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from core import registry
+from core.errors import ParameterError
+
+if TYPE_CHECKING:
+    from worker.client import Client
+    from worker.training import RunView
+    from worker.training.service import TrainingService
+
+OWNER = "web:operator"
+LOG_LINES = 150
+SLICES = 40
+LISTED = 12
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat(timespec="seconds")
+
+
+def card(run: RunView) -> dict[str, Any]:
+    """A training in the list."""
+    return {
+        "id": run.id,
+        "name": run.name,
+        "recipe": run.recipe["name"],
+        "task": run.task,
+        "state": run.state,
+        "phase": run.phase,
+        "wish": run.wish,
+        "message": run.message,
+        "step": run.step,
+        "steps": run.steps,
+        "progress": round(run.progress, 4),
+        "speed": run.speed,
+        "eta": run.eta_seconds,
+        "versions": run.versions,
+        "created": _time(run.created_at),
+    }
+
+
+class Desk:
+    """Every method may block and runs in a thread."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    @property
+    def service(self) -> TrainingService:
+        """The worker room's side."""
+        return self.client.training
+
+    def overview(self) -> dict[str, Any]:
+        """All trainings, recipes, models and uploaded archives."""
+        service = self.service
+        runs = service.runs()
+        recipes = [
+            {"name": recipe.name, "summary": recipe.summary, "task": recipe.task, "steps": recipe.steps}
+            for recipe in service.recipes()
+        ]
+        models = [
+            {
+                "name": version.name,
+                "version": version.version,
+                "title": version.title,
+                "sha256": version.sha256,
+                "active": version.active,
+                "training": version.training,
+                "created": _time(version.created_at),
+            }
+            for version in service.versions()
+        ]
+        methods = [{"name": spec.name, "title": spec.title} for spec in registry.methods()]
+        encoders = [f"model:{name}" for name in dict.fromkeys(str(model["name"]) for model in models)]
+        encoders += [f"run:{run.id}" for run in runs if run.state == "done"]
+        return {
+            "runs": [card(run) for run in runs],
+            "recipes": recipes,
+            "models": models,
+            "methods": methods,
+            "uploads": service.uploads(),
+            "encoders": [{"value": value, "title": self._title(value, runs)} for value in encoders],
+        }
+
+    @staticmethod
+    def _title(source: str, runs: list[RunView]) -> str:
+        kind, _, name = source.partition(":")
+        run = next((run for run in runs if run.id == name), None)
+        return f"training {run.name} ({run.id})" if kind == "run" and run else f"model {name}, as in use"
+
+    def form(self, recipe: str) -> dict[str, Any]:
+        """A recipe's fields."""
+        return {"fields": [field.model_dump() for field in self.service.form(recipe)]}
+
+    def detail(self, run_id: str) -> dict[str, Any]:
+        """One training with everything the room shows of it."""
+        service = self.service
+        run = service.run(run_id)
+        folder = service.folder(run.id)
+        curves = folder.curves()
+        return card(run) | {
+            "actions": run.actions,
+            "worker": run.worker,
+            "seconds": run.seconds,
+            "rollbacks": run.rollbacks,
+            "slices": run.slices,
+            "started": _time(run.started_at),
+            "finished": _time(run.finished_at),
+            "material": {
+                kind: run.material.get(kind) for kind in ("content", "style", "vgg", "encoder", "start")
+            },
+            "record": {
+                name: run.record.get(name)
+                for name in (
+                    "code",
+                    "seed",
+                    "hardware",
+                    "torch",
+                    "photos",
+                    "styles",
+                    "photos_fingerprint",
+                    "styles_fingerprint",
+                )
+            },
+            "recipe_fields": run.recipe,
+            "curves": {"steps": curves.steps, "losses": curves.losses, "values": curves.values},
+            "validation": folder.validation(),
+            "reference": folder.reference(),
+            "sheets": folder.sheets(),
+            "check": {what: self._found(heap) for what, heap in folder.check().items()},
+            "course": [part.model_dump(mode="json") for part in service.slices(run.id)[:SLICES]],
+            "log": folder.log(LOG_LINES),
+        }
+
+    @staticmethod
+    def _found(heap: dict[str, Any]) -> dict[str, Any]:
+        short = {kind: found[:LISTED] for kind, found in heap.get("findings", {}).items() if found}
+        return heap | {"findings": short}
+
+    def compare(self, one: str, other: str) -> dict[str, Any]:
+        """Two trainings side by side: lines of a table, and both curves."""
+        service = self.service
+        runs = [service.run(one), service.run(other)]
+        curves = [service.folder(run.id).curves() for run in runs]
+        return {
+            "runs": [card(run) for run in runs],
+            "lines": [line.model_dump() for line in service.compare(one, other)],
+            "curves": [
+                {"steps": found.steps, "losses": found.losses, "values": found.values} for found in curves
+            ],
+        }
+
+    def start(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Hand in a training: recipe, its changed fields, where the pictures are."""
+        fields = content.get("fields") or {}
+        if not isinstance(fields, dict):
+            raise ParameterError("fields: a JSON object is expected.")
+        recipe = self.service.change(_text(content, "recipe"), fields)
+        run = self.service.start(
+            recipe,
+            _places(content, "content"),
+            _places(content, "style"),
+            owner=OWNER,
+            name=_text(content, "name"),
+            encoder=_text(content, "encoder") or None,
+            start=_text(content, "start") or None,
+        )
+        return {"id": run.id}
+
+    def act(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Pause, resume, cancel or publish."""
+        run_id, deed = _text(content, "training"), _text(content, "deed")
+        if deed == "publish":
+            return card(self.service.publish(run_id, _text(content, "method") or None))
+        deeds = {"pause": self.service.pause, "resume": self.service.resume, "cancel": self.service.cancel}
+        if deed not in deeds:
+            raise ParameterError("deed: must be pause, resume, cancel or publish.")
+        return card(deeds[deed](run_id))
+
+    def model(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Put a version of a model into use."""
+        version = content.get("version")
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise ParameterError("version: a whole number is expected.")
+        self.service.activate(_text(content, "name"), version)
+        return {}
+
+
+def _text(content: dict[str, Any], name: str) -> str:
+    value = content.get(name) or ""
+    if not isinstance(value, str) or len(value) > 400:
+        raise ParameterError(f"{name}: a short text is expected.")
+    return value.strip()
+
+
+def _places(content: dict[str, Any], name: str) -> list[str]:
+    found = content.get(name)
+    if not isinstance(found, list) or not all(
+        isinstance(place, str) and len(place) < 2000 for place in found
+    ):
+        raise ParameterError(f"{name}: a list of folders and archives is expected.")
+    return found
