@@ -154,7 +154,9 @@ def ranks(table: Array, seed: int) -> list[tuple[float | None, float | None, flo
         ).confidence_interval
         low, high = interval.low, interval.high
     for position, index in enumerate(np.flatnonzero(seen)):
-        limits = (None, None) if low is None or high is None else (float(low[position]), float(high[position]))
+        limits = (
+            (None, None) if low is None or high is None else (float(low[position]), float(high[position]))
+        )
         found[index] = (float(place[position]), *limits)
     return found
 

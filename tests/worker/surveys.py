@@ -16,7 +16,7 @@ PHOTOS = ("lake", "canal", "lighthouse", "dunes", "skyline", "bust")
 STYLES = ("woodcut", "linocut", "mosaic", "batik", "pastel")
 
 
-def study_of(pairs: int = 4, **options: Any) -> Study:
+def study_of(count: int = 4, **options: Any) -> Study:
     """A study of our own samples."""
     return parse_study(
         {
@@ -31,7 +31,7 @@ def study_of(pairs: int = 4, **options: Any) -> Study:
                     "photo": f"sample:{PHOTOS[number % len(PHOTOS)]}",
                     "style": f"gallery:{STYLES[number % len(STYLES)]}",
                 }
-                for number in range(pairs)
+                for number in range(count)
             ],
             **options,
         }

@@ -145,7 +145,7 @@ def _render(surveys: Surveys, args: argparse.Namespace) -> int:
             for failure in failures:
                 board.complain(f"allaprima: {failure}")
     view = surveys.study(name)
-    print(f"{view.rendered} of {count(view.pictures, 'picture')} are painted.")
+    print(f"Painted: {view.rendered} of {count(view.pictures, 'picture')}.")
     return 2 if failures else _measure(surveys, args, quiet=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.params import PaintParams
 from core.survey.evaluate import Collected
 from core.survey.results import Results
 from core.survey.study import PAIR
@@ -96,12 +97,16 @@ def ratings(database: Database, name: str, pseudonyms: Pseudonyms) -> list[dict[
             rating.score,
             rating.source,
             pair.params.get("method", ""),
-            json.dumps(pair.params, sort_keys=True) if pair.params else "",
+            _params(pair),
             pair.model_hash or "",
             rating.job_id or "",
         )
         found.append(dict(zip(COLUMNS, values, strict=True)))
     return sorted(found, key=lambda record: (record["rater"], record["position"]))
+
+
+def _params(pair: StudyPairRow) -> str:
+    return json.dumps(PaintParams.restore(pair.params).stored(), sort_keys=True) if pair.params else ""
 
 
 def export_csv(database: Database, name: str, pseudonyms: Pseudonyms) -> bytes:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from core.nn.vgg import VGG
     from worker.client import Client
 
-SIDE = 512
-"""Pictures are scaled to this longest side before they are measured, so that figures of all pairs compare."""
+SIDE = 256
+"""Pictures are scaled to this longest side before they are measured: figures of all pairs compare."""
 
 
 def measure(

@@ -21,7 +21,7 @@ PAPER, SHEET, LINE, INK, FADED, ACCENT = "#f5efe4", "#fdfaf3", "#e0d5c1", "#2c26
 BAND = "#dfa892"
 SERIF, SANS = "DejaVu Serif", "DejaVu Sans"
 WIDTH, DPI = 1280, 100
-ROW, ROW_DENSE, DENSE_FROM = 88, 40, 24
+ROW, ROW_DENSE, DENSE_FROM = 96, 44, 24
 
 WORDS = {
     "en": {
@@ -69,7 +69,7 @@ def chart(results: Results, pictures: Mapping[str, Image], text: StudyTextView) 
     said = words(text.language)
     shown = [pair for pair in results.pairs if pair.summary.n]
     row = ROW if len(shown) < DENSE_FROM else ROW_DENSE
-    head, foot = 130, 96
+    head, foot = 130, 104
     height = head + row * (len(shown) + 1) + foot if shown else 420
     drawn = figure(WIDTH / DPI, height / DPI)
     drawn.text(44 / WIDTH, 1 - 58 / height, text.title, family=SERIF, size=23, color=INK, va="center")
@@ -79,7 +79,7 @@ def chart(results: Results, pictures: Mapping[str, Image], text: StudyTextView) 
         drawn.text(0.5, 0.42, said["none"], family=SERIF, size=20, color=FADED, ha="center", style="italic")
         return save(drawn, "png")
     body = (0.0, foot / height, 1.0, 1 - (head + foot) / height)
-    ranking(drawn, body, results, shown, pictures if row == ROW else {}, said, size=13)
+    ranking(drawn, body, results, shown, pictures if row == ROW else {}, said, size=15)
     return save(drawn, "png")
 
 
@@ -97,8 +97,8 @@ def ranking(
     picture, title, interval on the scale, mean. ``size``: of the letters, in points."""
     left, bottom, width, height = box
     rows = len(pairs) + 1
-    start = 0.43 if pictures else 0.36
-    axes = canvas.add_axes((left + start * width, bottom, 0.45 * width, height))
+    start = 0.46 if pictures else 0.4
+    axes = canvas.add_axes((left + start * width, bottom, 0.42 * width, height))
     low, high = results.scale
     axes.set_xlim(low - 0.3, high + 0.3)
     axes.set_ylim(rows - 0.5, -0.5)
@@ -127,7 +127,7 @@ def ranking(
         )
         name = f"{pair.pair}/{pair.arm}" if pair.arm else pair.pair
         if name in pictures:
-            place = (left + 0.035 * width, middle - 0.43 * height / rows, 0.11 * width, 0.86 * height / rows)
+            place = (left + 0.035 * width, middle - 0.44 * height / rows, 0.115 * width, 0.88 * height / rows)
             _thumbnail(canvas, place, pictures[name])
     _whisker(axes, rows - 1, results.overall, INK, size)
     canvas.text(
@@ -152,7 +152,7 @@ def _lines(title: str, arm: str | None) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _short(text: str, most: int = 34) -> str:
+def _short(text: str, most: int = 36) -> str:
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
@@ -187,6 +187,7 @@ def _thumbnail(canvas: Canvas, place: tuple[float, float, float, float], picture
     small.thumbnail((240, 240))
     axes = canvas.add_axes(place)
     axes.imshow(small, interpolation="lanczos")
+    axes.set_anchor("W")
     axes.set_axis_off()
 
 

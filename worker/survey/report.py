@@ -61,16 +61,21 @@ def remarks(results: Results) -> list[str]:
             for rule, count in sorted(by_rule.items())
         )
         lost = sum(exclusion.ratings for exclusion in results.excluded)
+        who = "rater is" if len(results.excluded) == 1 else "raters are"
         found.append(
-            f"{len(results.excluded)} raters with {lost} ratings are left out ({parts}); "
+            f"{len(results.excluded)} {who} left out with {lost} ratings ({parts}); "
             f"with them the mean is {number(results.everybody.mean)}."
         )
     else:
         found.append("Nobody was left out.")
     if results.withdrawn:
-        found.append(f"{results.withdrawn} raters had their data deleted; no figure contains them.")
+        raters = "rater has" if results.withdrawn == 1 else "raters have"
+        found.append(
+            f"{results.withdrawn} {raters} withdrawn and had all data deleted; no figure contains them."
+        )
     if results.silent:
-        found.append(f"{results.silent} people agreed to take part but rated nothing.")
+        people = "person" if results.silent == 1 else "people"
+        found.append(f"{results.silent} {people} agreed to take part but rated nothing.")
     return found
 
 
@@ -107,7 +112,7 @@ def comparison_cells(one: Comparison) -> tuple[str, ...]:
 
 
 COMPARISON_HEAD = ("arms", "over", "n", "difference", "95 %", "W", "p", "p (Holm)", "effect")
-PAIR_HEAD = ("", "pair", "arm", "rank", "95 %", "n", "missing", "mean", "95 %", "sd")
+PAIR_HEAD = ("pair", "rank", "95 %", "n", "missing", "mean", "95 %", "sd", "ratings")
 STYLE = f"""
 :root {{ color-scheme: light; }}
 body {{ margin: 0; background: {plots.PAPER}; color: {plots.INK}; font: 15px/1.5 system-ui, sans-serif; }}
@@ -120,12 +125,14 @@ h2 {{ font: 600 1.25rem/1.3 Georgia, "DejaVu Serif", serif; margin: 44px 0 12px;
 .tiles div, .sheet {{ background: {plots.SHEET}; border: 1px solid {plots.LINE}; border-radius: 12px; padding: 16px 18px; }}
 .tiles b {{ display: block; font: 600 1.9rem/1.2 Georgia, "DejaVu Serif", serif; color: {plots.ACCENT}; }}
 .tiles span, .tiles small {{ display: block; }}
-.sheet svg {{ display: block; width: 100%; height: auto; }}
 .wide {{ overflow-x: auto; }}
+.plot svg {{ display: block; width: 100%; min-width: 640px; height: auto; }}
+.bars {{ display: block; width: 90px; height: 24px; margin-left: auto; fill: {plots.BAND}; }}
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: 7px 10px; border-bottom: 1px solid {plots.LINE}; text-align: right; white-space: nowrap; }}
 th {{ color: {plots.FADED}; font-weight: 500; font-size: .86rem; }}
-.text {{ text-align: left; white-space: normal; }}
+.text {{ text-align: left; white-space: normal; min-width: 7rem; }}
+td.text:first-child {{ min-width: 12rem; }}
 tr:last-child td {{ border-bottom: 0; }}
 @media print {{ body {{ background: #fff; }} main {{ padding: 0; }} }}
 """
@@ -147,11 +154,11 @@ def _html(results: Results, pictures: Mapping[str, Image], question: str) -> str
     if results.given:
         parts += [
             "<h2>Ranking</h2>",
-            f'<div class="sheet">{_ranking_svg(results, pictures)}</div>',
+            f'<div class="sheet wide plot">{_ranking_svg(results, pictures)}</div>',
             "<h2>All ratings</h2>",
-            f'<div class="sheet">{_histogram_svg(results)}</div>',
+            f'<div class="sheet wide plot">{_histogram_svg(results)}</div>',
             "<h2>Pairs</h2>",
-            _table(PAIR_HEAD[1:], _pair_rows(results), 2),
+            _pair_table(results),
         ]
     if results.comparisons:
         parts += ["<h2>Arms on the same pairs</h2>"]
@@ -170,7 +177,7 @@ def _html(results: Results, pictures: Mapping[str, Image], question: str) -> str
         rows = [(one.metric, str(one.n), number(one.rho), probability(one.p)) for one in results.correlations]
         parts += [
             "<h2>Metrics that follow people</h2>",
-            f'<div class="sheet">{_metrics_svg(results)}</div><br>',
+            f'<div class="sheet wide plot">{_metrics_svg(results)}</div><br>',
             _table(("metric", "pairs", "Spearman's ρ", "p"), rows, 1),
         ]
     if results.excluded:
@@ -184,11 +191,10 @@ def _html(results: Results, pictures: Mapping[str, Image], question: str) -> str
     )
 
 
-def _pair_rows(results: Results) -> list[tuple[str, ...]]:
-    return [
+def _pair_table(results: Results) -> str:
+    rows = [
         (
-            pair.title,
-            pair.arm or "",
+            f"{pair.title} · {pair.arm}" if pair.arm else pair.title,
             number(pair.rank, 1).removesuffix(".0"),
             interval(pair.rank_low, pair.rank_high, 0),
             str(pair.summary.n),
@@ -199,16 +205,35 @@ def _pair_rows(results: Results) -> list[tuple[str, ...]]:
         )
         for pair in results.pairs
     ]
+    return _table(
+        PAIR_HEAD, rows, 1, [_bars(pair.summary.histogram, results.scale) for pair in results.pairs]
+    )
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int) -> str:
+def _bars(counts: Sequence[int], scale: tuple[int, int]) -> str:
+    """A histogram as small as a word; every count is in its title."""
+    most, step = max(1, *counts), 90 / len(counts)
+    said = ", ".join(f"{scale[0] + index}: {count}" for index, count in enumerate(counts))
+    bars = "".join(
+        f'<rect x="{index * step + 0.1 * step:.1f}" y="{24 - 24 * count / most:.1f}" width="{0.8 * step:.1f}" '
+        f'height="{24 * count / most:.1f}"/>'
+        for index, count in enumerate(counts)
+        if count
+    )
+    return f'<svg class="bars" viewBox="0 0 90 24" role="img" aria-label="{said}"><title>{said}</title>{bars}</svg>'
+
+
+def _table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int, drawn: Sequence[str] = ()
+) -> str:
     def line(cells: Sequence[str], tag: str) -> str:
         return "".join(
             f"<{tag}{' class=text' if index < text_columns else ''}>{escape(cell)}</{tag}>"
             for index, cell in enumerate(cells)
         )
 
-    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
+    last = [f"<td>{svg}</td>" for svg in drawn] or [""] * len(rows)
+    body = "".join(f"<tr>{line(row, 'td')}{svg}</tr>" for row, svg in zip(rows, last, strict=True))
     return f'<div class="sheet wide"><table><tr>{line(head, "th")}</tr>{body}</table></div>'
 
 
@@ -253,7 +278,7 @@ def _page(results: Results, pictures: Mapping[str, Image], question: str, study:
 
     write(left, 0.962, results.title, family=plots.SERIF, size=19)
     about = f"{question} Scale {results.scale[0]}–{results.scale[1]}; survey {results.study}, {results.state}, {_today()}."
-    write(left, 0.932, _wrapped(about, 108), color=plots.FADED, style="italic", linespacing=1.4)
+    write(left, 0.932, _wrapped(about, 124), color=plots.FADED, style="italic", linespacing=1.4)
     for index, (figure, what, remark) in enumerate(tiles(results)):
         x = left + index * (right - left) / 5
         write(x, 0.895, figure, family=plots.SERIF, size=19, color=plots.ACCENT)
@@ -263,11 +288,11 @@ def _page(results: Results, pictures: Mapping[str, Image], question: str, study:
     dense = len(pairs) >= plots.DENSE_FROM
     y = 0.835
     if pairs:
-        height = min(0.47, (0.016 if dense else 0.042) * (len(pairs) + 1))
+        height = min(0.385, (0.015 if dense else 0.035) * (len(pairs) + 1))
         box = (left - 0.03, y - height, right - left + 0.06, height)
         size = 7.5 if len(pairs) < 14 else 6
         plots.ranking(drawn, box, results, pairs, {} if dense else pictures, plots.words("en"), size=size)
-        y -= height + 0.062
+        y -= height + 0.055
     write(left, y, "All ratings", family=plots.SERIF, size=11)
     axes = drawn.add_axes((left, y - 0.125, 0.40, 0.10))
     plots.histogram(axes, results.overall, results.scale, 7.5)
@@ -279,7 +304,7 @@ def _page(results: Results, pictures: Mapping[str, Image], question: str, study:
     )
     lines = "\n".join(_wrapped(sentence, 62) for sentence in [*remarks(results), share])
     write(0.53, y - 0.024, lines, size=7.5, linespacing=1.5, color=plots.FADED)
-    y -= 0.165
+    y -= 0.158
     if results.comparisons:
         write(left, y, "Arms on the same pairs", family=plots.SERIF, size=11)
         y = _cells(write, left, right, y - 0.022, COMPARISON_HEAD, results.comparisons[:6]) - 0.012
@@ -287,7 +312,7 @@ def _page(results: Results, pictures: Mapping[str, Image], question: str, study:
         write(left, y, "Metrics that follow people", family=plots.SERIF, size=11)
         for index, one in enumerate(results.correlations):
             plots.scatter(
-                drawn.add_axes((left + 0.02 + index * 0.30, y - 0.135, 0.23, 0.095)), results, one.metric, 7
+                drawn.add_axes((left + 0.02 + index * 0.30, y - 0.125, 0.23, 0.082)), results, one.metric, 7
             )
     write(left, 0.058, _wrapped(NOTES, 150), size=6, color=plots.FADED, linespacing=1.4)
     return drawn
