@@ -218,7 +218,7 @@ async def test_a_tap_that_waited_too_long_counts_all_the_same(bot, server, perso
 
 @pytest.mark.timeout(900)
 async def test_hundreds_at_once_lose_nothing_and_double_nothing(studio, server, bot_settings, opened):
-    surveys = opened()
+    surveys = opened(pairs=2)
     with unhurried():
         async with running(bot_settings, studio.client):
             meant = await crowd(server, CROWD, sorted(names_of(surveys)))

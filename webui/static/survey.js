@@ -127,7 +127,8 @@
   const overview = guard(async () => list((await ask('studies')).studies));
 
   const list = (studies) => show('list', {},
-    h('div.survey-top', {}, h('div', {}, h('h2', {}, say('title')), h('p.lead', {}, say(studies.length ? 'choose' : 'none'))), languages()),
+    h('div.survey-top', {}, h('h2', {}, say('title')), languages()),
+    h('p.lead', {}, say(studies.length ? 'choose' : 'none')),
     h('div.survey-cards', {}, studies.map((study) => h('article.survey-card', {},
       h('h3', {}, study.title), h('p', {}, study.question),
       h('div.meter', {}, bar(study.rated, study.asked, h('i', {style: `width:${(100 * study.rated) / Math.max(1, study.asked)}%`})),
@@ -212,8 +213,8 @@
       h('span.end', {'aria-hidden': 'true'}, `${low} · ${ends[low]}`), h('h2', {id: 'survey-question'}, study.question),
       h('span.end.high', {'aria-hidden': 'true'}, `${ends[high]} · ${high}`),
       h('div.grades', {style: `--grades:${grades.length};--half:${Math.ceil(grades.length / 2)}`}, grades),
-      h('div.under', {lang: language}, h('button.pill.quiet', {type: 'button', disabled: !done, onclick: undo}, say('undo')), note,
-        h('p.keys', {'aria-hidden': 'true'}, say(high === 10 && low > 0 ? 'keys' : 'keys_short')))));
+      h('div.under', {lang: language}, h('button.pill.quiet', {type: 'button', disabled: !done, onclick: undo}, say('undo')),
+        h('p.keys', {'aria-hidden': 'true'}, say(high === 10 && low > 0 ? 'keys' : 'keys_short'))), note));
     const following = items.find((other, place) => place > index && other.score == null);
     if (following) for (const kind of ['painting', 'photo', 'style']) new Image().src = following[kind];
   };

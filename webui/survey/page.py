@@ -19,6 +19,9 @@ ROOM = (
     '<div id="survey-results"></div>'
 )
 
+# Before anything is drawn; the visitor's own choice, if any, is set by the page's script.
+_DARK = "if (matchMedia('(prefers-color-scheme: dark)').matches) document.body.classList.add('dark');"
+
 
 @cache
 def scripts() -> str:
@@ -48,7 +51,7 @@ def survey_page() -> str:
         "*, ::before, ::after { box-sizing: border-box; }"
         "main { max-width: 1240px; margin: 0 auto; padding: 0 28px 40px; }"
         "@media (max-width: 860px) { main { padding: 0 12px 20px; } }</style>"
-        f'{scripts()}</head><body class="alone"><main>{views.HEADER}{ROOM}</main></body></html>'
+        f'{scripts()}</head><body class="alone"><script>{_DARK}</script><main>{views.HEADER}{ROOM}</main></body></html>'
     )
 
 
