@@ -29,6 +29,17 @@ class MethodSpec:
         """Whether strokes and colours have a strength, and weights of a mix, of their own."""
         return {"alpha_high", "alpha_low"} <= set(self.params)
 
+    def strengths(
+        self, alpha: float | None, alpha_high: float | None = None, alpha_low: float | None = None
+    ) -> dict[str, float]:
+        """Parameters of the strengths given; where the method has two, ``alpha`` counts for both that are not."""
+        if self.has_bands:
+            alpha_high = alpha if alpha_high is None else alpha_high
+            alpha_low = alpha if alpha_low is None else alpha_low
+            alpha = None
+        given = {"alpha": alpha, "alpha_high": alpha_high, "alpha_low": alpha_low}
+        return {name: value for name, value in given.items() if value is not None}
+
 
 _METHODS: dict[str, MethodSpec] = {}
 
@@ -77,5 +88,17 @@ register(
         params=("alpha", "keep_colors", "size"),
         weights="adain",
         factory="core.methods.adain:AdaINMethod",
+    )
+)
+
+register(
+    MethodSpec(
+        name="factorized",
+        title="Factorized AdaIN",
+        summary="Strokes and colours by two strengths of their own; any style, or strokes of one and colours of another.",
+        paper="I. Timmis; octave convolution: Chen et al. 2019",
+        params=("alpha_high", "alpha_low", "keep_colors", "size"),
+        weights="factorized",
+        factory="core.methods.factorized:FactorizedMethod",
     )
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
-from core.params import DEFAULT_METHOD, KEEP_COLORS, STRENGTHS, PaintParams, Share, mixed, of_two
+from core.params import DEFAULT_METHOD, KEEP_COLORS, PaintParams, Share, mixed, of_two
 from webui.follow import follow
 from webui.people import is_visitor, new_visitor, owner_of
 from webui.pictures import download_name
@@ -117,14 +117,14 @@ def add_endpoints(site: Site) -> None:
         two = bool(style_low) or style_low_file is not None
         if bool(style_low) + (style_low_file is not None) + bool(further) > 1:
             raise ParameterError("Give one of style_low, style_low_file and mix.")
-        given = dict(zip(STRENGTHS, (alpha, alpha_high, alpha_low), strict=True))
+        spec = registry.method(method or DEFAULT_METHOD)
         params = PaintParams.parse(
-            method=method or DEFAULT_METHOD,
+            method=spec.name,
             keep_colors=keep_colors or "off",
             size=_whole(size, "size"),
             seed=_whole(seed, "seed") or 0,
             grid=bool(grid),
-            **{name: value for name, value in given.items() if value is not None},
+            **spec.strengths(alpha, alpha_high, alpha_low),
         )
         _check_bands(params, two or any(share.high != share.low for share in further))
         refs = [f"gallery:{style}" if style_file is None else f"blob:{await call(put, style_file, owner)}"]

@@ -40,8 +40,13 @@ def style() -> Image.Image:
     return read_picture(styles()[0].file)
 
 
+def with_strength(method: Method, alpha: float = 1.0, **params: object) -> PaintParams:
+    """Parameters whose strengths, one or two as the method has them, are all ``alpha``."""
+    return PaintParams.parse(method=method.spec.name, **method.spec.strengths(alpha), **params)
+
+
 def paint(method: Method, photo: Image.Image, style: Image.Image, **params: object) -> np.ndarray:
-    chosen = PaintParams.parse(method=method.spec.name, **params)
+    chosen = with_strength(method, **params)
     return np.asarray(method.stylize(photo, style, chosen)).astype(np.int16)
 
 
@@ -116,14 +121,14 @@ def test_separate_steps_equal_the_whole_and_a_slider_move_is_one_decode(
     code = method.encode_style(method.prepare_style(style, photo, PaintParams(method=method.spec.name)))
     assert content.nbytes > 0
     for alpha in (1.0, 0.4, 1.5):
-        params = PaintParams(method=method.spec.name, alpha=alpha)
+        params = with_strength(method, alpha)
         again = np.asarray(method.decode(content, [code], None, params)).astype(np.int16)
         assert np.array_equal(again, paint(method, photo, style, alpha=alpha))
 
 
 def test_progress_rises_to_one_and_can_cancel(method: Method, photo: Image.Image, style: Image.Image) -> None:
     told: list[float] = []
-    params = PaintParams(method=method.spec.name, alpha=0.5)
+    params = with_strength(method, 0.5)
     method.stylize(photo, style, params, told.append)
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0.0, 1.0)

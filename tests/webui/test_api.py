@@ -161,6 +161,8 @@ def test_two_strengths_and_several_styles(api: Client, photo: Path, style_pictur
     file, zero = call(api, "stylize", **bands, alpha_high=0.0, alpha_low=0.0)
     assert np.array_equal(np.asarray(Image.open(file)), np.asarray(Image.open(photo)))
     visitor = zero["visitor"]
+    same = call(api, "submit", **bands, visitor=visitor, alpha=0.0)  # one strength given counts for both
+    assert same["params"] == zero["params"]
     two = call(api, "submit", **bands, visitor=visitor, alpha_low=1.5, style_low=second)
     assert two["styles"] == [f"gallery:{first}", f"gallery:{second}"]
     assert (two["params"]["alpha_low"], two["params"]["weights_low"]) == (1.5, [0.0, 1.0])

@@ -23,8 +23,6 @@ from core.params import (
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from core.registry import MethodSpec
-
     Subcommands = _SubParsersAction[Any]
 else:
     Subcommands = Any
@@ -162,7 +160,8 @@ def painting_params(args: argparse.Namespace) -> PaintParams:
         keep_colors=args.keep_colors,
         size=args.size,
         seed=args.seed,
-        **_strengths(args, method),
+        grid=args.grid,
+        **method.strengths(args.alpha, args.alpha_high, args.alpha_low),
     )
     params = mixed(params, painting_shares(args))
     asked = ("alpha_high", "alpha_low", "style_low", "grid")
@@ -178,15 +177,6 @@ def painting_params(args: argparse.Namespace) -> PaintParams:
     if params.grid:
         params = params.model_copy(update={"size": params.size or GRID_SIDE})
     return params
-
-
-def _strengths(args: argparse.Namespace, method: MethodSpec) -> dict[str, Any]:
-    """The strengths given; one for all of a method with bands counts for both."""
-    given = {name: getattr(args, name) for name in STRENGTHS if getattr(args, name) is not None}
-    if method.has_bands and "alpha" in given:
-        alpha = given.pop("alpha")
-        given = {"alpha_high": alpha, "alpha_low": alpha} | given
-    return given | {"grid": args.grid}
 
 
 def painting_shares(args: argparse.Namespace) -> list[Share]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core import registry
 from core.params import PaintParams
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ def queue(method_name: str, jobs: int) -> Iterator[Row]:
             overhead, whole = [], []
             for number in range(jobs + 2):
                 # Another strength each time: the same job would be answered with the earlier result.
-                params = PaintParams(method=method_name, alpha=0.5 + number / 1000)
+                strengths = registry.method(method_name).strengths(0.5 + number / 1000)
+                params = PaintParams.parse(method=method_name, **strengths)
                 before = time.perf_counter()
                 job = client.submit(owner, photo, f"gallery:{styles()[0].name}", params, source="cli")
                 *_, job = client.watch(job.id)
