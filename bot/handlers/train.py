@@ -10,6 +10,7 @@ from telegram.constants import ParseMode
 from bot import trainings
 from bot.service import Context, call, message_of, service_of, user_of
 from bot.texts import shorten
+from core.errors import NotFoundError
 
 
 async def train(update: Update, context: Context) -> None:
@@ -24,7 +25,11 @@ async def train(update: Update, context: Context) -> None:
         return
     wanted = " ".join(context.args or [])
     if wanted:
-        run = await call(training.run, wanted)
+        try:
+            run = await call(training.run, wanted)
+        except NotFoundError as error:
+            await message.reply_text(str(error))
+            return
     else:
         run = next((one for one in runs if one.state == "running"), None) or next(
             (one for one in runs if one.state == "queued"), runs[0]
