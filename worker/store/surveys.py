@@ -158,3 +158,14 @@ def forget(session: Session, study: str, own: str) -> int:
 def forget_quick(session: Session, rater: str) -> int:
     """Delete somebody's ratings under ordinary paintings; their number."""
     return change(session, delete(QuickRatingRow).where(QuickRatingRow.rater == rater))
+
+
+def quick_means(session: Session) -> list[tuple[str, int, int, float]]:
+    """(method, ratings, raters, mean) of the ratings under ordinary paintings, best first."""
+    mean = func.avg(QuickRatingRow.score)
+    columns = (QuickRatingRow.method, func.count(), func.count(QuickRatingRow.rater.distinct()), mean)
+    query = select(*columns).group_by(QuickRatingRow.method).order_by(mean.desc(), QuickRatingRow.method)
+    return [
+        (method, ratings, raters, float(average))
+        for method, ratings, raters, average in session.execute(query)
+    ]

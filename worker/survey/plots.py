@@ -211,6 +211,8 @@ def histogram(axes: Axes, summary: Summary, scale: tuple[int, int], size: float)
                     family=SANS,
                     size=size * 0.8,
                     color=FADED,
+                    zorder=4,
+                    bbox={"facecolor": SHEET, "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
                 )
     if summary.mean is not None:
         axes.axvline(summary.mean, color=ACCENT, linewidth=1.6, zorder=3)

@@ -86,7 +86,9 @@ def number(value: float | None, digits: int = 2) -> str:
 
 def interval(low: float | None, high: float | None, digits: int = 2) -> str:
     """An interval, or a dash."""
-    return "–" if low is None or high is None else f"{number(low, digits)}–{number(high, digits)}"
+    if low is None or high is None:
+        return "–"
+    return f"{number(low, digits)}{' to ' if low < 0 else '–'}{number(high, digits)}"
 
 
 def probability(value: float | None) -> str:
@@ -321,7 +323,10 @@ def _page(results: Results, pictures: Mapping[str, Image], question: str, study:
 def _cells(
     write: object, left: float, right: float, y: float, head: Sequence[str], rows: Sequence[Comparison]
 ) -> float:
-    places = [left, left + 0.25, *(left + 0.34 + step * (right - left - 0.34) / 7 for step in range(1, 8))]
+    places = [
+        left,
+        *(left + (right - left) * share for share in (0.24, 0.36, 0.48, 0.65, 0.72, 0.82, 0.92, 1.0)),
+    ]
     for number_of_row, cells in enumerate([head, *(comparison_cells(one) for one in rows)]):
         colour = plots.FADED if number_of_row == 0 else plots.INK
         for index, (x, cell) in enumerate(zip(places, cells, strict=True)):

@@ -6,10 +6,12 @@ Importing this module imports neither torch nor scipy; results, charts and repor
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from core.errors import NotFoundError, UnknownNameError
 from core.survey.assignment import order
@@ -93,6 +95,10 @@ class Surveys:
         self.pseudonyms = Pseudonyms(client.database, client.settings)
         self.pictures = Pictures(client.blobs)
         self._results: dict[str, tuple[object, Results]] = {}
+        # SQLite lets writers in by luck; this queue keeps a crowd of raters from waiting out its timeout.
+        self._turn: AbstractContextManager[object] = (
+            threading.Lock() if self.database.is_sqlite else nullcontext()
+        )
 
     # studies
 
@@ -138,7 +144,7 @@ class Surveys:
         changes nothing but the language. Raises ``SurveyError`` when the study is not open.
         """
         check_source(source)
-        with self.database.write() as session:
+        with self._turn, self.database.write() as session:
             self.database.lock(session, f"study:{study}")
             row = open_study(session, study)
             known = session.get(RaterRow, (study, rater))
@@ -204,7 +210,7 @@ class Surveys:
         ``SurveyError`` before consent or when the study is not open.
         """
         check_source(source)
-        with self.database.write() as session:
+        with self._turn, self.database.write() as session:
             self.database.lock(session, f"rater:{study}:{rater}")
             row = open_study(session, study)
             me = consented(session, study, rater)
@@ -217,7 +223,7 @@ class Surveys:
     def undo(self, study: str, rater: str) -> PairView | None:
         """Take the rater's latest rating back: the pair it was of, which is to be rated again, with the old score in
         ``score``; ``None`` when there is none. Raises ``SurveyError`` when the study is not open."""
-        with self.database.write() as session:
+        with self._turn, self.database.write() as session:
             self.database.lock(session, f"rater:{study}:{rater}")
             row = open_study(session, study)
             me = consented(session, study, rater)
@@ -276,7 +282,7 @@ class Surveys:
         """
         seat = self.rater_of(token)
         own = self.pseudonyms.rater(seat.study, person)
-        with self.database.write() as session:
+        with self._turn, self.database.write() as session:
             self.database.lock(session, f"study:{seat.study}")
             for rater in sorted({own, seat.rater}):
                 self.database.lock(session, f"rater:{seat.study}:{rater}")
@@ -347,7 +353,7 @@ class Surveys:
         if job.result_key is None:
             raise NotFoundError("This painting is not finished yet.")
         now = time.time()
-        with self.database.write() as session:
+        with self._turn, self.database.write() as session:
             table.upsert(
                 session,
                 QuickRatingRow,
@@ -374,15 +380,11 @@ class Surveys:
 
     def quick_results(self) -> list[QuickSummary]:
         """Quick ratings by method, best first."""
-        mean = func.avg(QuickRatingRow.score)
-        query = select(
-            QuickRatingRow.method, func.count(), func.count(QuickRatingRow.rater.distinct()), mean
-        ).group_by(QuickRatingRow.method)
         with self.database.read() as session:
-            rows = session.execute(query.order_by(mean.desc(), QuickRatingRow.method)).all()
+            rows = table.quick_means(session)
         return [
-            QuickSummary(method=method, ratings=ratings, raters=raters, mean=float(average))
-            for method, ratings, raters, average in rows
+            QuickSummary(method=method, ratings=ratings, raters=raters, mean=mean)
+            for method, ratings, raters, mean in rows
         ]
 
     # privacy
