@@ -272,42 +272,37 @@ class Ablation:
                 writer.writerow([*values, *means, cell.result["steps"], cell.result["training_seconds"]])
 
     def sheet(self) -> Image.Image:
-        """Rows: the first axes' values; columns: for each shown pair the last axis' values; on top photo and style."""
+        """A block per shown pair: photo and style in its first column, then a column for each of the last axis' values;
+        rows: what the axes before it take. A single axis goes down the rows."""
         across = self.axes[-1] if len(self.axes) > 1 else None
         down = self.axes[:-1] if across else self.axes
-        width = len(across.values) if across else 1
         pairs = self._load(self.cells[0].recipe).pairs[: min(self.shown, self._count(self.cells[0]))]
-        tops: list[list[Image.Image | None]] = [[]] if width > 1 else [[], []]
-        for pair in pairs:
-            originals = [to_image(pair.photo), to_image(pair.style)]
-            if width > 1:
-                tops[0] += [*originals, *[None] * (width - 2)]
-            else:
-                tops[0].append(originals[0])
-                tops[1].append(originals[1])
-        captions: list[list[str | None]] = [[] for _ in tops]
-        for _ in pairs:
-            if width > 1:
-                captions[0] += ["photo", "style", *[None] * (width - 2)]
-            else:
-                captions[0].append("photo")
-                captions[1].append("style")
-        rows, labels = tops, [""] * len(tops)
-        by_values = {json.dumps(cell.values): cell for cell in self.cells}
-        for values in itertools.product(*(axis.values for axis in down)):
-            cells = [
-                by_values[json.dumps([*values, *rest])]
-                for rest in ([(v,) for v in across.values] if across else [()])
-            ]
-            rows.append([self._picture(cell, index) for index in range(len(pairs)) for cell in cells])
-            captions.append([self._caption(cell, index) for index in range(len(pairs)) for cell in cells])
-            labels.append(", ".join(f"{a.label} {_plain(v)}" for a, v in zip(down, values, strict=True)))
-        columns = [f"{across.label} {_plain(v)}" for v in across.values] if across else [""]
+        width = len(across.values) if across else 1
+        lines = [self.cells[start : start + width] for start in range(0, len(self.cells), width)]
+        labels = [
+            ", ".join(f"{a.label} {_plain(v)}" for a, v in zip(down, line[0].values, strict=False))
+            for line in lines
+        ]
+        # Photo and style stand one above the other, even beside a single line of results.
+        if len(lines) < 2:
+            lines, labels = [*lines, []], [*labels, ""]
+        rows: list[list[Image.Image | None]] = [[] for _ in lines]
+        captions: list[list[str | None]] = [[] for _ in lines]
+        for index, pair in enumerate(pairs):
+            originals = {"photo": to_image(pair.photo), "style": to_image(pair.style)}
+            for place, line in enumerate(lines):
+                name = ("photo", "style")[place] if place < 2 else None
+                rows[place] += [
+                    originals[name] if name else None,
+                    *(self._picture(cell, index) for cell in line),
+                ]
+                captions[place] += [name, *(self._caption(cell, index) for cell in line)]
+        columns = [f"{across.label} {_plain(v)}" for v in across.values] if across else ["result"]
         recipe = self.cells[0].recipe
         return sheet(
             rows,
             labels,
-            columns * len(pairs) if across else [f"pair {i + 1}" for i in range(len(pairs))],
+            [label for index in range(len(pairs)) for label in (f"pair {index + 1}", *columns)],
             TILE,
             title=f"Ablation of {recipe.name}",
             subtitle=f"{recipe.steps} steps of batch {recipe.batch}; Ls and Lc of each picture below it",
