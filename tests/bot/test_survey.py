@@ -27,9 +27,10 @@ def opened(studio) -> Iterator[Callable[..., Surveys]]:
     """Opens studies for one test."""
     names = []
 
-    def make(name: str = "test", **options: object) -> Surveys:
+    def make(name: str = "test", count: int = 4, **options: object) -> Surveys:
+        surveys = begin(studio.client, study_of(count, name=name, **options))
         names.append(name)
-        return begin(studio.client, study_of(name=name, **options))
+        return surveys
 
     yield make
     for name in names:
@@ -218,7 +219,7 @@ async def test_a_tap_that_waited_too_long_counts_all_the_same(bot, server, perso
 
 @pytest.mark.timeout(900)
 async def test_hundreds_at_once_lose_nothing_and_double_nothing(studio, server, bot_settings, opened):
-    surveys = opened(pairs=2)
+    surveys = opened(count=2)
     with unhurried():
         async with running(bot_settings, studio.client):
             meant = await crowd(server, CROWD, sorted(names_of(surveys)))
@@ -233,7 +234,7 @@ async def test_hundreds_at_once_lose_nothing_and_double_nothing(studio, server, 
 
 # -- forged and closed -----------------------------------------------------------------------------------------
 async def test_forged_buttons_change_nothing(bot, server, person, studio, opened):
-    surveys = opened(pairs=4, ratings_per_rater=2)
+    surveys = opened(ratings_per_rater=2)
     ada, eve = person(), person()
     await ada.say("/survey")
     await ada.tap(await ada.expect("one tap each", kind="text"), "I agree")
