@@ -111,7 +111,8 @@ class _Seen:
 
 def needed(recipe: Recipe) -> int:
     """How many pictures of each kind a recipe needs: those held out, and a batch to learn from."""
-    return recipe.data.hold_out + max(FEWEST, recipe.batch)
+    held_out = 0 if recipe.task == "classify" else recipe.data.hold_out
+    return held_out + max(FEWEST, recipe.batch)
 
 
 def check(

@@ -9,11 +9,14 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from core import weights
 from core.errors import ParameterError
 from core.train import checkpoint
+from core.train.recipe import load_recipe
 from tests.worker.conftest import children, signal_and_wait, until
 from tests.worker.trainings import Material, School, tiny
 from worker.tasks import trainer
@@ -244,3 +247,51 @@ def test_publications_that_fail_change_nothing(school: School, bench: Context) -
         school.service.publish(run.id, "adain")
     with bench.database.read() as session:
         assert [version.version for version in published.versions(session, "adain")] == [0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adain",
+        "paper",
+        "adaconv",
+        "distill-factorized",
+        "classify-factorized",
+        "factorized",
+        "factorized-source",
+    ],
+)
+def test_every_kind_of_training_runs_in_slices(
+    name: str, school: School, bench: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(trainer, "measure_models", lambda *_: None)
+    small = {
+        "steps": 2,
+        "batch": 2,
+        "log_every": 1,
+        "sheet_every": 2,
+        "data__crop": 32,
+        "data__style_size": 32,
+    }
+    recipe = load_recipe(
+        name, **small, data__hold_out=1, data__resize=40, data__max_styles=None, precision="float32"
+    )
+    options: dict[str, Any] = {}
+    if name == "classify-factorized":
+        for number, path in enumerate(sorted(school.material.photos.iterdir())):
+            place = tmp_path / "classes" / "ab"[number % 2]
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+        options = {"content": [str(tmp_path / "classes")], "style": []}
+    if name == "factorized-source":
+        options["encoder"] = str(Path(weights.weights("factorized").path))
+        recipe = recipe.model_copy(
+            update={
+                "network": recipe.network.model_copy(update={"kind": "factorized", "blocks": (0, 1, 1, 1)})
+            }
+        )
+    run = school.start(recipe, **options)
+    while run.state == "queued":
+        run = work(school, bench, run)
+    assert (run.state, run.step, run.message) == ("done", 2, None)
+    assert (school.service.folder(run.id).path / "weights.safetensors").is_file()

@@ -139,7 +139,7 @@
   };
   const head = (run) => {
     const method = make('select', {'data-part': 'method', 'aria-label': 'Method that uses the weights'}, ...overview.methods.map((one) => make('option', {value: one.name}, one.title)));
-    if (overview.methods.some((one) => one.name === run.task)) method.value = run.task;
+    if (overview.methods.some((one) => one.name === run.method)) method.value = run.method;
     const buttons = sure && run.actions.includes(sure)
       ? [...(sure === 'publish' ? [make('span', {class: 'soft'}, 'as the model of'), method] : [make('span', {class: 'soft'}, 'It cannot be resumed.')]),
         make('button', {type: 'button', class: 'pill primary', onclick: () => act(run, sure)}, sure === 'publish' ? 'Evaluate and publish' : 'Yes, cancel it'),

@@ -105,6 +105,7 @@ class Desk:
         curves = folder.curves()
         return card(run) | {
             "actions": run.actions,
+            "method": service.method_of(run.task),
             "worker": run.worker,
             "seconds": run.seconds,
             "rollbacks": run.rollbacks,

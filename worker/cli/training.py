@@ -86,7 +86,13 @@ def _add_start(actions: Any) -> None:
     )
     start.add_argument("recipe", metavar="RECIPE", help="name of a recipe, or a TOML file")
     start.add_argument("--content", nargs="+", required=True, metavar="PATH", help="photos")
-    start.add_argument("--style", nargs="+", required=True, metavar="PATH", help="styles")
+    start.add_argument(
+        "--style",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="styles (none for a task that learns from photos alone)",
+    )
     start.add_argument(
         "--name", default="", help="what the training is called (the recipe's name unless given)"
     )

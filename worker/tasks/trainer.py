@@ -62,6 +62,8 @@ def check(work: Slice) -> None:
     row, recipe = work.row, Recipe(**work.row.recipe)
     found, told = {}, {}
     for what, paths in (("photos", row.material["content"]), ("styles", row.material["style"])):
+        if not paths:
+            continue  # a task that learns from photos alone
         work.folder.say(f"looking at the {what}")
         heap = check_pictures(paths, what, recipe, lambda _: work.look_up())
         found[what] = heap

@@ -42,6 +42,14 @@ if TYPE_CHECKING:
     from worker.client import Client
 
 POLL_SECONDS = 1.0
+# Whose encoder a task and a kind of network start with, where nobody names another.
+ENCODERS = {
+    ("adain", "student"): "adain",
+    ("adaconv", "student"): "adain",
+    ("factorized", "factorized"): "factorized",
+}
+STYLELESS = frozenset({"classify"})
+"""Tasks that learn from photos alone."""
 CHUNK = 1 << 20
 SHEET_SIDE = 2000
 """Longest side of a sheet sent to a chat, in pixels."""
@@ -92,7 +100,8 @@ class TrainingService:
         """Hand in a training. ``content``, ``style``: folders, archives or globs as the workers see them, or
         "upload:NAME"; ``vgg``: see ``core.train.session.load_teacher``; ``encoder``, ``start``: a safetensors file,
         "run:ID" or "model:NAME". The pictures are checked by the worker. Raises ``ParameterError``."""
-        photos, styles = self._places(content, "photos"), self._places(style, "styles")
+        photos = self._places(content, "photos")
+        styles = [] if recipe.task in STYLELESS else self._places(style, "styles")
         material = {
             "content": photos,
             "style": styles,
@@ -140,14 +149,14 @@ class TrainingService:
 
     def _fitting_encoder(self, recipe: Recipe) -> str | None:
         """The encoder of a model in use, for a recipe that freezes one of the same sizes."""
-        if recipe.task != "adain" or recipe.network.kind != "student" or not recipe.freeze_encoder:
+        name = ENCODERS.get((recipe.task, recipe.network.kind))
+        if name is None or not recipe.freeze_encoder or name not in weights.manifest():
             return None
-        wanted = recipe.network.model_dump(mode="json")
-        for name in weights.manifest():
-            entry = weights.current(name)
-            if all(entry.network.get(part) == wanted[part] for part in ("widths", "depths")):
-                return str(entry.path)
-        return None
+        entry, wanted = weights.current(name), recipe.network.model_dump(mode="json")
+        fits = all(
+            entry.network.get(part, wanted[part]) == wanted[part] for part in ("widths", "depths", "ratio")
+        )
+        return str(entry.path) if fits else None
 
     # uploads
 
@@ -332,7 +341,7 @@ class TrainingService:
         model; done by a worker. ``method``: a registered one; the one named like the recipe's task unless given.
         Raises ``ParameterError`` or ``UnknownNameError``."""
         run = self.run(run_id)
-        spec = registry.method(method or run.task)
+        spec = registry.method(method or self.method_of(run.task))
         if not run.publishable:
             reason = (
                 "Only whole networks can be published, not a distillation."
@@ -349,6 +358,15 @@ class TrainingService:
             chosen = table.let_in(self.database, session)
         self._send(chosen)
         return self.run(run.id)
+
+    @staticmethod
+    def method_of(task: str) -> str:
+        """The method that weights of a task are for: the one of that name, or of its beginning ("factorized" for
+        "factorized-source")."""
+        names = [
+            spec.name for spec in registry.methods() if task == spec.name or task.startswith(f"{spec.name}-")
+        ]
+        return names[0] if names else task
 
     def _send(self, chosen: Sequence[tuple[str, int]]) -> None:
         for run_id, step in chosen:
