@@ -42,7 +42,7 @@ class Rooms:
     shown: OrderedDict[tuple[int, int], str] = field(default_factory=OrderedDict)
 
     def note(self, message: Message, pair: str) -> None:
-        """Remember what a message shows now."""
+        """Remember what a message shows now; "" once it is done with."""
         self.shown[message.chat_id, message.message_id] = pair
         while len(self.shown) > _MESSAGES_KEPT:
             self.shown.popitem(last=False)
@@ -136,6 +136,7 @@ async def _next(
         await _show(context, person, chat, study, rater, pair, progress, message)
         return
     if message is not None:
+        rooms_of(context).note(message, "")  # a second tap must not thank a second time
         await delete_quietly(context.bot, chat, message.message_id)
     await _thank(context, person, chat, study, rater, progress)
 

@@ -19,7 +19,7 @@ from worker.survey import desk
 from worker.survey.service import Surveys
 
 PUBLIC = "https://paint.example.org"
-CROWD = 200
+CROWD = 100
 
 
 @pytest.fixture
@@ -149,6 +149,15 @@ async def test_double_taps_rate_one_picture_once(bot, server, person, studio, op
     await phone.say("/help")
     await phone.expect("How it works")
     assert is_picture(2)(message)
+    for place in (2, 3, 4):
+        message = await phone.expect(is_picture(place), kind="photo")
+        data = next(data for text, data in phone.buttons(message) if text == "9")
+        for query in [await phone.tap(message, data=data) for _ in range(2)]:
+            await phone.answer(query)
+    await phone.say("/help")
+    await phone.expect("How it works")
+    assert len([one for one in phone.received("text") if "your mean" in one["text"]]) == 1
+    assert sorted(stored(studio).values()) == [3, 9, 9, 9]
     assert not server.refusals
 
 
