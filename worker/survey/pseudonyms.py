@@ -53,13 +53,16 @@ class Pseudonyms:
     def token(self, study: str, rater: str, expires: float) -> str:
         """A signed token of 50 characters, A–Z a–z 0–9 _ -."""
         head = struct.pack(_HEAD, TOKEN_VERSION, int(expires), _short(study), bytes.fromhex(rater))
-        return base64.urlsafe_b64encode(head + self._mac(head, study)).decode().rstrip("=")
+        return _encoded(head + self._mac(head, study))
 
     def read_token(self, token: str, studies: list[str]) -> tuple[str, str]:
         """(study, rater) of a token; raises ``NotFoundError`` for one that is forged, spoilt or too old."""
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
             head, mac = raw[:_HEAD_BYTES], raw[_HEAD_BYTES:]
+            if _encoded(raw) != token:
+                # The last letter has bits to spare: of all spellings only ours counts.
+                raise _no_link()
             version, expires, short, rater = struct.unpack(_HEAD, head)
         except (binascii.Error, struct.error, ValueError, UnicodeEncodeError):
             raise _no_link() from None
@@ -124,6 +127,10 @@ def kept_key(folder: Path) -> bytes:
             f"The key of the surveys '{path}' cannot be kept ({error.strerror or error}); set ALLAPRIMA_SURVEY_SECRET.",
             code="survey_key",
         ) from None
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _short(study: str) -> bytes:
