@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 
 from core.errors import NotFoundError, ParameterError, UnknownNameError
 from core.train.session import Session
-from tests.worker.trainings import Material, School, tiny
+from tests.worker.trainings import WITH_PAIRS, Material, School, tiny
 from worker.cli import main
+from worker.training.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def school(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def test_a_chain_of_slices_is_the_same_as_one_go(school: School, tmp_path: Path) -> None:
-    recipe = tiny(steps=16, sheet_every=8)
+    recipe = tiny(steps=16, sheet_every=8, data=WITH_PAIRS)
     run = school.finish(school.start(recipe, name="whole"))
     assert (run.state, run.step, run.message, run.name) == ("done", 16, None, "whole")
     slices = school.slices(run)
@@ -137,7 +138,7 @@ def test_pictures_are_checked_first(school: School, tmp_path: Path) -> None:
         place = school.service.upload("../my heap.zip", file)
     assert place.startswith("upload:")
     assert place.endswith("my-heap.zip")
-    run = school.finish(school.start(content=[place]))
+    run = school.finish(school.start(tiny(data=WITH_PAIRS), content=[place]))
     assert run.state == "failed"
     assert run.error_code == "too_few"
     assert run.message == "4 usable photos are too few (of 6 found): the recipe needs at least 6."
@@ -179,7 +180,9 @@ def test_endless_explosions_end_in_a_sentence(school: School) -> None:
 def test_two_runs_side_by_side(school: School) -> None:
     one = next(run for run in school.service.runs() if run.name == "whole")
     other = school.finish(
-        school.start(tiny(steps=6, sheet_every=6, seed=3, loss={"identity": 1.0}), name="other")
+        school.start(
+            tiny(steps=6, sheet_every=6, seed=3, loss={"identity": 1.0}, data=WITH_PAIRS), name="other"
+        )
     )
     lines = {line.name: line for line in school.service.compare(one.id, other.id)}
     assert lines["loss.identity"].values == (0.0, 1.0)
@@ -257,3 +260,16 @@ def test_the_command_line(
         assert "nothing to pause" in capsys.readouterr().err
     finally:
         reset_settings()
+
+
+def test_half_written_and_endless_figures_do_no_harm(school: School, tmp_path: Path) -> None:
+    folder = RunFolder(school.settings, "nowhere")
+    assert folder.curves().steps == []
+    assert (folder.log(), folder.sheets(), folder.validation(), folder.check()) == ([], [], [], {})
+    folder.path.mkdir(parents=True)
+    # A step logged twice counts as logged last; what is not finite or not whole is left out.
+    (folder.path / "curves.csv").write_text("step,loss,Ls\n1,4,nan\n2,3,1\n2,2,0.5\n3,inf,0.4\n4,1")
+    curves = folder.curves()
+    assert curves.steps == [1, 2, 3]
+    assert curves.values == {"loss": [4, 2, None], "Ls": [None, 0.5, 0.4]}
+    assert curves.last("loss") == 2

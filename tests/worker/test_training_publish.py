@@ -12,7 +12,7 @@ from core import weights
 from core.errors import ModelError, NotFoundError, ParameterError
 from core.params import PaintParams
 from tests.worker.conftest import children, picture, until
-from tests.worker.trainings import OWNER, Material, School, tiny
+from tests.worker.trainings import OWNER, WITH_PAIRS, Material, School, tiny
 from worker.jobs import JobView
 from worker.training import published
 
@@ -50,7 +50,7 @@ def test_publish_use_and_roll_back(school: School) -> None:
     assert len(everybody(worker.pid)) == 1  # nobody trains: there is no process for it
     assert paint(school, 1).model_hash == shipped
 
-    run = school.under_way(school.start(tiny(steps=16)), step=1)
+    run = school.under_way(school.start(tiny(steps=16, data=WITH_PAIRS)), step=1)
     assert len(everybody(worker.pid)) == 2
     assert paint(school, 2).state == "done"  # while it trains
     assert school.client.health()["workers"] == 1
@@ -105,7 +105,7 @@ def test_another_machine_gets_the_model_from_the_store(school: School, tmp_path:
 
 
 def test_weights_of_another_kind_are_refused(school: School) -> None:
-    recipe = tiny(steps=1, freeze_encoder=True, network={"kind": "paper"})
+    recipe = tiny(steps=1, freeze_encoder=True, network={"kind": "paper"}, data=WITH_PAIRS)
     run = school.finish(school.start(recipe))
     before = school.service.versions("adain")
     school.service.publish(run.id, "adain")

@@ -21,6 +21,9 @@ from worker.training import RunView, SliceView
 from worker.training.service import TrainingService
 
 OWNER = "cli:test"
+PATIENCE = 160.0  # a busy machine is no fault of a training
+DATA = {"crop": 32, "style_size": 32, "crops_per_photo": 2, "hold_out": 0}
+WITH_PAIRS = DATA | {"hold_out": 2}
 
 
 def tiny(**changes: Any) -> Recipe:
@@ -35,7 +38,7 @@ def tiny(**changes: Any) -> Recipe:
         "log_every": 1,
         "sheet_every": 1000,
         "network": {"widths": (4, 4, 8, 8), "depths": (1, 1, 1), "blocks": (0, 0, 0, 0), "hidden": 8},
-        "data": {"crop": 32, "style_size": 32, "crops_per_photo": 2, "hold_out": 2},
+        "data": DATA,
         "optim": {"warmup": 2, "ema": 0.9},
         "checkpoint_seconds": 0.2,
     }
@@ -122,7 +125,7 @@ class School:
     def wait(self, run: RunView, condition: Any, what: str) -> RunView:
         """Wait until something is true of a training."""
         try:
-            until(lambda: condition(self.service.run(run.id)), what)
+            until(lambda: condition(self.service.run(run.id)), what, PATIENCE)
         except AssertionError:
             now = self.service.run(run.id)
             log = self.log_file.read_text()[-3000:] if self.log_file.exists() else ""

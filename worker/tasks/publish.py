@@ -4,6 +4,7 @@ the model in use, written down in a card, stored for all machines, put into use.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -115,7 +116,8 @@ def _measure(work: Slice, kept: Kept, method_name: str, entry: Weights) -> dict[
     work.folder.say(f"measured for publication: {text}")
     (work.folder.path / "evaluation.md").write_text(text + "\n", encoding="utf-8")
     figures = {
-        title: {k: round(v, 4) for k, v in asdict(summary).items()} for title, summary in summaries.items()
+        title: {k: round(v, 4) for k, v in asdict(summary).items() if math.isfinite(v)}
+        for title, summary in summaries.items()
     }
     return {
         "entry": {"network": entry.network, "parameters": entry.parameters, "training": entry.training},

@@ -5,6 +5,7 @@ The last session stays open between slices: pictures are decoded and the teacher
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -212,7 +213,7 @@ def measure_models(work: Slice, kept: Kept) -> None:
                 # Damaged weights: the others are compared all the same.
                 log.warning("%s is not compared: %s", title, error)
                 continue
-            found[title] = {name: round(value, 4) for name, value in summary.items()}
+            found[title] = {name: round(value, 4) for name, value in summary.items() if math.isfinite(value)}
             work.folder.write_json(REFERENCE, found)
             work.folder.say(f"measured {title} on the same pairs")
 

@@ -148,7 +148,9 @@ def _rows(path: Path) -> dict[int, dict[str, float]]:
             for row in csv.DictReader(file):
                 try:
                     values = {name: float(value) for name, value in row.items() if name is not None}
-                    found[int(values["step"])] = values
+                    # JSON knows no NaN, and there is nothing to be seen of one.
+                    finite = {name: value for name, value in values.items() if math.isfinite(value)}
+                    found[int(finite["step"])] = finite
                 except (TypeError, ValueError, KeyError):
                     continue
     except FileNotFoundError:
