@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from core.nn.adain import channel_moments, restyle
 from core.nn.codec import in_own_precision
-from core.nn.octave import OctaveConv2d, split_channels
+from core.nn.octave import OctaveConv2d, plus, split_channels
 
 Moments = tuple[Tensor, Tensor]
 Features = list[Tensor]
@@ -176,14 +176,14 @@ class OctaveStage(nn.Module):
             for conv, part, own, aim in zip(self.skip, skip, moments, targets[0], strict=True)
         )
         if x is not None:
-            h, low = h + x[0], low + x[1]
+            h, low = plus(h, x[0]), plus(low, x[1])
         for index, conv in enumerate(self.inner):
             new = _relu(conv(h, low))
             a, b = (
                 restyle(part, channel_moments(part), *aim)
                 for part, aim in zip(new, targets[1 + index], strict=True)
             )
-            h, low = (a, b) if index == 0 else (h + a, low + b)
+            h, low = (a, b) if index == 0 else (plus(h, a), plus(low, b))
         result: tuple[Tensor, Tensor | None] = self.out(h, low)
         return result
 

@@ -32,6 +32,11 @@ def octave_upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
     return x[..., : size[0], : size[1]]
 
 
+def plus(x: Tensor, y: Tensor) -> Tensor:
+    """``x + y``, in ``x``'s own memory where no gradient needs the old value."""
+    return x + y if torch.is_grad_enabled() else x.add_(y)
+
+
 def split_channels(channels: int, ratio: float) -> tuple[int, int]:
     """``channels`` as (high, low) with a share ``ratio`` in [0, 1] of them low."""
     if not 0 <= ratio <= 1:
@@ -85,5 +90,5 @@ class OctaveConv2d(nn.Module):
             raised = self.low_to_high(cast(Tensor, low))
             size = high.shape[-2:] if high is not None else (2 * raised.shape[-2], 2 * raised.shape[-1])
             raised = octave_upsample(raised, (size[0], size[1]))
-            new_high = raised if new_high is None else new_high + raised
+            new_high = raised if new_high is None else plus(new_high, raised)
         return new_high, new_low
