@@ -107,7 +107,7 @@ $(VENV)/.torch: $(VENV)/.created constraints.txt $(if $(filter $(TORCH),$(INSTAL
 
 $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 	@echo "Installing Alla Prima."
-	@$(PIP) $$(cat $(VENV)/.index) --editable .
+	@$(PIP) $$(cat $(VENV)/.index) --editable '.[survey]'
 	@touch $@
 
 # Holds the program itself as well, so one call of pip is enough.

@@ -24,9 +24,7 @@ def style_and_content(result: Tensor, photo: Tensor, style: Tensor, vgg: VGG) ->
 
 
 @torch.inference_mode()
-def of_taps(
-    result: Mapping[str, Tensor], photo: Tensor, style: Mapping[str, Tensor]
-) -> tuple[float, float]:
+def of_taps(result: Mapping[str, Tensor], photo: Tensor, style: Mapping[str, Tensor]) -> tuple[float, float]:
     """``style_and_content`` from VGG's features: of ``STYLE_LAYERS`` for result and style, relu4_1 of the photograph."""
     wanted = [channel_moments(style[name]) for name in STYLE_LAYERS]
     ls = L.style_loss([result[name] for name in STYLE_LAYERS], wanted)
