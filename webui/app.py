@@ -56,10 +56,10 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     site = Site(settings, client, pictures.Links.in_folder(settings.data_dir), Shelf(cache))
     app = FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None)
     health.add_routes(app, client, metrics=settings.metrics)
+    quick.add_routes(app, site)  # before the pictures, whose addresses its own looks like
     pictures.add_routes(app, client, site.links)
     routes.add_routes(app, site)
     research.add_routes(app, site)
-    quick.add_routes(app, site)
     training_routes.add_routes(app, site)
     app.add_middleware(Guard)
     return gr.mount_gradio_app(
