@@ -18,7 +18,7 @@ from core.errors import ParameterError
 from core.train import checkpoint
 from core.train.recipe import load_recipe
 from tests.worker.conftest import children, signal_and_wait, until
-from tests.worker.trainings import Material, School, tiny
+from tests.worker.trainings import WITH_PAIRS, Material, School, tiny
 from worker.tasks import trainer
 from worker.tasks.context import Context
 from worker.tasks.train import Slice
@@ -53,17 +53,17 @@ def test_killed_workers_a_lost_queue_and_a_reboot(school: School) -> None:
     worker = school.start_worker()
     run = school.under_way(school.start(ENDLESS), step=2)
 
-    before = school.checkpoint(run)
     (child,) = children(worker.pid)
     os.kill(child, signal.SIGKILL)
-    run = school.under_way(run, step=before + 1)
-    assert "lost" in [part.outcome for part in school.slices(run)]
-
+    until(lambda: "lost" in [part.outcome for part in school.slices(run)], "the loss to be noticed", 100)
     before = school.checkpoint(run)
+    run = school.under_way(run, step=before + 1)
+
     signal_and_wait(worker, signal.SIGKILL)
     school.workers.clear()
     # A reboot: nothing runs any more, and the queue comes back empty.
     school.kill_server()
+    before = school.checkpoint(run)
     shutil.rmtree(school.settings.data_dir / "queue")
     school.start_server()
     worker = school.start_worker()
@@ -240,7 +240,7 @@ def test_a_worker_lost_over_and_over_gives_the_training_up(school: School, bench
 
 
 def test_publications_that_fail_change_nothing(school: School, bench: Context) -> None:
-    run = school.start(tiny(task="distill", steps=2))
+    run = school.start(tiny(task="distill", steps=2, data=WITH_PAIRS))
     while run.state != "done":
         run = work(school, bench, run)
     with pytest.raises(ParameterError, match="Only whole networks"):
