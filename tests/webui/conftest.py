@@ -83,9 +83,10 @@ def running_page(settings: Settings, gate: Path) -> Iterator[Page]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium; tests that need it are skipped where none is installed."""
+    """Headless Chromium; tests that need it are skipped where none is installed. It ends with its module: playwright keeps
+    an event loop running, beside which asynchronous tests cannot."""
     path = find_browser()
     if path is None:
         pytest.skip("no Chromium on this machine (set CHROMIUM to its path)")

@@ -149,7 +149,7 @@ def test_a_double_tap_rates_one_picture_and_a_reload_goes_on(
     at(tab, 2)
     tab.locator(".painting button").click()
     tab.locator("dialog.survey-large").click()
-    assert tab.locator("dialog").count() == 0
+    tab.locator("dialog").wait_for(state="detached")
 
 
 def test_no_rating_is_lost_while_the_server_is_away(new_tab: Callable[..., Tab], surveys: Surveys) -> None:

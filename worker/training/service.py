@@ -343,11 +343,12 @@ class TrainingService:
         run = self.run(run_id)
         spec = registry.method(method or self.method_of(run.task))
         if not run.publishable:
-            reason = (
-                "Only whole networks can be published, not a distillation."
-                if run.step and not run.record.get("network")
-                else f"The training '{run.name}' is {run.state}; pause it or let it end first."
-            )
+            if run.state not in (RunState.DONE, RunState.PAUSED):
+                reason = f"The training '{run.name}' is {run.state}; pause it or let it end first."
+            elif not run.step:
+                reason = f"The training '{run.name}' has not made a step yet."
+            else:
+                reason = "Only whole networks can be published, not a distillation."
             raise ParameterError(reason)
         wanted = {"method": spec.name, "weights": spec.weights, "back": str(run.state)}
         states = (RunState.DONE, RunState.PAUSED)
