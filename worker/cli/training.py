@@ -116,11 +116,11 @@ def _add_start(actions: Any) -> None:
 
 def start_training(args: argparse.Namespace) -> int:
     """Hand in a training; 0."""
-    from core.train.cli import _change
+    from core.train.cli import changes
     from core.train.recipe import load_recipe
     from worker.client import Client
 
-    recipe = load_recipe(args.recipe, **dict(_change(text) for text in args.set))
+    recipe = load_recipe(args.recipe, **changes(args.set))
     with Client() as client:
         run = client.training.start(
             recipe,
