@@ -194,10 +194,12 @@ def test_cancel_and_reload_while_painting(
 
     # Turning a knob while a repaint runs replaces it.
     studio.drag_strength(0.6)
-    third = studio.wait_value("job-id", f"value !== '{second}' && value.length === 12")
+    third = studio.wait_value("job-id", f"value.length === 12 && !{[running, second]}.includes(value)")
     studio.status("running")
     studio.drag_strength(1.3)
-    fourth = studio.wait_value("job-id", f"value !== '{third}'")
+    fourth = studio.wait_value(
+        "job-id", f"value.length === 12 && !{[running, second, third]}.includes(value)"
+    )
     gate.unlink()
     assert studio.wait_other_job(running) == fourth
     assert database.job(third).state == "cancelled"

@@ -47,6 +47,7 @@ def end(school: School, run: RunView) -> RunView:
     return school.finish(run)
 
 
+@pytest.mark.timeout(600)  # several waits, each with a patience of its own
 def test_killed_workers_a_lost_queue_and_a_reboot(school: School) -> None:
     """One training through it all: child killed, worker killed, worker terminated, queue lost with its file."""
     school.start_server()
@@ -89,6 +90,7 @@ def test_killed_workers_a_lost_queue_and_a_reboot(school: School) -> None:
     assert contiguous(school, run)
 
 
+@pytest.mark.timeout(600)  # several waits, each with a patience of its own
 def test_two_workers_and_a_silent_one(school: School) -> None:
     """However many messages there are, one worker holds a training; one that hangs loses it, and does not write over
     its successor's checkpoint when it wakes up."""
@@ -237,6 +239,27 @@ def test_a_worker_lost_over_and_over_gives_the_training_up(school: School, bench
     assert "The worker was lost 5 times in a row at step 0" in (run.message or "")
     assert [part.outcome for part in school.slices(run)] == ["lost"] * table.MAX_FAULTS
     assert school.service.resume(run.id).state == "queued"
+
+
+@pytest.mark.parametrize(("wish", "state"), [("pause", "paused"), ("cancel", "cancelled")])
+def test_a_wish_after_the_last_beat_is_not_lost(
+    wish: str, state: str, school: School, bench: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked for when the slice has trained its last step and hears nothing any more."""
+    run = school.start(ENDLESS)
+    measured = trainer.measure_models
+    monkeypatch.setattr(Slice, "_beat", lambda slice: None)
+
+    def ask(*arguments: Any) -> None:
+        measured(*arguments)
+        getattr(school.service, wish)(run.id)
+
+    run = work(school, bench, run)  # looks at the pictures
+    monkeypatch.setattr(trainer, "measure_models", ask)
+    run = work(school, bench, run)
+    assert (run.state, run.wish) == (state, None)
+    assert run.step == school.checkpoint(run) > 0
+    assert (run.finished_at is not None) == (wish == "cancel")
 
 
 def test_publications_that_fail_change_nothing(school: School, bench: Context) -> None:

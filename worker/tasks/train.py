@@ -294,30 +294,34 @@ class Slice:
     def again(self, outcome: str, **values: Any) -> None:
         """The slice is over, the training is not: the next one is enqueued."""
         moved = {"queued_at": time.time(), "faults": 0, "message": self.values.get("message"), **values}
-        if self._move(RunState.QUEUED, outcome, **moved):
+        if self._move(RunState.QUEUED, outcome, **moved) is RunState.QUEUED:
             send(self.context, self.row.id, self.step)
 
     def _rest(self, state: RunState, outcome: str, **values: Any) -> None:
         self._move(state, outcome, **values)
 
-    def _move(self, state: RunState, outcome: str, **values: Any) -> bool:
+    def _move(self, state: RunState, outcome: str, **values: Any) -> RunState | None:
+        """The state that the training is in now; ``None`` when it was taken away meanwhile."""
         values = {"step": self.step, "live_step": self.step, **self.values, **values}
         note = values.get("message")
         with self.context.database.write() as session:
             mine = Training.lease == self.lease
+            if state is RunState.QUEUED:
+                # A wish that came after the last beat must not be lost with the slice.
+                state = table.heed(session, self.row.id, mine, state)
+                if state is RunState.CANCELLED:
+                    values["finished_at"] = time.time()
             moved = table.move(session, self.row.id, (RunState.RUNNING,), state, mine, **values)
             if moved:
                 table.close_slice(session, self.row.id, self.row.slices, outcome, self.step, note)
-        if moved:
-            seconds = time.monotonic() - self._began
-            text = (
-                f"slice {self.row.slices}: steps {self.row.step} to {self.step} in {seconds:.1f} s, {outcome}"
-            )
-            self._log(f"{text}: {note}" if note else text)
-            log.info("training %s, %s; now %s", self.row.id, text, state)
-        else:
+        if not moved:
             log.warning("training %s was taken away meanwhile", self.row.id)
-        return moved
+            return None
+        seconds = time.monotonic() - self._began
+        text = f"slice {self.row.slices}: steps {self.row.step} to {self.step} in {seconds:.1f} s, {outcome}"
+        self._log(f"{text}: {note}" if note else text)
+        log.info("training %s, %s; now %s", self.row.id, text, state)
+        return state
 
     def _log(self, text: str) -> None:
         try:

@@ -117,6 +117,17 @@ def beat(session: Session, row: Training, lease: str, **values: Any) -> tuple[bo
     return found is not None, found[0] if found is not None else None
 
 
+def heed(session: Session, run_id: str, mine: ColumnElement[bool], otherwise: RunState) -> RunState:
+    """The state that the operator wishes for a training about to leave its holder's hands; ``otherwise`` without a
+    wish. The row is held until the transaction ends, so that no wish comes in between."""
+    wish = session.scalar(select(Training.wish).where(Training.id == run_id, mine).with_for_update())
+    return (
+        {Wish.PAUSE: RunState.PAUSED, Wish.CANCEL: RunState.CANCELLED}.get(Wish(wish), otherwise)
+        if wish
+        else otherwise
+    )
+
+
 def close_slice(
     session: Session, run_id: str, number: int, outcome: str, last_step: int | None, note: str | None = None
 ) -> None:
