@@ -14,6 +14,7 @@ from tests.bot.conftest import picture, running, with_bot
 from tests.bot.survey_crowd import crowd, unhurried
 from tests.bot.telegram_rules import Refusal
 from tests.worker.surveys import begin, names_of, study_of, take_part
+from worker.client import Client
 from worker.store.study_models import RatingRow
 from worker.survey import desk
 from worker.survey.service import Surveys
@@ -37,9 +38,9 @@ def opened(studio) -> Iterator[Callable[..., Surveys]]:
         desk.delete_study(studio.client, name)
 
 
-def stored(studio, study: str = "test") -> dict[tuple[str, str], int]:
+def stored(client: Client, study: str = "test") -> dict[tuple[str, str], int]:
     """Every rating of a study: score by rater and pair."""
-    with studio.client.database.read() as session:
+    with client.database.read() as session:
         rows = session.scalars(select(RatingRow).where(RatingRow.study == study)).all()
     return {(row.rater, row.pair_id): row.score for row in rows}
 
@@ -59,10 +60,10 @@ async def agree(phone) -> dict:
 async def test_from_consent_to_thanks_in_one_message(bot, server, person, studio, opened):
     surveys = opened()
     take_part(surveys, "web:other", 9)
-    before = stored(studio)
+    before = stored(studio.client)
     phone = person()
     first = await agree(phone)
-    assert stored(studio) == before
+    assert stored(studio.client) == before
     question = await phone.expect("one tap each", kind="text")
     assert not phone.buttons(question)
     labels = [text for text, _ in phone.buttons(first)]
@@ -81,7 +82,7 @@ async def test_from_consent_to_thanks_in_one_message(bot, server, person, studio
     assert f"{(4 * 9 + 4 + 5 + 6 + 7) / 8:.1f} everybody’s, 2 people" in thanks["text"]
     assert first["message_id"] not in phone.chat.messages
     assert shown == set(names_of(surveys))
-    mine = {key: score for key, score in stored(studio).items() if key not in before}
+    mine = {key: score for key, score in stored(studio.client).items() if key not in before}
     assert sorted(mine.values()) == [4, 5, 6, 7]
     rater = surveys.rater("test", phone.owner)
     assert {key[0] for key in mine} == {rater}
@@ -127,7 +128,7 @@ async def test_without_a_study_and_without_consent_nothing_is_kept(bot, server, 
     await phone.say("/survey")
     await phone.tap(await phone.expect("consent <&>", kind="text", after=question), "Not now")
     await phone.expect("As you like", kind="text")
-    assert stored(studio) == {}
+    assert stored(studio.client) == {}
     assert not server.refusals
 
 
@@ -141,11 +142,11 @@ async def test_double_taps_rate_one_picture_once(bot, server, person, studio, op
     answers = [await phone.answer(query) for query in queries]
     assert answers == ["8 – saved", "Saved already.", "Saved already.", "Saved already."]
     message = await phone.expect(is_picture(2), kind="photo")
-    assert list(stored(studio).values()) == [8]
+    assert list(stored(studio.client).values()) == [8]
     assert len(phone.received("photo")) == 1
     # The same picture with another score, from a second finger: the last one counts, and no picture is skipped.
     await phone.answer(await phone.tap(first, data=data.replace(":8", ":3")))
-    assert list(stored(studio).values()) == [3]
+    assert list(stored(studio.client).values()) == [3]
     await phone.say("/help")
     await phone.expect("How it works")
     assert is_picture(2)(message)
@@ -157,7 +158,7 @@ async def test_double_taps_rate_one_picture_once(bot, server, person, studio, op
     await phone.say("/help")
     await phone.expect("How it works")
     assert len([one for one in phone.received("text") if "your mean" in one["text"]]) == 1
-    assert sorted(stored(studio).values()) == [3, 9, 9, 9]
+    assert sorted(stored(studio.client).values()) == [3, 9, 9, 9]
     assert not server.refusals
 
 
@@ -170,7 +171,7 @@ async def test_undo_goes_back_and_shows_the_old_score(bot, server, person, studi
     second = await phone.expect(is_picture(2), kind="photo")
     assert await phone.answer(await phone.tap(second, "Undo")) == "Your 6 is taken back."
     back = await phone.expect(is_picture(1), kind="photo")
-    assert stored(studio) == {}
+    assert stored(studio.client) == {}
     assert phone.buttons(back)[0][1].split(":")[1] == pair
     assert "•6•" in [text for text, _ in phone.buttons(back)]
     assert "Undo" not in str(phone.buttons(back))
@@ -182,10 +183,10 @@ async def test_undo_goes_back_and_shows_the_old_score(bot, server, person, studi
     await phone.tap(thanks, "Undo the last one")
     last = await phone.expect(is_picture(4), kind="photo")
     assert thanks["message_id"] not in phone.chat.messages
-    assert len(stored(studio)) == 3
+    assert len(stored(studio.client)) == 3
     await phone.tap(last, "2")
     await phone.expect("your mean", kind="text")
-    assert sorted(stored(studio).values()) == [2, 9, 9, 9]
+    assert sorted(stored(studio.client).values()) == [2, 9, 9, 9]
     assert not server.refusals
 
 
@@ -207,7 +208,7 @@ async def test_later_and_a_restart_go_on_at_the_same_picture(studio, server, bot
     async with running(bot_settings, studio.client):
         third = await phone.expect(is_picture(3), kind="photo")
         assert third["message_id"] == again["message_id"]
-    assert sorted(stored(studio).values()) == [6, 7]
+    assert sorted(stored(studio.client).values()) == [6, 7]
     assert not server.refusals
 
 
@@ -223,21 +224,23 @@ async def test_a_tap_that_waited_too_long_counts_all_the_same(bot, server, perso
     server.faults.append(late)
     await phone.tap(first, "8")
     await phone.expect(is_picture(2), kind="photo")
-    assert list(stored(studio).values()) == [8]
+    assert list(stored(studio.client).values()) == [8]
 
 
 @pytest.mark.timeout(900)
-async def test_hundreds_at_once_lose_nothing_and_double_nothing(studio, server, bot_settings, opened):
-    surveys = opened(count=2)
-    with unhurried():
-        async with running(bot_settings, studio.client):
-            meant = await crowd(server, CROWD, sorted(names_of(surveys)))
-    assert len(meant) == CROWD
-    assert stored(studio) == {
-        (surveys.rater("test", owner), pair): score
-        for owner, scores in meant.items()
-        for pair, score in scores.items()
-    }
+async def test_hundreds_at_once_lose_nothing_and_double_nothing(server, bot_settings, database_url, tmp_path):
+    settings = bot_settings.model_copy(update={"data_dir": tmp_path, "database_url": database_url})
+    with Client(settings) as client:
+        surveys = begin(client, study_of(2))
+        with unhurried():
+            async with running(settings, client):
+                meant = await crowd(server, CROWD, sorted(names_of(surveys)))
+        assert len(meant) == CROWD
+        assert stored(client) == {
+            (surveys.rater("test", owner), pair): score
+            for owner, scores in meant.items()
+            for pair, score in scores.items()
+        }
     assert not server.refusals
 
 
@@ -268,7 +271,7 @@ async def test_forged_buttons_change_nothing(bot, server, person, studio, opened
         assert "does not work" in await eve.answer(await eve.tap(mine, data=f"v1:{ours}:q:{score}"))
     assert "does not work" in await eve.answer(await eve.tap(mine, data=f"v1:{eve.id}:va:../x"))
     assert "no " in await eve.answer(await eve.tap(mine, data=f"v1:{eve.id}:va:nothing"))
-    assert list(stored(studio).values()) == [6]
+    assert list(stored(studio.client).values()) == [6]
     assert not server.refusals
 
 
@@ -279,7 +282,7 @@ async def test_a_study_that_closes_meanwhile_says_so(bot, server, person, studio
     desk.close_study(studio.client, "test")
     assert "is over" in await phone.answer(await phone.tap(first, "6"))
     await phone.expect(lambda message: "photo" in message and not phone.buttons(message))
-    assert stored(studio) == {}
+    assert stored(studio.client) == {}
     await phone.say("/survey")
     await phone.expect("no open survey", kind="text")
     assert not server.refusals
@@ -314,7 +317,7 @@ async def test_links_carry_the_rater_to_the_page_and_back(studio, server, person
         await other.expect("came along", kind="text")
         await other.tap(await other.expect(is_picture(2), kind="photo"), "5")
         await other.expect(is_picture(3), kind="photo")
-        assert {score for (who, _), score in stored(studio).items() if who == rater} == {4, 5}
+        assert {score for (who, _), score in stored(studio.client).items() if who == rater} == {4, 5}
         forged = start[:-9] + ("A" if start[-9] != "A" else "B") + start[-8:]
         await other.say(f"/start {forged}")
         await other.expect("does not work any more", kind="text")
@@ -373,7 +376,7 @@ async def test_rate_this_is_small_and_kept_apart(bot, server, person, studio, op
     await phone.expect(lambda m: "★ 9 of 10" in str(phone.buttons(m)), kind="photo")
     assert surveys.job_rating(phone.owner, job.id) == 9
     assert [one.ratings for one in surveys.quick_results() if one.method == "quick"] == [1]
-    assert stored(studio) == {}
+    assert stored(studio.client) == {}
     await eve.say("/help")
     own = await eve.expect("How it works")
     for data in (f"v1:{job.id}:r", f"v1:{job.id}:rq:1", f"v1:{job.id}:rb"):
@@ -396,9 +399,9 @@ async def test_delete_me_reaches_ratings_and_privacy_tells_of_them(bot, server, 
     await phone.say("/delete_me")
     await phone.tap(await phone.expect("no way back", kind="text"), "Yes, delete")
     await phone.expect("Everything is deleted", kind="text")
-    assert stored(studio) == {}
+    assert stored(studio.client) == {}
     assert not surveys.progress("test", surveys.rater("test", phone.owner)).consented
     # The old picture's buttons bring nothing back.
     assert "agree first" in await phone.answer(await phone.tap(second, "7"))
-    assert stored(studio) == {}
+    assert stored(studio.client) == {}
     assert not server.refusals

@@ -32,10 +32,10 @@ CROWD = 200
 
 
 @pytest.fixture
-def surveys(tmp_path: Path) -> Iterator[Surveys]:
-    """An open study of four pictures in a database of its own."""
+def surveys(tmp_path: Path, database_url: str | None) -> Iterator[Surveys]:
+    """An open study of four pictures in a database of its own, once of each kind."""
     settings = Settings(
-        _env_file=None, data_dir=tmp_path, database_url=None, operator_password=SecretStr(PASSWORD)
+        _env_file=None, data_dir=tmp_path, database_url=database_url, operator_password=SecretStr(PASSWORD)
     )
     with Client(settings) as client:
         yield begin(client)

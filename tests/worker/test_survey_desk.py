@@ -11,8 +11,12 @@ import pytest
 from PIL import Image
 
 from core.errors import AllaPrimaError, NotFoundError, ParameterError, PictureError, UnknownNameError
+from core.evaluate.metrics import style_and_content
+from core.nn.vgg import load_vgg
+from core.tensors import to_tensor
 from tests.worker.conftest import Service, picture
 from tests.worker.surveys import begin, names_of, paint, study_of, take_part
+from tests.worker.trainings import Material
 from worker import cli
 from worker.client import Client
 from worker.jobs import JobView
@@ -20,7 +24,8 @@ from worker.settings import Settings, use_settings
 from worker.store import surveys as table
 from worker.store.study_models import StudyPairRow
 from worker.survey import desk
-from worker.survey.measure import measure
+from worker.survey.measure import _scaled, measure
+from worker.survey.pictures import Pictures
 from worker.survey.service import SurveyError, Surveys
 
 PAINTED = {"method": "mix", "alpha": 0.5}
@@ -152,6 +157,26 @@ def test_metrics_are_measured_once_and_joined(client: Client) -> None:
     assert all(pair.metrics["SSIM"] > 0.99 for pair in surveys.results("test").pairs)
     with pytest.raises(AllaPrimaError, match="No VGG weights"):
         measure(client, "test", Path("nowhere.safetensors"), "cpu")
+
+
+def test_a_teacher_adds_style_and_content(client: Client, material: Material) -> None:
+    surveys = begin(client)
+    measure(client, "test", None, "cpu")
+    assert measure(client, "test", material.vgg, "cpu") == 4
+    vgg = load_vgg(material.vgg)
+    for row in rows(client).values():
+        photo, style = (Pictures(client.blobs).open(row, which) for which in ("photo", "style"))
+        # In these tests the photo stands for the result.
+        shown = [to_tensor(_scaled(picture)) for picture in (photo, style)]
+        style_loss, _ = style_and_content(shown[0], shown[0], shown[1], vgg)
+        assert row.metrics["Lc"] == pytest.approx(0, abs=1e-6)
+        assert row.metrics["Ls"] == pytest.approx(style_loss, rel=1e-4)
+        assert row.metrics["Ls"] > 0
+        assert set(row.metrics) == {"SSIM", "Ls", "Lc"}
+    assert measure(client, "test", material.vgg, "cpu") == 0
+    for person in range(4):
+        take_part(surveys, f"web:{person}", {f"p{n}": n + 3 for n in range(4)})
+    assert {found.metric for found in surveys.results("test").correlations} >= {"Ls", "SSIM"}
 
 
 def test_charts_and_reports(client: Client) -> None:
