@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -20,6 +21,10 @@ from core.weights import FOLDER, Weights
 
 SHEET_STYLES = ("oil-flow", "stained-glass", "woodcut", "ink-wash")
 SHEET_ALPHAS = (0.5, 1.0)
+PATTERNED_STYLES = ("woodcut", "mosaic", "engraving", "stained-glass")
+"""Styles whose character is in the shape of their parts."""
+
+METHODS_SHEET = "methods.webp"
 
 LIMITS = (
     "Large flat regions take on a little of the style's texture. Styles whose character is in the shape of their "
@@ -31,7 +36,8 @@ LIMITS = (
 def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str], measured: str) -> Path:
     """Write ``NAME.md`` and the sheet ``NAME.webp`` beside the weights; returns the card's path.
 
-    ``notes``: further measured lines; ``measured``: how (pairs, sizes, precision).
+    ``notes``: further measured lines; ``measured``: how (pairs, sizes, precision). A sheet of several methods
+    (``write_methods_sheet``) that lies there is shown.
     """
     spec, training = method.spec, entry.training
     picture = entry.path.with_suffix(".webp")
@@ -52,6 +58,8 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
         photo, style = read_picture(samples()[0]), read_picture(style_path(SHEET_STYLES[0]))
         axes_sheet(method, photo, style).save(strengths, quality=80, method=6)
         grid = [f"![both strengths from 0 to 1.5]({strengths.name})", ""]
+    if entry.path.with_name(METHODS_SHEET).exists():
+        grid += [f"![patterned styles by all methods]({METHODS_SHEET})", ""]
     lines = [
         f"# {spec.title} (`{entry.name}`)",
         "",
@@ -119,3 +127,21 @@ def _sheet(method: Method, side: int = 288) -> Image.Image:
             ]
         )
     return sheet(rows, None, ["photo", "style", *(f"strength {a:g}" for a in SHEET_ALPHAS)], side)
+
+
+def methods_sheet(methods: Sequence[Method], side: int = 288) -> Image.Image:
+    """Our own samples in ``PATTERNED_STYLES``, by several methods side by side, full strength."""
+    rows = []
+    for photo_path, name in zip(samples(), PATTERNED_STYLES, strict=False):
+        photo, style = resize_longest(read_picture(photo_path), 512), read_picture(style_path(name))
+        rows.append(
+            [photo, style, *(m.stylize(photo, style, PaintParams(method=m.spec.name)) for m in methods)]
+        )
+    return sheet(rows, None, ["photo", "style", *(m.spec.title for m in methods)], side)
+
+
+def write_methods_sheet(methods: Sequence[Method], folder: Path) -> Path:
+    """Write ``methods_sheet`` beside the weights; returns its path."""
+    path = folder / METHODS_SHEET
+    methods_sheet(methods).save(path, quality=80, method=6)
+    return path

@@ -50,9 +50,16 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--float32", action="store_true", help="compute in float32 even where bfloat16 is fast"
     )
-    parser.add_argument("--card", action="store_true", help="write the model card beside the weights")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="write table.md, pairs.csv and sheet.png here"
+        "--card",
+        action="store_true",
+        help="write the model cards beside the weights, with a sheet of all methods where there are several",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write table.md, pairs.csv, sheet.png (pairs) and gallery.png (our own pictures) here",
     )
     parser.set_defaults(run=run)
 
@@ -64,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     from core import registry
     from core.device import describe
     from core.evaluate.axes import measure_axes
-    from core.evaluate.card import write_card
+    from core.evaluate.card import methods_sheet, write_card, write_methods_sheet
     from core.evaluate.pairs import all_pairs, held_out_pairs, measure, summarise
     from core.evaluate.report import pairs_sheet, table, write_csv
     from core.train.data import PictureSet
     from core.train.session import load_teacher
-    from core.weights import weights
+    from core.weights import FOLDER, weights
 
     if args.side < 64:
         raise ParameterError("--side must be at least 64 pixels.")
@@ -80,10 +87,13 @@ def run(args: argparse.Namespace) -> int:
         else held_out_pairs(photos, styles, args.count, args.side)
     )
     vgg = load_teacher(args.vgg, photos, Path("var"))
+    options = {"half": False} if args.float32 else {}
+    methods = {name: registry.load(name, args.device, **options) for name in args.methods}
+    if args.card and len(methods) > 1:
+        print(write_methods_sheet(list(methods.values()), FOLDER))
     figures, summaries, paints, notes = {}, {}, {}, []
-    for name in args.methods:
-        spec = registry.method(name)
-        method = registry.load(name, args.device, **({"half": False} if args.float32 else {}))
+    for name, method in methods.items():
+        spec = method.spec
         paint = _paint(method)
         paint(choose[0].photo, choose[0].style)
         figures[name] = measure(paint, tqdm(choose, desc=name, unit="pair"), vgg)
@@ -107,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
         (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
         write_csv(args.out / "pairs.csv", figures, choose)
         pairs_sheet(choose[:10], paints).save(args.out / "sheet.png")
+        methods_sheet(list(methods.values())).save(args.out / "gallery.png")
         print(f"written to {args.out}")
     return 0
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import core.weights as store
 from core.evaluate.pairs import all_pairs, held_out_pairs
@@ -34,12 +35,21 @@ def test_evaluate_writes_table_csv_sheet_and_card(
     vgg, models = tmp_path / "vgg.safetensors", tmp_path / "weights"
     teacher.save(vgg)
     shutil.copytree(store.FOLDER, models)
-    (models / "adain.md").unlink(missing_ok=True)
+    for name in ("adain.md", "methods.webp"):
+        (models / name).unlink(missing_ok=True)
     monkeypatch.setattr(store, "FOLDER", models)
     monkeypatch.setattr("core.evaluate.card.FOLDER", models)
     store.manifest.cache_clear()
     try:
-        command = ["evaluate", "adain", "--content", str(pictures[0]), "--style", str(pictures[1])]
+        command = [
+            "evaluate",
+            "adain",
+            "factorized",
+            "--content",
+            str(pictures[0]),
+            "--style",
+            str(pictures[1]),
+        ]
         command += ["--vgg", str(vgg), "--count", "2", "--side", "64", "--device", "cpu", "--card"]
         assert main([*command, "--out", str(tmp_path / "out")]) == 0
     finally:
@@ -50,7 +60,7 @@ def test_evaluate_writes_table_csv_sheet_and_card(
     assert "PSNR at alpha 0 inf dB" in printed
     with open(tmp_path / "out" / "pairs.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
-    assert len(rows) == 2
+    assert [row["model"] for row in rows] == ["adain", "adain", "factorized", "factorized"]
     assert all(float(row["ls"]) > 0 and 0 < float(row["ssim"]) < 1 for row in rows)
     assert (tmp_path / "out" / "sheet.png").is_file()
     assert (tmp_path / "out" / "table.md").is_file()
@@ -58,6 +68,10 @@ def test_evaluate_writes_table_csv_sheet_and_card(
     assert store.weights("adain").sha256 in card
     assert "## Licence" in card
     assert (models / "adain.webp").is_file()
+    assert "(methods.webp)" in card
+    with Image.open(models / "methods.webp") as shown, Image.open(tmp_path / "out" / "gallery.png") as same:
+        assert shown.size == same.size
+        assert shown.width > shown.height * 0.9  # four rows of photo, style and two methods
 
 
 def test_too_small_pictures_to_measure_are_refused(
