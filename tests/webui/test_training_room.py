@@ -156,7 +156,7 @@ def test_operators_look_around(operator: TestClient, run: str) -> None:
     assert {"adain", "distill"} <= {one["name"] for one in overview["recipes"]}
     assert {"value": "model:adain", "title": "model adain, as in use"} in overview["encoders"]
     found = operator.get(f"/training/api/detail?training={run}").json()
-    assert found["actions"] == ["publish"]
+    assert found["actions"] == ["publish", "delete"]
     assert (found["sheets"], found["curves"]["losses"]) == ([20, 40], ["loss", "Ls"])
     assert found["course"][0]["worker"] == "painter"
     assert found["reference"]["adain (shipped)"]["ssim"] == 0.5
@@ -205,7 +205,7 @@ def test_archives_are_uploaded(operator: TestClient, client: Client) -> None:
     answer = operator.post("/training/api/upload?name=my photos.zip", content=file.getvalue())
     place = answer.json()["place"]
     assert re.fullmatch(r"upload:[0-9a-f]{8}-my-photos\.zip", place)
-    assert place.removeprefix("upload:") in client.training.uploads()
+    assert place.removeprefix("upload:") in client.training.archives.names()
     refused = operator.post("/training/api/upload?name=photos.zip", content=b"no archive at all")
     assert refused.status_code == 400
     assert "no tar or zip" in refused.json()["error"]
@@ -331,3 +331,11 @@ def test_an_operator_in_the_room(
     made = client.training.run("From the form")
     assert (made.steps, made.material["content"]) == (60, ["/data/photos", "/data/more.zip"])
     assert tab.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    # Deleting is asked about, too.
+    tab.locator(".run-card", has_text="Other").click()
+    tab.get_by_role("button", name="Delete").click()
+    tab.get_by_text("published models stay").wait_for()
+    tab.get_by_role("button", name="Yes, delete it").click()
+    tab.locator(".run-card", has_text="Other").wait_for(state="detached")
+    tab.locator("[data-part=head] h2", has_text="From the form").wait_for()
+    assert other not in [one.id for one in client.training.runs()]

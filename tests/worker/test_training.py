@@ -92,7 +92,7 @@ def test_pause_resume_cancel(school: School) -> None:
     run = school.finish(run)
     assert (run.state, run.message) == ("paused", None)
     assert school.checkpoint(run) == run.step
-    assert run.actions == ["resume", "cancel", "publish"]
+    assert run.actions == ["resume", "cancel", "publish", "delete"]
     with pytest.raises(ParameterError, match="nothing to pause"):
         service.pause(run.id)
     stood = run.step
@@ -135,7 +135,7 @@ def test_pictures_are_checked_first(school: School, tmp_path: Path) -> None:
         Image.open(source[1]).convert("L").save(tmp_path / "grey.png")
         archive.write(tmp_path / "grey.png", "grey.png")
     with open(tmp_path / "heap.zip", "rb") as file:
-        place = school.service.upload("../my heap.zip", file)
+        place = school.service.archives.keep("../my heap.zip", file)
     assert place.startswith("upload:")
     assert place.endswith("my-heap.zip")
     run = school.finish(school.start(tiny(data=WITH_PAIRS), content=[place]))
@@ -153,14 +153,14 @@ def test_uploads_are_archives_of_a_limited_size(school: School, tmp_path: Path) 
     service = school.service
     (tmp_path / "text").write_bytes(b"no archive")
     with open(tmp_path / "text", "rb") as file, pytest.raises(ParameterError, match="An archive is needed"):
-        service.upload("photo.jpg", file)
+        service.archives.keep("photo.jpg", file)
     with open(tmp_path / "text", "rb") as file, pytest.raises(ParameterError, match="no tar or zip"):
-        service.upload("photos.zip", file)
+        service.archives.keep("photos.zip", file)
     small = School(tmp_path / "small", school.material, train_upload_mb=0.000001)
     with open(tmp_path / "text", "rb") as file, pytest.raises(ParameterError, match="larger than"):
-        small.service.upload("photos.zip", file)
+        small.service.archives.keep("photos.zip", file)
     small.client.close()
-    assert not [name for name in service.uploads() if "photos" in name]
+    assert not [name for name in service.archives.names() if "photos" in name]
     with pytest.raises(NotFoundError, match="no uploaded archive"):
         school.start(content=["upload:../../etc/passwd"])
 
@@ -246,11 +246,13 @@ def test_the_command_line(
         shown = capsys.readouterr().out
         assert "step 6/6" in shown
         assert "typed: done" in shown
+        assert main([*start, "--name", "again", "--watch"]) == 0
+        assert "again: done" in capsys.readouterr().out
         assert main(["training", "list"]) == 0
         shown = capsys.readouterr().out
         assert "6/6" in shown
-        assert "whole" in shown
-        assert main(["training", "compare", "typed", "whole"]) == 0
+        assert "5/5" in shown
+        assert main(["training", "compare", "typed", "again"]) == 0
         assert "RECIPE" in capsys.readouterr().out
         assert main(["training", "models"]) == 0
         assert "adain" in capsys.readouterr().out
@@ -258,6 +260,9 @@ def test_the_command_line(
         assert "no training 'nothing'" in capsys.readouterr().err
         assert main(["training", "pause", "typed"]) == 2
         assert "nothing to pause" in capsys.readouterr().err
+        assert main(["training", "delete", "again"]) == 0
+        assert "again: deleted" in capsys.readouterr().out
+        assert main(["training", "watch", "again"]) == 2
     finally:
         reset_settings()
 

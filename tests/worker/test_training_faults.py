@@ -7,18 +7,21 @@ import errno
 import os
 import shutil
 import signal
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from core import weights
-from core.errors import ParameterError
+from core.errors import NotFoundError, ParameterError
 from core.train import checkpoint
 from core.train.recipe import load_recipe
 from tests.worker.conftest import children, signal_and_wait, until
 from tests.worker.trainings import WITH_PAIRS, Material, School, tiny
+from worker.store.models import TrainingSlice
 from worker.tasks import trainer
 from worker.tasks.context import Context
 from worker.tasks.train import Slice
@@ -270,6 +273,37 @@ def test_publications_that_fail_change_nothing(school: School, bench: Context) -
         school.service.publish(run.id, "adain")
     with bench.database.read() as session:
         assert [version.version for version in published.versions(session, "adain")] == [0]
+
+
+def test_what_rests_can_be_deleted(school: School, bench: Context, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for path in school.material.photos.iterdir():
+            archive.write(path, path.name)
+
+    def uploaded() -> str:
+        with open(tmp_path / "photos.zip", "rb") as file:
+            return school.service.archives.keep("photos.zip", file)
+
+    own, shared = uploaded(), uploaded()
+    run = school.start(tiny(steps=1), content=[own, shared], style=[shared])
+    with pytest.raises(ParameterError, match="is queued; cancel it before"):
+        school.service.delete(run.id)
+    while run.state != "done":
+        run = work(school, bench, run)
+    child = school.start(tiny(steps=1), content=[shared], start=f"run:{run.id}")
+    with pytest.raises(ParameterError, match="The training 'tiny' starts from its weights"):
+        school.service.delete(run.id)
+    school.service.cancel(child.id)
+    assert school.service.delete(run.id).id == run.id
+    assert not school.service.folder(child.id).path.with_name(run.id).exists()
+    assert [one.id for one in school.service.runs()] == [child.id]
+    # The archive that the other training names stays, and so do folders of the operator's own.
+    assert [f"upload:{name}" for name in school.service.archives.names()] == [shared]
+    assert list(school.material.styles.iterdir())
+    with pytest.raises(NotFoundError):
+        school.service.delete(run.id)
+    with bench.database.read() as session:
+        assert {part.training for part in session.scalars(select(TrainingSlice))} <= {child.id}
 
 
 @pytest.mark.parametrize(

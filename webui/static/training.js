@@ -7,7 +7,7 @@
   const METRICS = {ls: 'Ls', lc: 'Lc', gram: 'Gram', patches: 'patch MMD²', ssim: 'SSIM', lattice: 'lattice', seconds: 's/picture'};
   const HIGHER = ['ssim'];
   const STATES = {waiting: 'waiting for its turn', queued: 'training', running: 'training', paused: 'paused', done: 'done', failed: 'failed', cancelled: 'cancelled'};
-  const DEEDS = {pause: 'Pause', resume: 'Resume', cancel: 'Cancel', publish: 'Publish'};
+  const DEEDS = {pause: 'Pause', resume: 'Resume', cancel: 'Cancel', publish: 'Publish', delete: 'Delete'};
   let room = null, overview = null, shown = null, other = null, busy = false, sure = '', hidden = new Set(['lr', 'it_per_s']);
   let at = {sheet: null, follow: true, log: false};
 
@@ -130,19 +130,20 @@
 
   // one training ------------------------------------------------------------------------------------------------
   const act = async (run, deed) => {
-    if (['cancel', 'publish'].includes(deed) && sure !== deed) { sure = deed; return head(run); }
+    if (['cancel', 'publish', 'delete'].includes(deed) && sure !== deed) { sure = deed; return head(run); }
     const method = part('method');
     sure = '';
     const answer = await ask('act', {training: run.id, deed, ...(deed === 'publish' && method ? {method: method.value} : {})});
     part('refusal').textContent = answer.error || '';
+    if (deed === 'delete' && !answer.error) shown = null;
     await refresh();
   };
   const head = (run) => {
     const method = make('select', {'data-part': 'method', 'aria-label': 'Method that uses the weights'}, ...overview.methods.map((one) => make('option', {value: one.name}, one.title)));
     if (overview.methods.some((one) => one.name === run.method)) method.value = run.method;
     const buttons = sure && run.actions.includes(sure)
-      ? [...(sure === 'publish' ? [make('span', {class: 'soft'}, 'as the model of'), method] : [make('span', {class: 'soft'}, 'It cannot be resumed.')]),
-        make('button', {type: 'button', class: 'pill primary', onclick: () => act(run, sure)}, sure === 'publish' ? 'Evaluate and publish' : 'Yes, cancel it'),
+      ? [...(sure === 'publish' ? [make('span', {class: 'soft'}, 'as the model of'), method] : [make('span', {class: 'soft'}, sure === 'delete' ? 'Checkpoint, curves and sheets go; published models stay.' : 'It cannot be resumed.')]),
+        make('button', {type: 'button', class: 'pill primary', onclick: () => act(run, sure)}, {publish: 'Evaluate and publish', cancel: 'Yes, cancel it', delete: 'Yes, delete it'}[sure]),
         make('button', {type: 'button', class: 'pill quiet', onclick: () => { sure = ''; head(run); }}, 'No')]
       : run.actions.map((deed) => make('button', {type: 'button', class: `pill ${deed === 'publish' || deed === 'resume' ? 'primary' : 'quiet'}`, onclick: () => act(run, deed)}, DEEDS[deed]));
     const facts = [`${run.step.toLocaleString('en')} of ${run.steps.toLocaleString('en')} steps`, run.speed && ['queued', 'running'].includes(run.state) ? `${short(run.speed)} it/s` : '',

@@ -83,7 +83,7 @@ class Desk:
             "recipes": recipes,
             "models": models,
             "methods": methods,
-            "uploads": service.uploads(),
+            "uploads": service.archives.names(),
             "encoders": [{"value": value, "title": self._title(value, runs)} for value in encoders],
         }
 
@@ -174,13 +174,19 @@ class Desk:
         return {"id": run.id}
 
     def act(self, content: dict[str, Any]) -> dict[str, Any]:
-        """Pause, resume, cancel or publish."""
+        """Pause, resume, cancel, publish or delete."""
         run_id, deed = _text(content, "training"), _text(content, "deed")
         if deed == "publish":
             return card(self.service.publish(run_id, _text(content, "method") or None))
-        deeds = {"pause": self.service.pause, "resume": self.service.resume, "cancel": self.service.cancel}
+        service = self.service
+        deeds = {
+            "pause": service.pause,
+            "resume": service.resume,
+            "cancel": service.cancel,
+            "delete": service.delete,
+        }
         if deed not in deeds:
-            raise ParameterError("deed: must be pause, resume, cancel or publish.")
+            raise ParameterError("deed: must be pause, resume, cancel, publish or delete.")
         return card(deeds[deed](run_id))
 
     def model(self, content: dict[str, Any]) -> dict[str, Any]:

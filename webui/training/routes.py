@@ -130,7 +130,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
 
         def take() -> str:
             with open(reader, "rb") as source:
-                return desk.service.upload(name, source)
+                return desk.service.archives.keep(name, source)
 
         taking = asyncio.ensure_future(guarded(request, take))
         try:

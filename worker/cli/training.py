@@ -33,6 +33,7 @@ def add_parser(subcommands: Subcommands) -> None:
         ("pause", pause, "let a training rest"),
         ("resume", resume, "go on with a paused or failed training"),
         ("cancel", cancel, "end a training; its files stay"),
+        ("delete", delete, "delete a training that rests, with its files; what was published of it stays"),
     ):
         action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         action.add_argument("training", metavar="TRAINING", help=RUN_HELP)
@@ -233,6 +234,16 @@ def resume(args: argparse.Namespace) -> int:
 def cancel(args: argparse.Namespace) -> int:
     """Cancel; 0."""
     return _steer(args.training, "cancel")
+
+
+def delete(args: argparse.Namespace) -> int:
+    """Delete; 0."""
+    from worker.client import Client
+
+    with Client() as client:
+        run = client.training.delete(args.training)
+    print(f"{run.id}  {run.name}: deleted")
+    return 0
 
 
 def _steer(run_id: str, verb: str) -> int:

@@ -90,7 +90,7 @@ class RunView(BaseModel):
 
     @property
     def actions(self) -> list[str]:
-        """What an operator may do now: of pause, resume, cancel, publish."""
+        """What an operator may do now: of pause, resume, cancel, publish, delete."""
         found = []
         if self.state in UNFINISHED and self.wish is None and self.phase is not Phase.PUBLISH:
             found.append("pause")
@@ -104,6 +104,8 @@ class RunView(BaseModel):
             found.append("cancel")
         if self.publishable:
             found.append("publish")
+        if self.state not in UNFINISHED:
+            found.append("delete")
         return found
 
     @property

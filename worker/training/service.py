@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import re
-import secrets
-import tarfile
+import shutil
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
 from core import registry, weights
 from core.errors import NotFoundError, ParameterError, UnknownNameError
-from core.train.files import ARCHIVES
 from core.train.recipe import Recipe, load_recipe, recipes
 from worker.broker import QueueError
 from worker.jobs import new_id
-from worker.store.database import StorageError, change
+from worker.store.database import change
 from worker.store.models import ModelVersion, Training, TrainingSlice
 from worker.training import form, published, table
+from worker.training.archives import UPLOAD, Archives
 from worker.training.folder import Curves, RunFolder
 from worker.training.record import Difference, code_version, compare
 from worker.training.runs import (
     RESUMABLE,
+    UNFINISHED,
     Phase,
     RunState,
     RunView,
@@ -50,7 +47,6 @@ ENCODERS = {
 }
 STYLELESS = frozenset({"classify"})
 """Tasks that learn from photos alone."""
-CHUNK = 1 << 20
 SHEET_SIDE = 2000
 """Longest side of a sheet sent to a chat, in pixels."""
 
@@ -64,6 +60,7 @@ class TrainingService:
         self.database = client.database
         self.broker = client.broker
         self.backend = client.blobs.backend
+        self.archives = Archives(client.settings)
 
     # recipes
 
@@ -135,7 +132,7 @@ class TrainingService:
         if not found:
             raise ParameterError(f"The {what} are missing: name a folder or an archive.")
         return [
-            str(self._upload(place.removeprefix("upload:"))) if place.startswith("upload:") else place
+            str(self.archives.path(place.removeprefix(UPLOAD))) if place.startswith(UPLOAD) else place
             for place in found
         ]
 
@@ -157,52 +154,6 @@ class TrainingService:
             entry.network.get(part, wanted[part]) == wanted[part] for part in ("widths", "depths", "ratio")
         )
         return str(entry.path) if fits else None
-
-    # uploads
-
-    def upload(self, name: str, source: BinaryIO) -> str:
-        """Keep an archive of pictures; "upload:NAME" for ``start``. It is never unpacked. Raises ``ParameterError`` for
-        what is no archive or is too large, ``StorageError`` when there is no room."""
-        base = re.sub(r"[^\w.-]+", "-", Path(name.replace("\\", "/")).name).strip("-.")[-80:] or "pictures"
-        if not base.lower().endswith(ARCHIVES):
-            raise ParameterError(f"An archive is needed ({', '.join(ARCHIVES)}), not '{base}'.")
-        folder = self.settings.trainings / "uploads"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{secrets.token_hex(4)}-{base}"
-        draft = path.with_name(f".{path.name}")
-        limit = int(self.settings.train_upload_mb * 1_000_000)
-        try:
-            with open(draft, "wb") as file:
-                while chunk := source.read(CHUNK):
-                    if file.tell() + len(chunk) > limit:
-                        raise ParameterError(
-                            f"The archive is larger than {self.settings.train_upload_mb:g} MB; "
-                            "put it on the worker's disk and name its path instead."
-                        )
-                    file.write(chunk)
-            if not (tarfile.is_tarfile(draft) or zipfile.is_zipfile(draft)):
-                raise ParameterError(f"{base} is no tar or zip archive, or it is damaged.")
-            os.replace(draft, path)
-        except OSError as error:
-            raise StorageError(
-                f"The archive cannot be stored ({error.strerror}); make room first."
-            ) from error
-        finally:
-            draft.unlink(missing_ok=True)
-        return f"upload:{path.name}"
-
-    def uploads(self) -> list[str]:
-        """Names of the archives kept, newest first."""
-        folder = self.settings.trainings / "uploads"
-        found = (
-            [path for path in folder.glob("*") if not path.name.startswith(".")] if folder.is_dir() else []
-        )
-        return [path.name for path in sorted(found, key=lambda path: -path.stat().st_mtime)]
-
-    def _upload(self, name: str) -> Path:
-        if name not in self.uploads():
-            raise NotFoundError(f"There is no uploaded archive '{name}'.")
-        return self.settings.trainings / "uploads" / name
 
     # looking
 
@@ -335,6 +286,30 @@ class TrainingService:
             chosen = table.let_in(self.database, session)
         self._send(chosen)
         return self.run(run.id)
+
+    def delete(self, run_id: str) -> RunView:
+        """Delete a training that rests, with its files and the uploaded archives that no other training names; what was
+        published of it stays. Returns it as it was."""
+        run = self.run(run_id)
+        if "delete" not in run.actions:
+            raise ParameterError(f"The training '{run.name}' is {run.state}; cancel it before you delete it.")
+        folder = RunFolder(self.settings, run.id).path
+        with self.database.write() as session:
+            others = session.execute(
+                select(Training.name, Training.state, Training.material).where(Training.id != run.id)
+            )
+            named = set()
+            for name, state, material in others.all():
+                named.update([*material["content"], *material["style"]])
+                starts = [material.get(key) for key in ("encoder", "start")]
+                if state in UNFINISHED and any(path and Path(path).is_relative_to(folder) for path in starts):
+                    raise ParameterError(
+                        f"The training '{name}' starts from its weights; let that one end first."
+                    )
+            table.delete(session, run.id)
+        shutil.rmtree(folder, ignore_errors=True)
+        self.archives.drop({*run.material["content"], *run.material["style"]} - named)
+        return run
 
     def publish(self, run_id: str, method: str | None = None) -> RunView:
         """Evaluate a training's weights, write the card and put them into use as the next version of a method's

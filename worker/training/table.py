@@ -10,12 +10,14 @@ from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
+from core.errors import ParameterError
 from worker import leases
 from worker.store.database import Database, change
 from worker.store.models import Training, TrainingSlice, WorkerRow
-from worker.training.runs import ACTIVE, Phase, RunState, Wish
+from worker.training.runs import ACTIVE, UNFINISHED, Phase, RunState, Wish
 
 GRACE_SECONDS = 3.0
 WORKER_SILENT_SECONDS = 30.0
@@ -211,6 +213,14 @@ def any_active(session: Session) -> bool:
     """Whether a worker is needed for trainings."""
     wanted = Training.state.in_(ACTIVE | {RunState.WAITING})
     return session.scalar(select(Training.id).where(wanted).limit(1)) is not None
+
+
+def delete(session: Session, run_id: str) -> None:
+    """Delete a training that rests, with its slices. Raises ``ParameterError`` when it does not rest any more."""
+    found = sql_delete(Training).where(Training.id == run_id, Training.state.not_in(UNFINISHED))
+    if change(session, found) != 1:
+        raise ParameterError("The training does not rest any more.")
+    session.execute(sql_delete(TrainingSlice).where(TrainingSlice.training == run_id))
 
 
 def request(session: Session, run_id: str, wish: Wish) -> None:
