@@ -234,10 +234,7 @@ class AdaConvDecoder(Decoder):
         kernels = self.kernels(code)
         x: Tensor | None = None
         for level in range(len(features) - 1, -1, -1):
-            x = self.stages[level](x, features[level], moments[level], targets[level], kernels[level])
-            assert x is not None
-            if level:
-                x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = self.level(level, x, features[level], moments[level], targets[level], kernels[level])
         assert x is not None
         return x
 

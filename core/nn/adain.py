@@ -35,17 +35,40 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sample_moments(flat: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation over the rows of ``(HW, C)``, in pieces that stay in the cache. Subtracting the first row
-    keeps float32 accurate where the mean is large against the deviation."""
-    pivot = flat[0].float()
-    total, squares = torch.zeros_like(pivot), torch.zeros_like(pivot)
+    """Mean and deviation over the rows of ``(HW, C)``, in pieces that stay in the cache."""
+    seen = RunningMoments()
     for part in flat.split(PIECE):
-        shifted = part.float() - pivot
-        total += shifted.sum(dim=0)
-        squares += shifted.square_().sum(dim=0)
-    mean = total / len(flat)
-    variance = (squares / len(flat) - mean.square()).clamp_min_(0)
-    return pivot + mean, (variance + EPSILON).sqrt()
+        seen.take(part)
+    mean, std = seen.result()
+    return mean[0], std[0]
+
+
+class RunningMoments:
+    """Moments of a map that comes in parts. Subtracting the first row keeps float32 accurate where the mean is large
+    against the deviation."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, x: Tensor) -> None:
+        """Some rows ``(1, C, H, W)`` of the map."""
+        self.take(_flat(x)[0])
+
+    def take(self, part: Tensor) -> None:
+        """Some pixels ``(n, C)`` of the map."""
+        if not self.count:
+            self.pivot = part[0].float()
+            self.total, self.squares = torch.zeros_like(self.pivot), torch.zeros_like(self.pivot)
+        shifted = part.float() - self.pivot
+        self.total += shifted.sum(dim=0)
+        self.squares += shifted.square_().sum(dim=0)
+        self.count += len(part)
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation, as of ``channel_moments``: two float32 tensors ``(1, C)``."""
+        mean = self.total / self.count
+        variance = (self.squares / self.count - mean.square()).clamp_min_(0)
+        return (self.pivot + mean)[None], (variance + EPSILON).sqrt()[None]
 
 
 def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

@@ -10,12 +10,13 @@ padding (half-sample symmetric, so it commutes with pooling and upsampling) and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.nn import strips
 from core.nn.adain import channel_moments, restyle
 
 Features = list[Tensor]
@@ -61,6 +62,10 @@ class Encoder(nn.Module):
         taps: Features = []
         last = len(self.first) - 1
         for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
+            if level == 0 and strips.fitting(x):
+                tap, x = strips.encode([first, *rest], x)  # type: ignore[list-item,misc]
+                taps.append(tap)
+                continue
             x = F.relu(first(in_own_precision(first, x)), inplace=True)
             taps.append(x)
             if level == last:
@@ -111,11 +116,12 @@ class Stage(nn.Module):
     ) -> Tensor:
         h = self.skip(restyle(skip, moments, *targets[0]))
         if x is not None:
-            h = h + x
+            h += x
         for index, conv in enumerate(self.inner):
             y = F.relu(conv(h), inplace=True)
             y = restyle(y, channel_moments(y), *targets[1 + index])
-            h = y if index == 0 else h + y
+            # Sums are written where no gradient needs the summand any more: memory is most of their cost.
+            h = y if index == 0 else y.add_(h)
         found: Tensor = self.out(h)
         return found
 
@@ -177,12 +183,20 @@ class Decoder(nn.Module):
         targets = self.targets(code)
         x: Tensor | None = None
         for level in range(len(features) - 1, -1, -1):
-            stage = self.stages[level]
-            x = stage(x, features[level], moments[level], targets[level])
-            if level:
-                x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = self.level(level, x, features[level], moments[level], targets[level])
         assert x is not None
         return x
+
+    def level(self, level: int, x: Tensor | None, skip: Tensor, *rest: Any) -> Tensor:
+        """One stage with what comes from the level below, enlarged here; ``rest``: the stage's other arguments."""
+        stage = cast(Stage, self.stages[level])
+        if level == 0 and x is not None and len(stage.inner) == 1 and strips.fitting(skip):
+            inner = cast(nn.Conv2d, stage.inner[0])
+            return strips.decode(stage.skip, inner, stage.out, x, skip, rest[0], rest[1])
+        if x is not None:
+            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+        found: Tensor = stage(x, skip, *rest)
+        return found
 
 
 class AdaINNetwork(nn.Module):

@@ -1,0 +1,124 @@
+"""The full-resolution level of encoder and decoder a strip of rows at a time, for painting on a CPU.
+
+A feature map of that level is tens of megabytes, far more than a processor's caches: computed whole, every small step
+(padding, ReLU, adding, rescaling) is a journey of all of it to memory and back. In strips of two megabytes a step finds what
+the one before has left in the cache. The pictures are the same up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from core.nn.adain import RunningMoments
+
+Moments = tuple[Tensor, Tensor]
+
+STRIP_BYTES = 2 << 20
+LEAST_ROWS = 8
+
+
+def fitting(x: Tensor) -> bool:
+    """Whether ``x`` ``(N, C, H, W)`` is to be worked at in strips: one picture on a CPU, no gradient wanted."""
+    return (
+        len(x) == 1
+        and x.device.type == "cpu"
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def strips(height: int, width: int, channels: int, size: int) -> Iterator[tuple[int, int]]:
+    """First and last (exclusive) row of each strip; an even number of rows each if ``height`` is even. ``size``: bytes
+    of a number."""
+    rows = max(LEAST_ROWS, STRIP_BYTES // (width * channels * size) & ~1)
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)
+
+
+def convolve_rows(
+    x: Tensor, first: int, height: int, weight: Tensor, bias: Tensor | None
+) -> tuple[Tensor, int]:
+    """A 3×3 convolution of some rows ``x`` of a map of ``height`` rows, the upper one being row ``first``, with edges
+    replicated where the map ends. Returns the rows that these determine and the number of the upper one."""
+    above, below = int(first == 0), int(first + x.shape[2] == height)
+    padded = F.pad(x, (1, 1, above, below), mode="replicate")
+    return F.conv2d(padded, weight, bias), first + 1 - above
+
+
+def encode(convs: Sequence[nn.Conv2d], x: Tensor) -> tuple[Tensor, Tensor]:
+    """``convs``, each with a ReLU, and average pooling: the features behind the first one ``(1, C, H, W)`` and the
+    pooled ones behind the last ``(1, C, H/2, W/2)``. ``x``: ``(1, 3, H, W)``, even sides."""
+    height, width = x.shape[-2:]
+    channels, halo = convs[0].out_channels, len(convs)
+    tap = _empty(x, channels, height, width)
+    pooled = _empty(x, convs[-1].out_channels, height // 2, width // 2)
+    for top, bottom in strips(height, width, channels, x.element_size()):
+        first = max(0, top - halo)
+        y = x[:, :, first : min(height, bottom + halo)]
+        for index, conv in enumerate(convs):
+            y, first = convolve_rows(y, first, height, conv.weight, conv.bias)
+            y = F.relu_(y)
+            if index == 0:
+                tap[:, :, top:bottom] = y[:, :, top - first : bottom - first]
+        pooled[:, :, top // 2 : bottom // 2] = F.avg_pool2d(y[:, :, top - first : bottom - first], 2)
+    return tap, pooled
+
+
+def decode(
+    skip_conv: nn.Conv2d,
+    inner: nn.Conv2d,
+    out: nn.Conv2d,
+    below: Tensor,
+    skip: Tensor,
+    moments: Moments,
+    targets: Sequence[Moments],
+) -> Tensor:
+    """The decoder's last level: ``below`` ``(1, C, H/2, W/2)``, still to be enlarged, and the photograph's features
+    ``skip`` ``(1, C, H, W)`` of these ``moments``; targets of the two re-normalisations → ``(1, 3, H, W)``."""
+    height, width = skip.shape[-2:]
+    channels = inner.out_channels
+    rows = list(strips(height, width, channels, skip.element_size()))
+    weight, bias = folded(skip_conv, moments, targets[0])
+    features = _empty(skip, channels, height, width)
+    seen = RunningMoments()
+    for top, bottom in rows:
+        first, last = max(0, top - 1), min(height, bottom + 1)
+        h = F.conv2d(skip[:, :, first:last], weight, bias)
+        h += _enlarged(below, first, last)
+        y, _ = convolve_rows(h, first, height, inner.weight, inner.bias)
+        y = torch.clamp_min(y, 0, out=features[:, :, top:bottom])
+        seen.add(y)
+    weight, bias = folded(out, seen.result(), targets[1])
+    result = _empty(skip, out.out_channels, height, width)
+    for top, bottom in rows:
+        first, last = max(0, top - 1), min(height, bottom + 1)
+        result[:, :, top:bottom] = convolve_rows(features[:, :, first:last], first, height, weight, bias)[0]
+    return result
+
+
+def folded(conv: nn.Conv2d, moments: Moments, target: Moments) -> tuple[Tensor, Tensor]:
+    """Weight and bias of "re-normalise from ``moments`` to ``target``, then ``conv``" as one convolution. Channels at
+    their mean are answered exactly, however coarsely the scaled weights are rounded."""
+    scale = target[1][0] / moments[1][0]
+    exact = conv.weight.float()
+    weight = (exact * scale.view(1, -1, 1, 1)).to(conv.weight.dtype)
+    bias = exact.sum(dim=(2, 3)) @ target[0][0] - weight.float().sum(dim=(2, 3)) @ moments[0][0]
+    if conv.bias is not None:
+        bias = bias + conv.bias.float()
+    return weight.contiguous(memory_format=torch.channels_last), bias.to(conv.weight.dtype)
+
+
+def _enlarged(x: Tensor, first: int, last: int) -> Tensor:
+    """Rows ``first`` to ``last`` (exclusive) of ``x`` enlarged twofold, bilinearly."""
+    upper, lower = max(0, first // 2 - 1), min(x.shape[2], (last + 1) // 2 + 1)
+    large = F.interpolate(x[:, :, upper:lower], scale_factor=2.0, mode="bilinear", align_corners=False)
+    return large[:, :, first - 2 * upper : last - 2 * upper]
+
+
+def _empty(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+    size = (1, channels, height, width)
+    return torch.empty(size, dtype=like.dtype, memory_format=torch.channels_last)
