@@ -84,7 +84,8 @@ class Trainer:
             self.model = DistributedDataParallel(self.model, device_ids=places)
         options = self.recipe.optim
         self.parameters = [p for p in task.trainable.parameters() if p.requires_grad]
-        self.optimiser = make_optimiser(options, self.parameters)
+        groups = [{"params": group, "factor": factor} for group, factor in task.rates() if group]
+        self.optimiser = make_optimiser(options, groups)
         # A pass over the pictures is asked for by the one schedule that counts in passes.
         self.epoch = task.epoch() if options.schedule == "restarts" else 1
         self.average = [p.detach().clone() for p in self.parameters] if options.ema else None
@@ -172,7 +173,8 @@ class Trainer:
     def _advance(self) -> dict[str, float] | None:
         """One optimiser step; ``None`` when the loss is not finite or explodes (nothing was changed)."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate(self.recipe.optim, self.step, self.recipe.steps, self.epoch) * self.slowdown
+            now = rate(self.recipe.optim, self.step, self.recipe.steps, self.epoch) * self.slowdown
+            group["lr"] = now * group.get("factor", 1.0)
         with torch.autocast(self.task.device.type, torch.bfloat16, enabled=self.bfloat16):
             total, parts = self.model(self.step)
         value = self._mean(total)

@@ -68,10 +68,12 @@ Optimiser = torch.optim.Optimizer | Lookahead
 """What ``Trainer`` steps."""
 
 
-def make_optimiser(options: OptimOptions, parameters: Iterable[Tensor]) -> Optimiser:
-    """The optimiser of a recipe. "adam" and "radam" add ``weight_decay · w`` to the gradient, as the papers that use
-    them do; "ranger" decouples it (``w ← w − lr · weight_decay · w``), as its author's code does: 0.1 in the gradient
-    would outweigh every loss."""
+def make_optimiser(
+    options: OptimOptions, parameters: Iterable[Tensor] | Iterable[dict[str, Any]]
+) -> Optimiser:
+    """The optimiser of a recipe for parameters or groups of them. "adam" and "radam" add ``weight_decay · w`` to the
+    gradient, as the papers that use them do; "ranger" decouples it (``w ← w − lr · weight_decay · w``), as its author's
+    code does: 0.1 in the gradient would outweigh every loss."""
     values: dict[str, Any] = {
         "lr": options.lr,
         "betas": options.betas,

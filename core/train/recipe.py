@@ -59,6 +59,12 @@ class OptimOptions(_Section):
         "adam", description="ranger: RAdam with Lookahead and decoupled weight decay."
     )
     lr: float = Field(1e-3, gt=0)
+    fresh: float = Field(
+        1.0,
+        gt=0,
+        description="adaconv: factor on the rate of style encoder and kernel predictors, which start untrained beside a "
+        "decoder that is not.",
+    )
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(0.0, ge=0)
     schedule: Literal["cosine", "restarts", "inverse", "constant"] = "cosine"

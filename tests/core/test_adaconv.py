@@ -346,6 +346,20 @@ def test_every_learned_part_learns_and_the_encoder_stays(
             assert not torch.equal(value, before[key]), key
 
 
+def test_fresh_parts_have_a_rate_of_their_own(
+    pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path
+) -> None:
+    options = {"warmup": 0, "schedule": "constant", "lr": 2e-3, "fresh": 5.0}
+    made = task(tiny(steps=2, optim=options), pictures, teacher)
+    trainer = run(made, tmp_path)
+    names = {id(p): name for name, p in made.network.named_parameters()}
+    rates = {names[id(p)]: group["lr"] for group in trainer.optimiser.param_groups for p in group["params"]}
+    assert set(rates) == {name for name in names.values() if not name.startswith("encoder.")}
+    for name, rate in rates.items():
+        fresh = name.startswith(("style_encoder.", "decoder.pooled.", "decoder.predictors."))
+        assert rate == pytest.approx(1e-2 if fresh else 2e-3), name
+
+
 def test_training_lowers_loss_and_structure(
     pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path
 ) -> None:

@@ -47,6 +47,10 @@ class Task(ABC):
         """Take over weights to start from. Raises ``RuntimeError`` or ``ModelError`` when they do not fit."""
         self.network.load_state_dict(state)
 
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """What is trained, in groups, each with a factor on the learning rate."""
+        return [([p for p in self.trainable.parameters() if p.requires_grad], 1.0)]
+
     def epoch(self) -> int:
         """Steps of one pass over the photos."""
         return self.recipe.epoch(len(self.photos))
