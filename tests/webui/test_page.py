@@ -185,7 +185,7 @@ def test_cancel_and_reload_while_painting(
     gate.touch()
     studio.drag_strength(0.4)
     studio.status("running")
-    second = studio.wait_value("job-id", f"value !== '{running}'")
+    second = studio.wait_value("job-id", f"value.length === 12 && value !== '{running}'")
     page.locator("#cancel").click()
     studio.status("idle", "Cancelled")
     assert database.job(second).state == "cancelled"
