@@ -93,6 +93,19 @@ register(
 
 register(
     MethodSpec(
+        name="adaconv",
+        title="AdaConv",
+        summary="Convolves the photograph's features with kernels predicted from the style, so that its strokes and "
+        "patterns come along.",
+        paper="Chandran et al. 2021",
+        params=("alpha", "keep_colors", "size"),
+        weights="adaconv",
+        factory="core.methods.adaconv:AdaConvMethod",
+    )
+)
+
+register(
+    MethodSpec(
         name="factorized",
         title="Factorized AdaIN",
         summary="Strokes and colours by two strengths of their own; any style, or strokes of one and colours of another.",
