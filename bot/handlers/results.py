@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from telegram import CallbackQuery, Update
 from telegram.constants import ParseMode
 
 from bot import drafts, orders
-from bot.callbacks import Callback
+from bot.callbacks import Callback, Verb
 from bot.delivery import Delivery
 from bot.drafts import Draft
 from bot.notify import SOURCE
@@ -17,38 +15,31 @@ from core.errors import AllaPrimaError
 from core.params import PaintParams
 from worker.jobs import JobView
 
+KNOBS = {
+    Verb.STRENGTH: "alpha",
+    Verb.STROKES: "alpha_high",
+    Verb.COLORS: "alpha_low",
+    Verb.KEEP: "keep_colors",
+    Verb.ALBUM_STRENGTH: "alpha",
+    Verb.ALBUM_STROKES: "alpha_high",
+    Verb.ALBUM_COLORS: "alpha_low",
+    Verb.ALBUM_KEEP: "keep_colors",
+}
+"""The parameter that a button changes: a strength in per cent, or whose colours are kept."""
 
-def _changed(params: PaintParams, **changes: Any) -> PaintParams:
-    return PaintParams.parse(**{**params.model_dump(), **changes})
+
+def _turned(params: PaintParams, button: Callback) -> PaintParams:
+    name = KNOBS[button.verb]
+    value = button.argument if name == "keep_colors" else int(button.argument or 0) / 100
+    return PaintParams.parse(**{**params.model_dump(), name: value})
 
 
 # -- one painting ----------------------------------------------------------------------------------
-async def strength(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
-    """Paint again at another strength, in place."""
-    await _repaint(context, query, person, button, alpha=int(button.argument or 0) / 100)
-
-
-async def keep(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
-    """Paint again with the photo's colours, or with the style's, in place."""
-    await _repaint(context, query, person, button, keep_colors=button.argument)
-
-
-async def strokes(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
-    """Paint again with weaker or stronger strokes, in place."""
-    await _repaint(context, query, person, button, alpha_high=int(button.argument or 0) / 100)
-
-
-async def colors(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
-    """Paint again with less or more of the style's colours and shapes, in place."""
-    await _repaint(context, query, person, button, alpha_low=int(button.argument or 0) / 100)
-
-
-async def _repaint(
-    context: Context, query: CallbackQuery, person: Person, button: Callback, **changes: Any
-) -> None:
+async def knob(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint again, in place, as one of the knobs now stands."""
     service = service_of(context)
     job = await call(service.client.job, button.target, person.owner)
-    params = _changed(job.params, **changes)
+    params = _turned(job.params, button)
     if params == job.params:
         await query.answer(person.texts.plain("already_so"))
         return
@@ -163,32 +154,11 @@ async def cancel_order(context: Context, query: CallbackQuery, person: Person, b
     )
 
 
-async def album_strength(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
-    """Paint the album again at another strength."""
-    await _repaint_album(context, query, person, button, alpha=int(button.argument or 0) / 100)
-
-
-async def album_keep(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
-    """Paint the album again with the photos' colours, or with the style's."""
-    await _repaint_album(context, query, person, button, keep_colors=button.argument)
-
-
-async def album_strokes(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
-    """Paint the album again with weaker or stronger strokes."""
-    await _repaint_album(context, query, person, button, alpha_high=int(button.argument or 0) / 100)
-
-
-async def album_colors(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
-    """Paint the album again with less or more of the style's colours and shapes."""
-    await _repaint_album(context, query, person, button, alpha_low=int(button.argument or 0) / 100)
-
-
-async def _repaint_album(
-    context: Context, query: CallbackQuery, person: Person, button: Callback, **changes: Any
-) -> None:
+async def album_knob(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint the album again as one of the knobs now stands."""
     service = service_of(context)
     draft = drafts.load(await call(service.client.draft, button.target, person.owner))
-    params = _changed(draft.params, **changes)
+    params = _turned(draft.params, button)
     assert query.message is not None
     if params == draft.params:
         await query.answer(person.texts.plain("already_so"))
