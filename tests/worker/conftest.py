@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -181,6 +182,24 @@ def stored(settings: Settings, database_url: str | None) -> Iterator[Client]:
     """A client on either database, empty."""
     with Client(settings.model_copy(update={"database_url": database_url})) as client:
         yield client
+
+
+def hang(settings: Settings, processes: list[int]) -> None:
+    """Stop processes, but not amid a write to the database: SQLite's one lock would be held by who does nothing any
+    more, and everybody would wait."""
+    while True:
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        database = sqlite3.connect(settings.database.removeprefix("sqlite:///"), timeout=0.5)
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+            time.sleep(0.03)
+        finally:
+            database.close()
 
 
 def signal_and_wait(process: subprocess.Popen[bytes], number: signal.Signals) -> int:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.worker.conftest import Service, children, signal_and_wait, until
+from tests.worker.conftest import Service, children, hang, signal_and_wait, until
 from worker.celery_app import make_app
 from worker.embedded import QueueServer, stop_process
 from worker.jobs import JobState
@@ -47,8 +47,7 @@ def test_silent_worker_is_given_up(service: Service, owner: str) -> None:
     service.running(job)
     stopped = service.workers[0]
     processes = [stopped.pid, *children(stopped.pid)]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
+    hang(service.settings, processes)
     try:
         service.start_worker()
         job = service.finish(job, seconds=40)
@@ -156,8 +155,7 @@ def test_two_workers_share_the_queue(service: Service, owner: str) -> None:
 def test_cancelled_while_its_worker_died(service: Service, owner: str) -> None:
     job = service.order(owner, "mix-slow")
     service.running(job)
-    for process in children(service.workers[0].pid):
-        os.kill(process, signal.SIGSTOP)
+    hang(service.settings, children(service.workers[0].pid))
     service.client.cancel(job.id, owner)
     signal_and_wait(service.workers[0], signal.SIGKILL)
     service.workers.clear()

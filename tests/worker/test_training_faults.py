@@ -7,8 +7,6 @@ import errno
 import os
 import shutil
 import signal
-import sqlite3
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +19,7 @@ from core import weights
 from core.errors import NotFoundError, ParameterError
 from core.train import checkpoint
 from core.train.recipe import load_recipe
-from tests.worker.conftest import children, signal_and_wait, until
+from tests.worker.conftest import children, hang, signal_and_wait, until
 from tests.worker.trainings import WITH_PAIRS, Material, School, tiny
 from worker.store.models import TrainingSlice
 from worker.tasks import trainer
@@ -50,24 +48,6 @@ def end(school: School, run: RunView) -> RunView:
     """Pause, so that the files rest."""
     school.service.pause(run.id)
     return school.finish(run)
-
-
-def hang(school: School, processes: list[int]) -> None:
-    """Stop processes, but not amid a write to the database: SQLite's one lock would be held by who does nothing any
-    more, and everybody would wait, training or not."""
-    while True:
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
-        database = sqlite3.connect(school.settings.database.removeprefix("sqlite:///"), timeout=0.5)
-        try:
-            database.execute("BEGIN IMMEDIATE")
-            return
-        except sqlite3.OperationalError:
-            for process in processes:
-                os.kill(process, signal.SIGCONT)
-            time.sleep(0.03)
-        finally:
-            database.close()
 
 
 @pytest.mark.timeout(600)  # several waits, each with a patience of its own
@@ -135,7 +115,7 @@ def test_two_workers_and_a_silent_one(school: School) -> None:
     until(lambda: held_by(first.pid) or held_by(second.pid), "a holder")
     hung = first if held_by(first.pid) else second
     holder = [hung.pid, *children(hung.pid)]
-    hang(school, holder)
+    hang(school.settings, holder)
     try:
         other = second if hung is first else first
         until(lambda: held_by(other.pid), "the other worker's taking over")
