@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
-from core.device import fast_bfloat16
+from core.device import fast_bfloat16, keep_memory
 from core.errors import ModelError
 from core.methods.base import Method, Progress
 from core.nn.codec import AdaINNetwork
@@ -52,6 +52,8 @@ class MomentsMethod(Method):
 
     def __init__(self, spec: MethodSpec, device: str | None = None, *, half: bool | None = None) -> None:
         super().__init__(spec, device)
+        if self.device.type == "cpu":
+            keep_memory()
         entry = find_weights(spec.weights)
         self.model_hash = entry.sha256
         self.network = self.network_class(**entry.network)

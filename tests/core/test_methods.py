@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 
 from core import registry
-from core.device import fast_bfloat16, pick_device
+from core.device import fast_bfloat16, keep_memory, pick_device
 from core.errors import Cancelled, ModelError, ParameterError, UnknownNameError
 from core.images import read_picture
 from core.methods.base import Method, mix_weights
@@ -197,3 +198,7 @@ def test_shipped_weights_are_small_and_have_a_card(name: str) -> None:
     card = entry.path.with_suffix(".md").read_text(encoding="utf-8")
     for needed in (entry.sha256, "Ls", "Lc", "SSIM", "lattice", "Licence", "Limits"):
         assert needed in card, needed
+
+
+def test_memory_is_kept_where_glibc_is() -> None:
+    assert keep_memory() is (platform.libc_ver()[0] == "glibc")
