@@ -1,4 +1,4 @@
-"""Which device computes, with how many threads, and whether bfloat16 pays there."""
+"""Which device computes, with how many threads, whether bfloat16 pays there, and what memory is kept."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def describe(device: torch.device) -> str:
 @functools.cache
 def keep_memory() -> bool:
     """Let glibc keep what painting frees, up to 256 MB, instead of giving it back: feature maps live for milliseconds, and
-    mapping fresh pages for each costs up to a third of a painting. Whether it took the advice; elsewhere nothing
-    happens."""
+    mapping fresh pages for them took a third of a benchmark's processor time. Whether it took the advice; elsewhere
+    nothing happens."""
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
     try:
         advise = ctypes.CDLL(None).mallopt

@@ -29,12 +29,15 @@ def database_url(request: pytest.FixtureRequest) -> str | None:
     """An empty database of either kind; ``None`` is the settings' own SQLite file."""
     if request.param == "sqlite":
         return None
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import text
+
+    from worker.settings import Settings
+    from worker.store.database import Database
 
     url: str = request.getfixturevalue("postgres_url")
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
+    database = Database(Settings(_env_file=None, database_url=url).database)
+    with database.write() as session:
+        session.execute(text("DROP SCHEMA public CASCADE"))
+        session.execute(text("CREATE SCHEMA public"))
+    database.close()
     return url

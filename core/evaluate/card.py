@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -41,7 +41,7 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
     """
     spec, training = method.spec, entry.training
     picture = entry.path.with_suffix(".webp")
-    _sheet(method).save(picture, quality=80, method=6)
+    _save(_sheet(method), picture)
     made = [
         f"- Recipe: `{json.dumps(training.get('recipe', {}), sort_keys=True)}`",
         f"- Iterations: {training.get('steps', 'unknown')}, in {training.get('minutes', '?')} minutes on "
@@ -56,7 +56,7 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
     if "alpha_high" in spec.params:
         strengths = entry.path.with_name(f"{entry.path.stem}-strengths.webp")
         photo, style = read_picture(samples()[0]), read_picture(style_path(SHEET_STYLES[0]))
-        axes_sheet(method, photo, style).save(strengths, quality=80, method=6)
+        _save(axes_sheet(method, photo, style), strengths)
         grid = [f"![both strengths from 0 to 1.5]({strengths.name})", ""]
     if entry.path.with_name(METHODS_SHEET).exists():
         grid += [f"![patterned styles by all methods]({METHODS_SHEET})", ""]
@@ -107,41 +107,40 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
     return path
 
 
-def _sheet(method: Method, side: int = 288) -> Image.Image:
-    """Our own samples in gallery styles: photo, style, and the painting at a few strengths."""
-    rows = []
-    for photo_path, name in zip(samples(), SHEET_STYLES, strict=False):
-        photo, style = resize_longest(read_picture(photo_path), 512), read_picture(style_path(name))
-        rows.append(
-            [
-                photo,
-                style,
-                *(
-                    method.stylize(
-                        photo,
-                        style,
-                        PaintParams(method=method.spec.name, alpha=a, alpha_high=a, alpha_low=a),
-                    )
-                    for a in SHEET_ALPHAS
-                ),
-            ]
-        )
-    return sheet(rows, None, ["photo", "style", *(f"strength {a:g}" for a in SHEET_ALPHAS)], side)
+def _sheet(method: Method) -> Image.Image:
+    """Our own samples in gallery styles, at a few strengths."""
+    name = method.spec.name
+    strengths = {
+        f"strength {a:g}": (method, PaintParams(method=name, alpha=a, alpha_high=a, alpha_low=a))
+        for a in SHEET_ALPHAS
+    }
+    return _own_pictures(SHEET_STYLES, strengths)
 
 
-def methods_sheet(methods: Sequence[Method], side: int = 288) -> Image.Image:
+def methods_sheet(methods: Sequence[Method]) -> Image.Image:
     """Our own samples in ``PATTERNED_STYLES``, by several methods side by side, full strength."""
-    rows = []
-    for photo_path, name in zip(samples(), PATTERNED_STYLES, strict=False):
-        photo, style = resize_longest(read_picture(photo_path), 512), read_picture(style_path(name))
-        rows.append(
-            [photo, style, *(m.stylize(photo, style, PaintParams(method=m.spec.name)) for m in methods)]
-        )
-    return sheet(rows, None, ["photo", "style", *(m.spec.title for m in methods)], side)
+    return _own_pictures(
+        PATTERNED_STYLES, {m.spec.title: (m, PaintParams(method=m.spec.name)) for m in methods}
+    )
 
 
-def write_methods_sheet(methods: Sequence[Method], folder: Path) -> Path:
-    """Write ``methods_sheet`` beside the weights; returns its path."""
-    path = folder / METHODS_SHEET
-    methods_sheet(methods).save(path, quality=80, method=6)
+def write_methods_sheet(picture: Image.Image) -> Path:
+    """Write a ``methods_sheet`` beside the weights; returns its path."""
+    path = FOLDER / METHODS_SHEET
+    _save(picture, path)
     return path
+
+
+def _own_pictures(
+    styles: Sequence[str], paintings: Mapping[str, tuple[Method, PaintParams]], side: int = 288
+) -> Image.Image:
+    """A row per style: sample, style, and the paintings under their labels."""
+    rows = []
+    for photo_path, name in zip(samples(), styles, strict=False):
+        photo, style = resize_longest(read_picture(photo_path), 512), read_picture(style_path(name))
+        rows.append([photo, style, *(m.stylize(photo, style, params) for m, params in paintings.values())])
+    return sheet(rows, None, ["photo", "style", *paintings], side)
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    picture.save(path, quality=80, method=6)

@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from core.evaluate.report import pairs_sheet, table, write_csv
     from core.train.data import PictureSet
     from core.train.session import load_teacher
-    from core.weights import FOLDER, weights
+    from core.weights import weights
 
     if args.side < 64:
         raise ParameterError("--side must be at least 64 pixels.")
@@ -89,8 +89,10 @@ def run(args: argparse.Namespace) -> int:
     vgg = load_teacher(args.vgg, photos, Path("var"))
     options = {"half": False} if args.float32 else {}
     methods = {name: registry.load(name, args.device, **options) for name in args.methods}
-    if args.card and len(methods) > 1:
-        print(write_methods_sheet(list(methods.values()), FOLDER))
+    shared = args.card and len(methods) > 1
+    gallery = methods_sheet(list(methods.values())) if shared or args.out else None
+    if shared and gallery is not None:
+        print(write_methods_sheet(gallery))
     figures, summaries, paints, notes = {}, {}, {}, []
     for name, method in methods.items():
         spec = method.spec
@@ -112,12 +114,12 @@ def run(args: argparse.Namespace) -> int:
             print(write_card(weights(spec.weights), method, summaries[name], lines, measured))
     text = table(summaries) + "\n\n" + "\n".join(notes)
     print(text)
-    if args.out:
+    if args.out and gallery is not None:
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
         write_csv(args.out / "pairs.csv", figures, choose)
         pairs_sheet(choose[:10], paints).save(args.out / "sheet.png")
-        methods_sheet(list(methods.values())).save(args.out / "gallery.png")
+        gallery.save(args.out / "gallery.png")
         print(f"written to {args.out}")
     return 0
 

@@ -231,12 +231,7 @@ class AdaConvDecoder(Decoder):
     def forward(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
         """As ``core.nn.codec.Decoder.forward``, with a code that holds a descriptor."""
         targets = self.targets(code[:, : 2 * self.code.total])
-        kernels = self.kernels(code)
-        x: Tensor | None = None
-        for level in range(len(features) - 1, -1, -1):
-            x = self.level(level, x, features[level], moments[level], targets[level], kernels[level])
-        assert x is not None
-        return x
+        return self.climb(features, moments, targets, self.kernels(code))
 
 
 class AdaConvNetwork(AdaINNetwork):

@@ -29,7 +29,7 @@ def _flat(x: Tensor) -> Tensor:
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
     if x.device.type == "cpu":
         found = [_sample_moments(sample) for sample in _flat(x)]
-        return torch.stack([m for m, _ in found]), torch.stack([s for _, s in found])
+        return torch.cat([m for m, _ in found]), torch.cat([s for _, s in found])
     variance, mean = torch.var_mean(_flat(x).float(), dim=1, correction=0)
     return mean, (variance + EPSILON).sqrt()
 
@@ -39,8 +39,7 @@ def _sample_moments(flat: Tensor) -> tuple[Tensor, Tensor]:
     seen = RunningMoments()
     for part in flat.split(PIECE):
         seen.take(part)
-    mean, std = seen.result()
-    return mean[0], std[0]
+    return seen.result()
 
 
 class RunningMoments:

@@ -180,10 +180,13 @@ class Decoder(nn.Module):
     def forward(self, features: Features, moments: Sequence[tuple[Tensor, Tensor]], code: Tensor) -> Tensor:
         """``features`` of the photograph, their ``moments`` and the target ``code`` → RGB ``(N, 3, H, W)``, nominally
         in [0, 1] but not clamped."""
-        targets = self.targets(code)
+        return self.climb(features, moments, self.targets(code))
+
+    def climb(self, features: Features, *of_levels: Sequence[Any]) -> Tensor:
+        """All stages, the deepest first; ``of_levels``: what each takes besides its features, level by level."""
         x: Tensor | None = None
         for level in range(len(features) - 1, -1, -1):
-            x = self.level(level, x, features[level], moments[level], targets[level])
+            x = self.level(level, x, features[level], *(part[level] for part in of_levels))
         assert x is not None
         return x
 

@@ -25,6 +25,10 @@ def test_pairs_are_the_last_and_unscaled(pictures: tuple[Path, Path]) -> None:
     assert len(all_pairs(photos, styles)) == 48
 
 
+def evaluation(pictures: tuple[Path, Path], *methods: str) -> list[str]:
+    return ["evaluate", *methods, "--content", str(pictures[0]), "--style", str(pictures[1])]
+
+
 def test_evaluate_writes_table_csv_sheet_and_card(
     pictures: tuple[Path, Path],
     teacher: VGG,
@@ -41,16 +45,8 @@ def test_evaluate_writes_table_csv_sheet_and_card(
     monkeypatch.setattr("core.evaluate.card.FOLDER", models)
     store.manifest.cache_clear()
     try:
-        command = [
-            "evaluate",
-            "adain",
-            "factorized",
-            "--content",
-            str(pictures[0]),
-            "--style",
-            str(pictures[1]),
-        ]
-        command += ["--vgg", str(vgg), "--count", "2", "--side", "64", "--device", "cpu", "--card"]
+        command = [*evaluation(pictures, "adain", "factorized"), "--card"]
+        command += ["--vgg", str(vgg), "--count", "2", "--side", "64", "--device", "cpu"]
         assert main([*command, "--out", str(tmp_path / "out")]) == 0
     finally:
         monkeypatch.undo()
@@ -77,15 +73,6 @@ def test_evaluate_writes_table_csv_sheet_and_card(
 def test_too_small_pictures_to_measure_are_refused(
     pictures: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [
-        "evaluate",
-        "adain",
-        "--content",
-        str(pictures[0]),
-        "--style",
-        str(pictures[1]),
-        "--vgg",
-        "none",
-    ]
+    command = [*evaluation(pictures, "adain"), "--vgg", "none"]
     assert main([*command, "--side", "8"]) == 2
     assert "at least 64 pixels" in capsys.readouterr().err

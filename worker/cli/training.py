@@ -138,8 +138,10 @@ def start_training(args: argparse.Namespace) -> int:
 
 
 def _place(path: str) -> str:
+    from worker.training.archives import UPLOAD
+
     # Workers have another working directory.
-    if path.startswith("upload:"):
+    if path.startswith(UPLOAD):
         return path
     here = Path(path).expanduser()
     return str(here.absolute()) if here.exists() or glob.glob(str(here)) else path

@@ -306,7 +306,8 @@ class TrainingService:
                     raise ParameterError(
                         f"The training '{name}' starts from its weights; let that one end first."
                     )
-            table.delete(session, run.id)
+            if not table.delete(session, run.id):
+                raise ParameterError(f"The training '{run.name}' does not rest any more.")
         shutil.rmtree(folder, ignore_errors=True)
         self.archives.drop({*run.material["content"], *run.material["style"]} - named)
         return run

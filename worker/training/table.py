@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
-from core.errors import ParameterError
 from worker import leases
 from worker.store.database import Database, change
 from worker.store.models import Training, TrainingSlice, WorkerRow
@@ -26,6 +25,7 @@ GIVEN_UP = (
     "The worker was lost {faults} times in a row at step {step}, so the training was given up; "
     "look at its log, then resume it."
 )
+WISHED = {Wish.PAUSE: RunState.PAUSED, Wish.CANCEL: RunState.CANCELLED}
 TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     RunState.WAITING: frozenset({RunState.QUEUED, RunState.PAUSED, RunState.CANCELLED}),
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.PAUSED, RunState.CANCELLED}),
@@ -123,11 +123,7 @@ def heed(session: Session, run_id: str, mine: ColumnElement[bool], otherwise: Ru
     """The state that the operator wishes for a training about to leave its holder's hands; ``otherwise`` without a
     wish. The row is held until the transaction ends, so that no wish comes in between."""
     wish = session.scalar(select(Training.wish).where(Training.id == run_id, mine).with_for_update())
-    return (
-        {Wish.PAUSE: RunState.PAUSED, Wish.CANCEL: RunState.CANCELLED}.get(Wish(wish), otherwise)
-        if wish
-        else otherwise
-    )
+    return WISHED[Wish(wish)] if wish else otherwise
 
 
 def close_slice(
@@ -215,12 +211,13 @@ def any_active(session: Session) -> bool:
     return session.scalar(select(Training.id).where(wanted).limit(1)) is not None
 
 
-def delete(session: Session, run_id: str) -> None:
-    """Delete a training that rests, with its slices. Raises ``ParameterError`` when it does not rest any more."""
-    found = sql_delete(Training).where(Training.id == run_id, Training.state.not_in(UNFINISHED))
-    if change(session, found) != 1:
-        raise ParameterError("The training does not rest any more.")
+def delete(session: Session, run_id: str) -> bool:
+    """Delete a training that rests, with its slices; whether it did rest."""
+    resting = sql_delete(Training).where(Training.id == run_id, Training.state.not_in(UNFINISHED))
+    if change(session, resting) != 1:
+        return False
     session.execute(sql_delete(TrainingSlice).where(TrainingSlice.training == run_id))
+    return True
 
 
 def request(session: Session, run_id: str, wish: Wish) -> None:
