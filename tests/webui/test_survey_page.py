@@ -23,7 +23,7 @@ from worker.survey import desk
 from worker.survey.service import Surveys
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
     from playwright.sync_api import Page as Tab
 
 WIDE = {"width": 1280, "height": 860}
@@ -168,6 +168,28 @@ def test_no_rating_is_lost_while_the_server_is_away(new_tab: Callable[..., Tab],
     at(tab, 3)
     tab.wait_for_function("!localStorage.getItem('alla-prima-unsent')")
     assert stored(surveys) == [3, 6]
+
+
+def test_a_rating_confirmed_while_the_course_is_on_its_way_is_not_asked_again(
+    new_tab: Callable[..., Tab], surveys: Surveys
+) -> None:
+    tab = new_tab()
+    agree(tab)
+    at(tab, 1)
+    tab.route("**/survey/api/rate", lambda route: route.abort())
+    tab.keyboard.press("3")
+    at(tab, 2)
+
+    def late(route: Route) -> None:
+        answer = route.fetch()  # says nothing of the rating yet
+        tab.unroute("**/survey/api/rate")
+        tab.wait_for_function("!localStorage.getItem('alla-prima-unsent')")
+        route.fulfill(response=answer)
+
+    tab.route("**/survey/api/course*", late)
+    tab.reload()
+    at(tab, 2)
+    assert stored(surveys) == [3]
 
 
 def test_a_link_carries_the_rater_into_another_browser(new_tab: Callable[..., Tab], surveys: Surveys) -> None:

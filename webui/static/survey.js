@@ -137,9 +137,10 @@
 
   const enter = async (study, greeting = '') => {
     if (!study.consented) return consent(study);
+    const waiting = unsent.read();  // one that is confirmed meanwhile may be missing in the answer
     send();
     const course = await ask(`course?study=${encodeURIComponent(study.id)}`);
-    for (const rating of unsent.read()) {
+    for (const rating of waiting) {
       const mine = rating.study === study.id && rating.visitor === keep.get('visitor');
       const item = mine && course.items.find((one) => one.id === rating.item);
       if (item) item.score = rating.score;

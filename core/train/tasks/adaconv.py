@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -164,9 +164,3 @@ class AdaConvTask(AdaINTask):
             found.append(((mine - wanted).square().sum(dim=(1, 2)) / size.clamp_min(1e-6)).mean())
         parts["patterns"] = torch.stack(found).sum()
         return weight * parts["patterns"]
-
-    @torch.no_grad()
-    def prepare(self, say: Callable[[str], None]) -> None:
-        """Standardise the code, unless the weights started from have seen to it."""
-        if isinstance(self.network, AdaConvNetwork) and not bool(self.network.decoder.code_mean.any()):
-            super().prepare(say)

@@ -210,8 +210,10 @@ class AdaINTask(Task):
 
     @torch.no_grad()
     def prepare(self, say: Callable[[str], None]) -> None:
-        """Standardise the code over a few hundred styles, for the decoder's learned corrections."""
-        if isinstance(self.network, PaperNetwork):
+        """Standardise the code over a few hundred styles, for the decoder's learned corrections, unless the weights
+        started from have seen to it."""
+        known = dict(self.network.decoder.named_buffers())
+        if "code_mean" not in known or bool(known["code_mean"].any()):
             return
         count = min(256, len(self.chosen))
         side = self.recipe.data.style_size
@@ -223,8 +225,8 @@ class AdaINTask(Task):
                 )
             )
         stacked = torch.cat(codes)
-        self.network.decoder.code_mean.copy_(stacked.mean(dim=0))
-        self.network.decoder.code_std.copy_(
+        known["code_mean"].copy_(stacked.mean(dim=0))
+        known["code_std"].copy_(
             stacked.std(dim=0).clamp_min(1e-3) if count > 1 else torch.ones_like(stacked[0])
         )
         say(f"style codes standardised over {len(codes)} styles")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -53,10 +51,6 @@ class FactorizedSourceTask(FactorizedTask):
         if options.kind == "paper":
             return SourceNetwork(options.widths, options.depths, options.ratio)
         return super().new_network()
-
-    def prepare(self, say: Callable[[str], None]) -> None:
-        if not isinstance(self.network, SourceNetwork):
-            super().prepare(say)
 
     def crops(self, step: int) -> tuple[Tensor, Tensor]:
         """Photographs and styles of this step, ``(N, 3, S, S)`` each."""
