@@ -107,7 +107,7 @@ class MomentsMethod(Method):
         x, size = self._put(photo)
         features = self.network.encode(x)
         moments = self.network.moments(features)
-        return Content(x, [f.to(self.dtype) for f in features], moments, self.network.code(moments), size)
+        return Content(x, features, moments, self.network.code(moments), size)
 
     @torch.inference_mode()
     def decode(
@@ -144,19 +144,18 @@ def mixed(styles: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
 
 @torch.no_grad()
 def to_half(encoder: nn.Module, decoder: nn.Module, dtype: torch.dtype) -> float:
-    """Put the convolutions whose rounding does not show into ``dtype``; returns what has to be added to the output.
+    """Put all convolutions of pictures and features into ``dtype``; returns what has to be added to the output.
 
-    All of the decoder's levels, and the encoder's inner convolutions below full resolution: rounding its first level or its
-    taps would be most of the whole error, since normalisation magnifies what little varies in flat regions. bfloat16
-    has 8 significant bits, so colours leave the decoder centred around 0, where its steps are finer than 8-bit
-    colour's.
+    Normalisation magnifies what little varies in flat regions, and with it any rounding; weights that were trained to
+    the end under bfloat16 autocast, encoder included, bear it. bfloat16 has 8 significant bits, so colours leave the
+    decoder centred around 0, where its steps are finer than 8-bit colour's.
     """
-    last, inner = decoder.stages[0].out, list(encoder.rest)[1:]  # type: ignore[union-attr,index,arg-type]
+    last: nn.Module = decoder.stages[0].out  # type: ignore[union-attr,index]
     for layer in last.modules():
         if isinstance(layer, nn.Conv2d) and layer.bias is not None:
             layer.bias.sub_(OUTPUT_CENTRE)
     stages: nn.Module = decoder.stages  # type: ignore[assignment]
-    for module in [*stages.modules(), *(m for level in inner for m in level.modules())]:
+    for module in [*encoder.modules(), *stages.modules()]:
         if isinstance(module, nn.Conv2d):
             module.to(dtype)
     return OUTPUT_CENTRE

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.nn.adain import EPSILON, channel_moments, instance_normalise, restyle
-from core.nn.codec import STRIDE, AdaINNetwork, Decoder, Features, Stage, conv3
+from core.nn.codec import STRIDE, AdaINNetwork, Decoder, Features, Stage, in_own_precision
+from core.nn.resample import EdgeConv2d
 
 Moments = tuple[Tensor, Tensor]
 
@@ -96,8 +97,10 @@ class StyleEncoder(nn.Module):
 
     def __init__(self, channels: int, finer: int, width: int, size: int) -> None:
         super().__init__()
-        self.finer = conv3(finer, finer) if finer else None
-        self.convs = nn.ModuleList([conv3(channels + finer, width), conv3(width, width), conv3(width, size)])
+        self.finer = EdgeConv2d(finer, finer) if finer else None
+        self.convs = nn.ModuleList(
+            [EdgeConv2d(channels + finer, width), EdgeConv2d(width, width), EdgeConv2d(width, size)]
+        )
 
     def forward(self, x: Tensor, finer: Tensor | None = None) -> Tensor:
         if self.finer is not None:
@@ -267,7 +270,7 @@ class AdaConvNetwork(AdaINNetwork):
 
     def style_maps(self, features: Features) -> Features:
         """What the style encoder reads of a picture's features: those at 1/4 and 1/8."""
-        return features[2:]
+        return [in_own_precision(self.style_encoder, f) for f in features[2:]]
 
     def describe(self, maps: Features) -> Tensor:
         """The descriptor of ``style_maps``, flat, ``(N, 9·size)`` float32."""

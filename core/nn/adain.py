@@ -6,6 +6,7 @@ ten times, these pass two or three times, which is what training on a CPU costs.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -16,8 +17,8 @@ EPSILON = 1e-5
 """Added to the biased variance, inside the square root, everywhere in this project."""
 
 
-PIECE = 8192
-"""Rows of pixels reduced at a time on a CPU."""
+VECTOR = 64
+"""Numbers that a CPU's reductions like to have side by side."""
 
 
 def _flat(x: Tensor) -> Tensor:
@@ -28,40 +29,48 @@ def _flat(x: Tensor) -> Tensor:
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
     if x.device.type == "cpu":
-        found = [_sample_moments(sample) for sample in _flat(x)]
-        return torch.cat([m for m, _ in found]), torch.cat([s for _, s in found])
-    variance, mean = torch.var_mean(_flat(x).float(), dim=1, correction=0)
+        found = [_of_one(sample) for sample in x.split(1)]
+        mean, variance = (torch.stack(part) for part in zip(*found, strict=True))
+    else:
+        variance, mean = torch.var_mean(_flat(x).float(), dim=1, correction=0)
     return mean, (variance + EPSILON).sqrt()
 
 
-def _sample_moments(flat: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation over the rows of ``(HW, C)``, in pieces that stay in the cache."""
-    seen = RunningMoments()
-    for part in flat.split(PIECE):
-        seen.take(part)
-    return seen.result()
+def _of_one(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance ``(C,)`` float32 of ``(1, C, H, W)``: what a batch norm gathers, vectorised over channels
+    (``torch.var_mean`` and a chain of small steps are 4 to 10 times slower on a CPU)."""
+    if x.dtype not in (torch.float32, torch.bfloat16):
+        x = x.float()
+    flat = _flat(x)
+    pixels, channels = flat.shape[1:]
+    # Neighbouring pixels count as channels of their own at first, so that vectors are filled.
+    pack = math.gcd(pixels, max(1, VECTOR // channels))
+    packed = flat.reshape(1, 1, pixels // pack, pack * channels).permute(0, 3, 1, 2)
+    unused = torch.zeros(2, pack * channels)
+    found = torch.batch_norm_update_stats(packed, unused[0], unused[1], 0.0)
+    means, variances = (part.view(pack, channels) for part in found)
+    mean = means.mean(dim=0)
+    return mean, (variances + (means - mean).square()).mean(dim=0)
 
 
 class RunningMoments:
-    """Moments of a map that comes in parts. Subtracting the first row keeps float32 accurate where the mean is large
-    against the deviation."""
+    """Moments of a map that comes in parts. Their means are compared with the first part's, which keeps float32 accurate
+    where the mean is large against the deviation."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def add(self, x: Tensor) -> None:
         """Some rows ``(1, C, H, W)`` of the map."""
-        self.take(_flat(x)[0])
-
-    def take(self, part: Tensor) -> None:
-        """Some pixels ``(n, C)`` of the map."""
+        mean, variance = _of_one(x)
         if not self.count:
-            self.pivot = part[0].float()
-            self.total, self.squares = torch.zeros_like(self.pivot), torch.zeros_like(self.pivot)
-        shifted = part.float() - self.pivot
-        self.total += shifted.sum(dim=0)
-        self.squares += shifted.square_().sum(dim=0)
-        self.count += len(part)
+            self.pivot = mean
+            self.total, self.squares = torch.zeros_like(mean), torch.zeros_like(mean)
+        pixels = x.shape[2] * x.shape[3]
+        shifted = mean - self.pivot
+        self.total += pixels * shifted
+        self.squares += pixels * (variance + shifted.square())
+        self.count += pixels
 
     def result(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation, as of ``channel_moments``: two float32 tensors ``(1, C)``."""

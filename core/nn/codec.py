@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from core.nn import strips
 from core.nn.adain import channel_moments, restyle
+from core.nn.resample import EdgeConv2d, double, halve
 
 Features = list[Tensor]
 """Feature maps from full resolution to 1/8: ``(N, C_k, H/2^k, W/2^k)``, k = 0 … 3."""
@@ -26,14 +27,9 @@ STRIDE = 8
 """Input sides must be multiples of this; ``core.nn.padding`` sees to it."""
 
 
-def conv3(inputs: int, outputs: int) -> nn.Conv2d:
-    """3×3 convolution, same size, replicate padding."""
-    return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")
-
-
-def in_own_precision(conv: nn.Module, x: Tensor) -> Tensor:
-    """``x`` in the precision of the convolution that takes it; autocast, in training, sees to that itself."""
-    weight = next(conv.parameters())
+def in_own_precision(module: nn.Module, x: Tensor) -> Tensor:
+    """``x`` in the precision of the module that takes it; autocast, in training, sees to that itself."""
+    weight = next(module.parameters())
     return x if torch.is_autocast_enabled(x.device.type) else x.to(weight.dtype)
 
 
@@ -50,9 +46,9 @@ class Encoder(nn.Module):
         self.rest = nn.ModuleList()
         channels = 3
         for level, width in enumerate(self.widths):
-            self.first.append(conv3(channels, width))
+            self.first.append(EdgeConv2d(channels, width))
             depth = self.depths[level] - 1 if level < len(self.depths) else 0
-            self.rest.append(nn.ModuleList(conv3(width, width) for _ in range(depth)))
+            self.rest.append(nn.ModuleList(EdgeConv2d(width, width) for _ in range(depth)))
             channels = width
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -61,19 +57,20 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Features:
         taps: Features = []
         last = len(self.first) - 1
+        x = in_own_precision(self, x)
         for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
             if level == 0 and strips.fitting(x):
                 tap, x = strips.encode([first, *rest], x)  # type: ignore[list-item,misc]
                 taps.append(tap)
                 continue
-            x = F.relu(first(in_own_precision(first, x)), inplace=True)
+            x = F.relu(first(x), inplace=True)
             taps.append(x)
             if level == last:
                 break
             assert isinstance(rest, nn.ModuleList)
             for conv in rest:
-                x = F.relu(conv(in_own_precision(conv, x)), inplace=True)
-            x = F.avg_pool2d(x, 2)
+                x = F.relu(conv(x), inplace=True)
+            x = halve(x)
         return taps
 
 
@@ -101,8 +98,8 @@ class Stage(nn.Module):
     def __init__(self, width: int, out: int, blocks: int) -> None:
         super().__init__()
         self.skip = nn.Conv2d(width, width, 1)
-        self.inner = nn.ModuleList(conv3(width, width) for _ in range(1 + blocks))
-        self.out = conv3(width, out)
+        self.inner = nn.ModuleList(EdgeConv2d(width, width) for _ in range(1 + blocks))
+        self.out = EdgeConv2d(width, out)
         nn.init.dirac_(self.skip.weight)
         assert self.skip.bias is not None
         nn.init.zeros_(self.skip.bias)
@@ -197,7 +194,7 @@ class Decoder(nn.Module):
             inner = cast(nn.Conv2d, stage.inner[0])
             return strips.decode(stage.skip, inner, stage.out, x, skip, rest[0], rest[1])
         if x is not None:
-            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = double(x)
         found: Tensor = stage(x, skip, *rest)
         return found
 

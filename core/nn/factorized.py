@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from core.nn.adain import channel_moments, restyle
 from core.nn.codec import in_own_precision
 from core.nn.octave import OctaveConv2d, plus, split_channels
+from core.nn.resample import double, halve
 
 Moments = tuple[Tensor, Tensor]
 Features = list[Tensor]
@@ -78,18 +79,16 @@ class OctaveEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Features:
         taps: Features = []
-        bands: tuple[Tensor, Tensor | None] = (x, None)
+        bands: tuple[Tensor, Tensor | None] = (in_own_precision(self, x), None)
         last = len(self.first) - 1
         for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
-            high, low = _relu(
-                first(*(band if band is None else in_own_precision(first, band) for band in bands))
-            )
+            high, low = _relu(first(*bands))
             taps += [high, low]
             if level == last:
                 break
             for conv in cast(nn.ModuleList, rest):
-                high, low = _relu(conv(in_own_precision(conv, high), in_own_precision(conv, low)))
-            bands = (F.avg_pool2d(high, 2), F.avg_pool2d(low, 2))
+                high, low = _relu(conv(high, low))
+            bands = (halve(high), halve(low))
         return taps
 
 
@@ -261,12 +260,8 @@ class OctaveDecoder(nn.Module):
             high, low = self.stages[level](x, tuple(features[pair]), tuple(moments[pair]), targets[level])
             if level == 0:
                 break
-            x = (_double(high), _double(low))
+            x = (double(high), double(low))
         return cast(Tensor, high)
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 class FactorizedNetwork(nn.Module):

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from core.nn.adain import restyle
 from core.nn.factorized import BandCode, FactorizedNetwork, Features, Moments, OctaveEncoder
-from core.nn.octave import OctaveConv2d, octave_upsample, split_channels
+from core.nn.octave import OctaveConv2d, split_channels
+from core.nn.resample import double
 
 
 class BottleneckDecoder(nn.Module):
@@ -59,7 +60,7 @@ class BottleneckDecoder(nn.Module):
         )
         for index, stage in enumerate(self.stages):
             if index:
-                high, low = _double(high), _double(low)
+                high, low = double(high), double(low)
             *inner, out = cast(nn.ModuleList, stage)
             for conv in inner:
                 high, low = _relu(conv(high, low))
@@ -70,10 +71,6 @@ class BottleneckDecoder(nn.Module):
 
 def _relu(bands: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return F.relu(bands[0]), F.relu(bands[1])
-
-
-def _double(x: Tensor) -> Tensor:
-    return octave_upsample(x, (2 * x.shape[-2], 2 * x.shape[-1]))
 
 
 def _initialise(conv: OctaveConv2d) -> None:

@@ -11,25 +11,19 @@ from __future__ import annotations
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from core.nn.resample import EdgeConv2d, double, halve
 
 Bands = tuple[Tensor | None, Tensor | None]
 """High band ``(N, C_h, H, W)`` and low band ``(N, C_l, ⌈H/2⌉, ⌈W/2⌉)``; ``None`` for a band without channels."""
 
 
-def octave_pool(x: Tensor) -> Tensor:
-    """Half the resolution by averaging 2×2 pixels: ``(N, C, H, W)`` → ``(N, C, ⌈H/2⌉, ⌈W/2⌉)``. At an odd edge the
-    mean is over the pixels that exist, which equals repeating the edge."""
-    return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
-
-
 def octave_upsample(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """Twice the resolution, bilinearly, cropped to ``size``: what ``octave_pool`` of a map of that size came from.
+    """Twice the resolution, bilinearly, cropped to ``size``: what ``halve`` of a map of that size came from.
 
     Bilinear leaves about 1e-9 of the energy near Nyquist where nearest leaves 1e-3."""
-    x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-    return x[..., : size[0], : size[1]]
+    return double(x)[..., : size[0], : size[1]]
 
 
 def plus(x: Tensor, y: Tensor) -> Tensor:
@@ -68,7 +62,7 @@ class OctaveConv2d(nn.Module):
         def conv(i: int, o: int, bias: bool) -> nn.Conv2d | None:
             if not i or not o:
                 return None
-            return nn.Conv2d(i, o, kernel, padding=kernel // 2, padding_mode="replicate", bias=bias)
+            return EdgeConv2d(i, o, kernel, bias)
 
         self.to_low = conv(high_in + low_in, low_out, True)
         self.high_to_high = conv(high_in, high_out, True)
@@ -82,7 +76,7 @@ class OctaveConv2d(nn.Module):
         new_high: Tensor | None = None
         new_low: Tensor | None = None
         if self.to_low is not None:
-            parts = ([octave_pool(high)] if high is not None else []) + ([low] if low is not None else [])
+            parts = ([halve(high)] if high is not None else []) + ([low] if low is not None else [])
             new_low = self.to_low(torch.cat(parts, dim=1) if len(parts) > 1 else parts[0])
         if self.high_to_high is not None:
             new_high = self.high_to_high(high)

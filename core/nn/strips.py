@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.nn.adain import RunningMoments
+from core.nn.resample import double, halve, painting_on_cpu, with_edges
 
 Moments = tuple[Tensor, Tensor]
 
@@ -23,12 +24,7 @@ LEAST_ROWS = 8
 
 def fitting(x: Tensor) -> bool:
     """Whether ``x`` ``(N, C, H, W)`` is to be worked at in strips: one picture on a CPU, no gradient wanted."""
-    return (
-        len(x) == 1
-        and x.device.type == "cpu"
-        and not torch.is_grad_enabled()
-        and not torch.is_autocast_enabled("cpu")
-    )
+    return len(x) == 1 and painting_on_cpu(x)
 
 
 def strips(height: int, width: int, channels: int, size: int) -> Iterator[tuple[int, int]]:
@@ -45,8 +41,7 @@ def convolve_rows(
     """A 3×3 convolution of some rows ``x`` of a map of ``height`` rows, the upper one being row ``first``, with edges
     replicated where the map ends. Returns the rows that these determine and the number of the upper one."""
     above, below = int(first == 0), int(first + x.shape[2] == height)
-    padded = F.pad(x, (1, 1, above, below), mode="replicate")
-    return F.conv2d(padded, weight, bias), first + 1 - above
+    return F.conv2d(with_edges(x, above, below), weight, bias), first + 1 - above
 
 
 def encode(convs: Sequence[nn.Conv2d], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,7 +59,7 @@ def encode(convs: Sequence[nn.Conv2d], x: Tensor) -> tuple[Tensor, Tensor]:
             y = F.relu_(y)
             if index == 0:
                 tap[:, :, top:bottom] = y[:, :, top - first : bottom - first]
-        pooled[:, :, top // 2 : bottom // 2] = F.avg_pool2d(y[:, :, top - first : bottom - first], 2)
+        pooled[:, :, top // 2 : bottom // 2] = halve(y[:, :, top - first : bottom - first])
     return tap, pooled
 
 
@@ -115,8 +110,7 @@ def folded(conv: nn.Conv2d, moments: Moments, target: Moments) -> tuple[Tensor, 
 def _enlarged(x: Tensor, first: int, last: int) -> Tensor:
     """Rows ``first`` to ``last`` (exclusive) of ``x`` enlarged twofold, bilinearly."""
     upper, lower = max(0, first // 2 - 1), min(x.shape[2], (last + 1) // 2 + 1)
-    large = F.interpolate(x[:, :, upper:lower], scale_factor=2.0, mode="bilinear", align_corners=False)
-    return large[:, :, first - 2 * upper : last - 2 * upper]
+    return double(x[:, :, upper:lower])[:, :, first - 2 * upper : last - 2 * upper]
 
 
 def _empty(like: Tensor, channels: int, height: int, width: int) -> Tensor:

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.nn.octave import OctaveConv2d, octave_pool, octave_upsample, split_channels
+from core.nn.octave import OctaveConv2d, octave_upsample, split_channels
+from core.nn.resample import halve
 
 
 @pytest.fixture(autouse=True)
@@ -86,19 +87,17 @@ def test_replicate_padding_commutes_with_pooling_and_reflection_does_not() -> No
 
     def error(mode: str) -> float:
         # Two pixels at full resolution are one at half resolution.
-        padded = octave_pool(F.pad(x, (2, 2, 2, 2), mode=mode))
-        doubled = F.interpolate(
-            F.pad(octave_pool(x), (1, 1, 1, 1), mode=mode), scale_factor=2.0, mode="nearest"
-        )
-        return float((padded - octave_pool(doubled)).abs().max())
+        padded = halve(F.pad(x, (2, 2, 2, 2), mode=mode))
+        doubled = F.interpolate(F.pad(halve(x), (1, 1, 1, 1), mode=mode), scale_factor=2.0, mode="nearest")
+        return float((padded - halve(doubled)).abs().max())
 
     def symmetric() -> float:
         half = torch.cat([x[..., 1:2], x[..., :1], x, x[..., -1:], x[..., -2:-1]], dim=-1)
         half = torch.cat(
             [half[..., 1:2, :], half[..., :1, :], half, half[..., -1:, :], half[..., -2:-1, :]], dim=-2
         )
-        small = F.pad(octave_pool(x), (1, 1, 1, 1), mode="replicate")
-        return float((octave_pool(half) - small).abs().max())
+        small = F.pad(halve(x), (1, 1, 1, 1), mode="replicate")
+        return float((halve(half) - small).abs().max())
 
     assert symmetric() < 1e-12
     assert error("reflect") > 0.1

@@ -8,7 +8,8 @@ from torch import nn
 
 from core.nn import strips
 from core.nn.adain import RunningMoments, channel_moments, restyle
-from core.nn.codec import AdaINNetwork, conv3
+from core.nn.codec import AdaINNetwork
+from core.nn.resample import EdgeConv2d
 
 SIZES = [(8, 8), (16, 40), (64, 24), (104, 56)]
 
@@ -77,7 +78,7 @@ def test_moments_of_a_map_in_parts() -> None:
 
 def test_folding_keeps_the_mean_in_coarse_weights() -> None:
     torch.manual_seed(1)
-    conv = conv3(6, 3)
+    conv = EdgeConv2d(6, 3)
     x = torch.rand(1, 6, 12, 12) + 1
     own, target = channel_moments(x), (torch.randn(1, 6), torch.rand(1, 6) + 0.5)
     expected = conv(restyle(x, own, *target))

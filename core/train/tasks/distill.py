@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from core.nn.codec import Encoder
 from core.nn.factorized import OctaveEncoder
-from core.nn.octave import octave_pool
+from core.nn.resample import halve
 from core.nn.vgg import STYLE_LAYERS, WIDTHS
 from core.train.tasks.base import Task
 
@@ -51,7 +51,7 @@ class DistillTask(Task):
     def wanted(self, x: Tensor) -> list[Tensor]:
         """What each head should predict."""
         taps = list(self.teacher(x, STYLE_LAYERS).values())
-        return [part for tap in taps for part in (tap, octave_pool(tap))] if self.octave else taps
+        return [part for tap in taps for part in (tap, halve(tap))] if self.octave else taps
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         x = self.batch(step)

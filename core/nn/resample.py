@@ -1,0 +1,70 @@
+"""Half and twice the resolution, the one way features are resized here, and their edges repeated.
+
+Painting on a CPU takes other operators than training: the same sums as depthwise convolutions, which fill a processor's
+vectors however few the channels are.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LARGE = 1 << 20
+"""Numbers in a map from which on copying it whole is faster than ``torch``'s padding."""
+
+TAPS = (0.25, 0.75, 0.75, 0.25)
+
+
+def painting_on_cpu(x: Tensor) -> bool:
+    """Whether ``x`` is on a CPU and no gradient wanted."""
+    return x.device.type == "cpu" and not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+
+
+def with_edges(x: Tensor, above: int = 1, below: int = 1) -> Tensor:
+    """``x`` ``(N, C, H, W)`` with its first row repeated ``above`` (0 or 1) and its last ``below`` (0 or 1), and one more
+    column on either side: ``(N, C, H + above + below, W + 2)``."""
+    if x.numel() < LARGE or not painting_on_cpu(x):
+        return F.pad(x, (1, 1, above, below), mode="replicate")
+    n, c, h, w = x.shape
+    wide = torch.empty((n, c, h + above + below, w + 2), dtype=x.dtype, memory_format=torch.channels_last)
+    wide[:, :, above : above + h, 1:-1] = x
+    if above:
+        wide[:, :, 0, 1:-1] = x[:, :, 0]
+    if below:
+        wide[:, :, -1, 1:-1] = x[:, :, -1]
+    wide[..., 0], wide[..., -1] = wide[..., 1], wide[..., -2]
+    return wide
+
+
+class EdgeConv2d(nn.Conv2d):
+    """A convolution of odd kernel, same size, with edges repeated: half-sample symmetric for a 3×3 kernel."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, kernel, padding=kernel // 2, padding_mode="replicate", bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kernel_size[0] != 3:
+            return super().forward(x)
+        return F.conv2d(with_edges(x), self.weight, self.bias)
+
+
+def double(x: Tensor) -> Tensor:
+    """``x`` ``(N, C, H, W)`` bilinearly enlarged to ``(N, C, 2H, 2W)``, half-pixel centres, edges repeated. On a CPU
+    a transposed convolution in float32 is two to five times as fast as ``interpolate``."""
+    if not painting_on_cpu(x):
+        return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+    channels = x.shape[1]
+    taps = torch.tensor(TAPS)
+    weight = torch.outer(taps, taps).expand(channels, 1, 4, 4).contiguous()
+    wide = with_edges(x).float()
+    return F.conv_transpose2d(wide, weight, stride=2, padding=3, groups=channels).to(x.dtype)
+
+
+def halve(x: Tensor) -> Tensor:
+    """The means of 2×2 pixels: ``(N, C, H, W)`` → ``(N, C, ⌈H/2⌉, ⌈W/2⌉)``. At an odd edge the mean is over the pixels
+    that exist, which equals repeating the edge."""
+    if not painting_on_cpu(x) or x.shape[2] % 2 or x.shape[3] % 2:
+        return F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
+    weight = x.new_full((x.shape[1], 1, 2, 2), 0.25)
+    return F.conv2d(x, weight, stride=2, groups=x.shape[1])

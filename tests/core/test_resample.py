@@ -1,0 +1,65 @@
+"""Painting on a CPU resizes features by other operators than training, to the same result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.nn.resample import LARGE, EdgeConv2d, double, halve, with_edges
+
+SHAPES = [(1, 3, 8, 8), (2, 5, 7, 10), (1, 16, 6, 1), (1, 32, 1, 5)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("resize", [double, halve])
+def test_painting_resizes_as_training_does(
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+    layout: torch.memory_format,
+    resize: Callable[[Tensor], Tensor],
+) -> None:
+    x = torch.randn(shape).to(dtype).contiguous(memory_format=layout)
+    trained = resize(x)
+    with torch.no_grad():
+        painted = resize(x)
+    assert painted.dtype == trained.dtype == dtype
+    assert painted.shape == trained.shape
+    tolerance = 1e-6 if dtype == torch.float32 else 2**-7
+    assert torch.allclose(painted.float(), trained.float(), rtol=tolerance, atol=tolerance)
+
+
+def test_doubling_keeps_the_grid() -> None:
+    x = torch.arange(4.0).view(1, 1, 1, 4)
+    with torch.no_grad():
+        assert double(x)[0, 0, 0].tolist() == [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
+
+
+@pytest.mark.parametrize(("above", "below"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("rows", [1, LARGE // (16 * 64) + 1])
+def test_edges_are_repeated(above: int, below: int, rows: int) -> None:
+    x = torch.randn(1, 16, rows, 64).contiguous(memory_format=torch.channels_last)
+    expected = F.pad(x, (1, 1, above, below), mode="replicate")
+    with torch.no_grad():
+        found = with_edges(x, above, below)
+    assert torch.equal(found, expected)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_a_convolution_with_edges_is_torchs(kernel: int) -> None:
+    conv = EdgeConv2d(4, 6, kernel)
+    plain = torch.nn.Conv2d(4, 6, kernel, padding=kernel // 2, padding_mode="replicate")
+    plain.load_state_dict(conv.state_dict())
+    x = torch.randn(2, 4, 9, 11)
+    assert torch.allclose(conv(x), plain(x), atol=1e-6)
+    conv(x).square().sum().backward()
+    plain(x).square().sum().backward()
+    assert conv.weight.grad is not None
+    assert plain.weight.grad is not None
+    assert torch.allclose(conv.weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-4)
