@@ -100,6 +100,11 @@ class LossOptions(_Section):
     ssim: float = 0.0
     tv: float = 0.0
     lattice: float = Field(0.0, description="Against lattices of period 2, 4 and 8 in the result's spectrum.")
+    higher: float = Field(
+        0.0,
+        ge=0,
+        description="adain, factorized: on third and fourth central moments of the teacher's features.",
+    )
     patterns: float = Field(
         0.0, description="adaconv: on covariances of features with their neighbours within a 3×3 patch."
     )

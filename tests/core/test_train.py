@@ -92,7 +92,13 @@ def test_training_lowers_the_loss(pictures: tuple[Path, Path], teacher: VGG, tmp
 
 @pytest.mark.parametrize(
     "loss",
-    [{"content_kind": "target"}, {"balanced": True}, {"random_alpha": True}, {"identity_style": 1.0}],
+    [
+        {"content_kind": "target"},
+        {"balanced": True},
+        {"random_alpha": True},
+        {"identity_style": 1.0},
+        {"higher": 0.5},
+    ],
 )
 def test_every_loss_option_reaches_the_weights(
     loss: dict[str, object], pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path

@@ -54,6 +54,8 @@ class AdaConvTask(AdaINTask):
             raise ParameterError(
                 "The recipe of an AdaConv training freezes the encoder; set freeze_encoder = true."
             )
+        if self.recipe.loss.higher:
+            raise ParameterError("AdaConv trains on patterns, not on higher moments; set loss.higher = 0.")
         self.trainable = self.network
         self._seen: dict[int, Seen] = {}
         self._wanted: dict[str, Tensor] = {}

@@ -37,6 +37,7 @@ class AdaINTask(Task):
         self.frozen = self.recipe.freeze_encoder
         self.trainable = self.network.decoder if self.frozen else self.network
         self._styles: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self._higher: list[Tensor] = []
         self._crops: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         chosen = list(range(len(self.styles)))
         if self.recipe.data.max_styles is not None:
@@ -87,13 +88,19 @@ class AdaINTask(Task):
             flat = torch.stack([self._styles[i][0] for i in picks]).to(self.device)
             codes = torch.stack([self._styles[i][1] for i in picks]).to(self.device) if self.frozen else None  # type: ignore[misc]
             x = None if self.frozen else self.put([self.styles.centre(i, data.style_size) for i in picks])
-        means, stds = (half.split(list(WIDTHS[:4]), dim=1) for half in flat.chunk(2, dim=1))
+        widths = list(WIDTHS[:4])
+        means, stds, *higher = (part.split(widths, dim=1) for part in flat.split(sum(widths), dim=1))
+        self._higher = [torch.cat(pair, dim=1) for pair in zip(*higher, strict=True)]
         return x, list(zip(means, stds, strict=True)), codes
 
     def _ask(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The teacher's moments of styles, flat ``(N, 2·ΣC)``, and a frozen encoder's codes."""
-        found = [channel_moments(f) for f in self.teacher(x, STYLE_LAYERS).values()]
-        flat = torch.cat([m for m, _ in found] + [s for _, s in found], dim=1)
+        """The teacher's moments of styles, flat ``(N, 2·ΣC)`` (four instead of two with higher ones), and a frozen
+        encoder's codes."""
+        taps = self.teacher(x, STYLE_LAYERS).values()
+        found: list[tuple[Tensor, ...]] = [channel_moments(f) for f in taps]
+        if self.recipe.loss.higher:
+            found = [(*own, *L.higher_moments(f).chunk(2, dim=1)) for own, f in zip(found, taps, strict=True)]
+        flat = torch.cat([part for kind in zip(*found, strict=True) for part in kind], dim=1)
         code = self.network.code(self.network.moments(self.network.encode(x))) if self.frozen else None
         return flat, code
 
@@ -178,6 +185,9 @@ class AdaINTask(Task):
             )
             parts["identity"] = (back[seen_part] - aim).abs().mean()
             total = total + weights.identity * parts["identity"]
+        if weights.higher:
+            parts["higher"] = L.higher_moments_loss(list(seen.values()), self._higher).mean()
+            total = total + weights.higher * parts["higher"]
         if weights.identity_style and style is not None:
             f = net.encode(style)
             m = net.moments(f)
