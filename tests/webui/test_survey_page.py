@@ -92,6 +92,17 @@ def at(tab: Tab, place: int, total: int = 4) -> None:
     tab.locator(".place", has_text=f"{place} of {total}").wait_for()
 
 
+def rated_without_server(new_tab: Callable[..., Tab]) -> Tab:
+    """The first picture was given a 3 that could not be delivered."""
+    tab = new_tab()
+    agree(tab)
+    at(tab, 1)
+    tab.route("**/survey/api/rate", lambda route: route.abort())
+    tab.keyboard.press("3")
+    at(tab, 2)
+    return tab
+
+
 def test_by_keyboard_from_consent_to_thanks(new_tab: Callable[..., Tab], surveys: Surveys, out: Path) -> None:
     take_part(surveys, "web:other", 9)
     tab = new_tab()
@@ -153,12 +164,7 @@ def test_a_double_tap_rates_one_picture_and_a_reload_goes_on(
 
 
 def test_no_rating_is_lost_while_the_server_is_away(new_tab: Callable[..., Tab], surveys: Surveys) -> None:
-    tab = new_tab()
-    agree(tab)
-    at(tab, 1)
-    tab.route("**/survey/api/rate", lambda route: route.abort())
-    tab.keyboard.press("3")
-    at(tab, 2)
+    tab = rated_without_server(new_tab)
     tab.locator(".saving", has_text="Not saved yet").wait_for()
     tab.keyboard.press("6")
     at(tab, 3)
@@ -173,12 +179,7 @@ def test_no_rating_is_lost_while_the_server_is_away(new_tab: Callable[..., Tab],
 def test_a_rating_confirmed_while_the_course_is_on_its_way_is_not_asked_again(
     new_tab: Callable[..., Tab], surveys: Surveys
 ) -> None:
-    tab = new_tab()
-    agree(tab)
-    at(tab, 1)
-    tab.route("**/survey/api/rate", lambda route: route.abort())
-    tab.keyboard.press("3")
-    at(tab, 2)
+    tab = rated_without_server(new_tab)
 
     def late(route: Route) -> None:
         answer = route.fetch()  # says nothing of the rating yet
