@@ -144,7 +144,7 @@ def test_progress_rises_to_one_and_can_cancel(method: Method, photo: Image.Image
 
 
 @pytest.mark.skipif(not fast_bfloat16(torch.device("cpu")), reason="this CPU has no bfloat16")
-@pytest.mark.parametrize("name", [spec.name for spec in registry.methods()])
+@pytest.mark.parametrize("name", ["adain", "adaconv", "factorized"])
 def test_bfloat16_stays_near_float32(name: str) -> None:
     photos = [
         Image.fromarray(load()).resize((256, 256)) for load in (data.astronaut, data.chelsea, data.coffee)
