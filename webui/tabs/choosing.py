@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.errors import AllaPrimaError
 from webui import views
-from webui.pad import pad, parse_field
+from webui.pad import pad
 from webui.people import known_visitor, owner_of
 from webui.tabs.common import Update, picked, store, style_title
 from webui.tabs.layout import LOW, Desk, PaintLayout
@@ -102,10 +102,6 @@ class Choosing(PaintLayout):
     def show_band(self, band: str, style: str, colors: str) -> str:
         """What the next style is for was chosen: its present one is ticked."""
         return self.ticked(colors if band == LOW else style)
-
-    def set_strengths(self, event: gr.EventData) -> list[Any]:
-        """A field of the pad was chosen: both sliders go there."""
-        return list(parse_field(str(event._data.get("name", ""))) or (gr.skip(), gr.skip()))
 
     def show_knobs(self, method: str, style: str, colors: str) -> list[Any]:
         """Only the knobs that the method listens to."""

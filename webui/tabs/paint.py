@@ -16,7 +16,7 @@ from core.errors import AllaPrimaError, NotFoundError
 from core.params import ALPHA_DEFAULT
 from webui import views
 from webui.follow import follow
-from webui.pad import pad
+from webui.pad import pad, parse_field
 from webui.people import is_visitor, known_visitor, owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.tabs.choosing import Choosing
@@ -86,14 +86,10 @@ class PaintTab(Choosing):
             [self.visitor, self.photo_key, *stage],
             **many,
         )
-        adjust = (
-            self.adjust,
-            [self.visitor, self.desk, self.job_id, *self.refs, *knobs],
-            stage,
-        )
+        turned = [self.visitor, self.desk, self.job_id, *self.refs, *knobs]
         for slider in (self.alpha, self.high, self.low):
-            slider.release(*adjust, **many)
-        self.pad.select(self.set_strengths, None, strengths, **many).then(*adjust, **many)
+            slider.release(self.adjust, turned, stage, **many)
+        self.pad.select(self.set_strengths, turned, [*strengths, *stage], **many)
         self.fill.click(
             self.show_grid,
             [self.visitor, self.desk, *self.refs, *knobs],
@@ -101,9 +97,11 @@ class PaintTab(Choosing):
             **many,
         )
         for knob in (self.keep, self.size):
-            knob.input(*adjust, **many)
+            knob.input(self.adjust, turned, stage, **many)
         shown = [self.alpha, self.keep, self.size, self.mixer, self.band, self.choice]
-        self.method.input(self.show_knobs, [self.method, *styles], shown, **many).then(*adjust, **many)
+        self.method.input(self.show_knobs, [self.method, *styles], shown, **many).then(
+            self.adjust, turned, stage, **many
+        )
         self.cancel.click(self.stop, [self.visitor, self.job_id], [self.status], **many)
         self.history.select(self.reopen, [self.visitor, self.desk], [*stage, *chosen], **many)
         confirm = [self.forget, self.forget_yes, self.forget_no]
@@ -317,11 +315,32 @@ class PaintTab(Choosing):
 
     async def adjust(self, visitor: str, desk: Desk, job_id: str, *chosen: Any) -> AsyncIterator[Update]:
         """A knob was turned: paint the same pictures again, if they are the ones on the easel."""
-        if not is_visitor(visitor) or not job_id:
+        async for update in self._guarded(self._adjusted({}, visitor, desk, job_id, *chosen)):
+            yield update
+
+    async def set_strengths(
+        self, event: gr.EventData, visitor: str, desk: Desk, job_id: str, *chosen: Any
+    ) -> AsyncIterator[Update]:
+        """A field of the pad was chosen: both sliders go there, and the painting with them."""
+        strengths = parse_field(str(event._data.get("name", "")))
+        if strengths is None:
             yield self._nothing()
             return
-        async for update in self._guarded(self._adjust(owner_of(visitor), desk, job_id, *chosen)):
+        refs, (alpha, _, _, *others) = chosen[: len(self.refs)], chosen[len(self.refs) :]
+        sliders = dict(zip((self.high, self.low), strengths, strict=True))
+        steps = self._adjusted(sliders, visitor, desk, job_id, *refs, alpha, *strengths, *others)
+        async for update in self._guarded(steps):
             yield update
+
+    async def _adjusted(
+        self, first: Update, visitor: str, desk: Desk, job_id: str, *chosen: Any
+    ) -> AsyncIterator[Update]:
+        """The update ``first``, where there is one, then what becomes of the painting."""
+        if first:
+            yield first
+        if is_visitor(visitor) and job_id:
+            async for update in self._adjust(owner_of(visitor), desk, job_id, *chosen):
+                yield update
 
     async def _adjust(
         self, owner: str, desk: Desk, job_id: str, photo: str, style: str, colors: str, *knobs: Any
