@@ -29,14 +29,14 @@ def _flat(x: Tensor) -> Tensor:
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
     if x.device.type == "cpu":
-        found = [_of_one(sample) for sample in x.split(1)]
+        found = [_mean_and_variance(sample) for sample in x.split(1)]
         mean, variance = (torch.stack(part) for part in zip(*found, strict=True))
     else:
         variance, mean = torch.var_mean(_flat(x).float(), dim=1, correction=0)
     return mean, (variance + EPSILON).sqrt()
 
 
-def _of_one(x: Tensor) -> tuple[Tensor, Tensor]:
+def _mean_and_variance(x: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and biased variance ``(C,)`` float32 of ``(1, C, H, W)``: what a batch norm gathers, vectorised over channels
     (``torch.var_mean`` and a chain of small steps are 4 to 10 times slower on a CPU)."""
     if x.dtype not in (torch.float32, torch.bfloat16):
@@ -62,7 +62,7 @@ class RunningMoments:
 
     def add(self, x: Tensor) -> None:
         """Some rows ``(1, C, H, W)`` of the map."""
-        mean, variance = _of_one(x)
+        mean, variance = _mean_and_variance(x)
         if not self.count:
             self.pivot = mean
             self.total, self.squares = torch.zeros_like(mean), torch.zeros_like(mean)

@@ -112,6 +112,11 @@ def test_every_loss_option_reaches_the_weights(
     assert any(k.startswith("decoder.stages.0") for k in moved)
 
 
+def test_higher_moments_are_not_blended(pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="not blended"):
+        trainer(tiny(loss={"higher": 1.0, "random_alpha": True}), pictures, teacher, tmp_path)
+
+
 def test_jitter_moves_the_grid_and_still_trains(
     pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path
 ) -> None:

@@ -315,36 +315,34 @@ class PaintTab(Choosing):
 
     async def adjust(self, visitor: str, desk: Desk, job_id: str, *chosen: Any) -> AsyncIterator[Update]:
         """A knob was turned: paint the same pictures again, if they are the ones on the easel."""
-        async for update in self._guarded(self._adjusted({}, visitor, desk, job_id, *chosen)):
+        async for update in self._guarded(self._adjust(visitor, desk, job_id, *chosen)):
             yield update
 
     async def set_strengths(
         self, event: gr.EventData, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """A field of the pad was chosen: both sliders go there, and the painting with them."""
-        strengths = parse_field(str(event._data.get("name", "")))
-        if strengths is None:
-            yield self._nothing()
-            return
-        refs, (alpha, _, _, *others) = chosen[: len(self.refs)], chosen[len(self.refs) :]
-        sliders = dict(zip((self.high, self.low), strengths, strict=True))
-        steps = self._adjusted(sliders, visitor, desk, job_id, *refs, alpha, *strengths, *others)
-        async for update in self._guarded(steps):
+        field = str(event._data.get("name", ""))
+        async for update in self._guarded(self._set_strengths(field, visitor, desk, job_id, *chosen)):
             yield update
 
-    async def _adjusted(
-        self, first: Update, visitor: str, desk: Desk, job_id: str, *chosen: Any
+    async def _set_strengths(
+        self, field: str, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
-        """The update ``first``, where there is one, then what becomes of the painting."""
-        if first:
-            yield first
-        if is_visitor(visitor) and job_id:
-            async for update in self._adjust(owner_of(visitor), desk, job_id, *chosen):
-                yield update
+        strengths = parse_field(field)
+        if strengths is None:
+            return
+        yield dict(zip((self.high, self.low), strengths, strict=True))
+        refs, (alpha, _, _, *others) = chosen[: len(self.refs)], chosen[len(self.refs) :]
+        async for update in self._adjust(visitor, desk, job_id, *refs, alpha, *strengths, *others):
+            yield update
 
     async def _adjust(
-        self, owner: str, desk: Desk, job_id: str, photo: str, style: str, colors: str, *knobs: Any
+        self, visitor: str, desk: Desk, job_id: str, photo: str, style: str, colors: str, *knobs: Any
     ) -> AsyncIterator[Update]:
+        if not is_visitor(visitor) or not job_id:
+            return
+        owner = owner_of(visitor)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         job = await call(self.client.job, job_id, owner)
         same = plays(job, style, colors, has_bands=views.has_bands(job.params.method))

@@ -36,6 +36,10 @@ class AdaINTask(Task):
         self.network = self._build(encoder)
         self.frozen = self.recipe.freeze_encoder
         self.trainable = self.network.decoder if self.frozen else self.network
+        if self.recipe.loss.higher and self.recipe.loss.random_alpha:
+            raise ParameterError(
+                "Higher moments are not blended with the strength; drop one of the two losses."
+            )
         self._styles: dict[int, tuple[Tensor, Tensor | None]] = {}
         self._higher: list[Tensor] = []
         self._crops: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
