@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -172,8 +173,11 @@ class Ablation:
         for done, cell in enumerate(left):
             place = self.cells.index(cell) + 1
             self.say(f"cell {place} of {len(self.cells)}: {self.name(cell)}")
-            if not self._train(cell, progress):
+            try:
+                finished = self._train(cell, progress)
+            except KeyboardInterrupt:  # while it loads or measures; a training sees to interruptions itself
                 finished = False
+            if not finished:
                 break
             self.write()
             minutes = (time.monotonic() - begun) / (done + 1) * (len(left) - done - 1) / 60
@@ -211,7 +215,9 @@ class Ablation:
             "mean": asdict(summarise(figures)),
             "each": [asdict(one) for one in figures],
         }
-        (cell.folder / RESULT).write_text(json.dumps(cell.result, indent=1), encoding="utf-8")
+        draft = cell.folder / f".{RESULT}"
+        draft.write_text(json.dumps(cell.result, indent=1), encoding="utf-8")
+        os.replace(draft, cell.folder / RESULT)
         (cell.folder / checkpoint.FILE).unlink()
         return True
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from core.errors import ParameterError
+from core.evaluate import pairs
 from core.nn.factorized import OctaveEncoder
 from core.nn.vgg import VGG
 from core.train import checkpoint
@@ -176,3 +178,30 @@ def test_interrupted_grid_goes_on_and_ends_the_same(command: list[str], tmp_path
         assert all(torch.equal(one[key], other[key]) for key in one), name
         result = json.loads((halves / name / "result.json").read_text())
         assert result["steps"] == 40
+
+
+def test_interrupted_while_measuring_goes_on(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between two trainings Ctrl-C gets the same answer; the trained cell is not trained again."""
+    grid, out = ["--grid", "loss.style=0.1,10"], tmp_path / "out"
+    asked: list[int] = []
+
+    def measure(*arguments: Any) -> Any:
+        asked.append(1)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return pairs.measure(*arguments)
+
+    monkeypatch.setattr("core.train.grid.measure", measure)
+    assert main([*command, *grid, "--out", str(out)]) == 130
+    said = capsys.readouterr()
+    assert "goes on where it was" in said.out
+    assert "Interrupted." in said.err
+    assert [row["loss.style"] for row in rows(out)] == ["0.1"]
+    state = checkpoint.load(out / "cell style=10")
+    assert state is not None
+    assert state["step"] == 3
+    assert main([*command, *grid, "--out", str(out)]) == 0
+    assert [row["steps"] for row in rows(out)] == ["3", "3"]
+    assert not list(out.glob(f"cell*/{checkpoint.FILE}"))

@@ -47,12 +47,13 @@ class Studio:
         return self.page.locator(f"#{elem_id} textarea, #{elem_id} input").first.input_value()
 
     def wait_value(self, elem_id: str, test: str) -> str:
-        """Wait until a hidden field's ``value`` passes a JavaScript test; returns it."""
-        self.page.wait_for_function(
+        """Wait until a hidden field's ``value`` passes a JavaScript test; returns the one that passed (a moment later
+        the field may hold another)."""
+        passed = self.page.wait_for_function(
             f"(() => {{ const value = document.querySelector('#{elem_id} textarea, #{elem_id} input')?.value;"
-            f" return value !== undefined && ({test}); }})()"
+            f" return value !== undefined && ({test}) ? [value] : false; }})()"
         )
-        return self.value(elem_id)
+        return str(passed.json_value()[0])
 
     def bring_photo(self, photo: Path) -> str:
         """Upload a photo; returns its key."""
