@@ -52,6 +52,8 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
         made.append(f"- Encoder: {training['encoder']}")
     if "changes" in training:
         made.append(f"- Changed on the way: {training['changes']}")
+    if "averaged" in training:
+        made.append(f"- Averaged in the end, weight by weight: {training['averaged']}")
     grid = []
     if "alpha_high" in spec.params:
         strengths = entry.path.with_name(f"{entry.path.stem}-strengths.webp")

@@ -257,8 +257,10 @@ class AdaConvNetwork(AdaINNetwork):
         style_width: int = 96,
         groups: Sequence[int] = (0, 8, 32, 128),
         mix_groups: Sequence[int] = (0, 1, 2, 4),
+        *,
+        pool_first: int = 0,
     ) -> None:
-        super().__init__(widths, depths, blocks, hidden)
+        super().__init__(widths, depths, blocks, hidden, pool_first=pool_first)
         self.config |= {
             "size": size,
             "style_width": style_width,

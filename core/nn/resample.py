@@ -13,6 +13,9 @@ from torch import Tensor, nn
 LARGE = 1 << 20
 """Numbers in a map from which on copying it whole is faster than ``torch``'s padding."""
 
+FEW = 16
+"""Channels below which it always is."""
+
 TAPS = (0.25, 0.75, 0.75, 0.25)
 
 
@@ -24,15 +27,26 @@ def painting_on_cpu(x: Tensor) -> bool:
 def with_edges(x: Tensor, above: int = 1, below: int = 1) -> Tensor:
     """``x`` ``(N, C, H, W)`` with its first row repeated ``above`` (0 or 1) and its last ``below`` (0 or 1), and one more
     column on either side: ``(N, C, H + above + below, W + 2)``."""
-    if x.numel() < LARGE or not painting_on_cpu(x):
+    if (x.numel() < LARGE and x.shape[1] >= FEW) or not painting_on_cpu(x):
         return F.pad(x, (1, 1, above, below), mode="replicate")
+    wide, inner = room_for(x, above, below)
+    inner.copy_(x)
+    return repeat_edges(wide, above, below)
+
+
+def room_for(x: Tensor, above: int = 1, below: int = 1) -> tuple[Tensor, Tensor]:
+    """An empty map that ``x`` with its edges would fill, and the part of it where ``x`` itself would stand."""
     n, c, h, w = x.shape
     wide = torch.empty((n, c, h + above + below, w + 2), dtype=x.dtype, memory_format=torch.channels_last)
-    wide[:, :, above : above + h, 1:-1] = x
+    return wide, wide[:, :, above : above + h, 1:-1]
+
+
+def repeat_edges(wide: Tensor, above: int = 1, below: int = 1) -> Tensor:
+    """Fill the edges of a map whose inner part is there, as ``with_edges`` does; returns it."""
     if above:
-        wide[:, :, 0, 1:-1] = x[:, :, 0]
+        wide[:, :, 0, 1:-1] = wide[:, :, 1, 1:-1]
     if below:
-        wide[:, :, -1, 1:-1] = x[:, :, -1]
+        wide[:, :, -1, 1:-1] = wide[:, :, -2, 1:-1]
     wide[..., 0], wide[..., -1] = wide[..., 1], wide[..., -2]
     return wide
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.nn.adain import RunningMoments
-from core.nn.resample import double, halve, painting_on_cpu, with_edges
+from core.nn.adain import RunningMoments, restyle
+from core.nn.resample import LARGE, double, halve, painting_on_cpu, repeat_edges, room_for, with_edges
 
 Moments = tuple[Tensor, Tensor]
 
@@ -56,9 +56,13 @@ def encode(convs: Sequence[nn.Conv2d], x: Tensor) -> tuple[Tensor, Tensor]:
         y = x[:, :, first : min(height, bottom + halo)]
         for index, conv in enumerate(convs):
             y, first = convolve_rows(y, first, height, conv.weight, conv.bias)
-            y = F.relu_(y)
             if index == 0:
-                tap[:, :, top:bottom] = y[:, :, top - first : bottom - first]
+                part = tap[:, :, top:bottom]
+                y = torch.clamp_min(y, 0, out=part) if len(convs) == 1 else F.relu_(y)
+                if y is not part:
+                    part.copy_(y[:, :, top - first : bottom - first])
+            else:
+                y = F.relu_(y)
         pooled[:, :, top // 2 : bottom // 2] = halve(y[:, :, top - first : bottom - first])
     return tap, pooled
 
@@ -75,24 +79,54 @@ def decode(
     """The decoder's last level: ``below`` ``(1, C, H/2, W/2)``, still to be enlarged, and the photograph's features
     ``skip`` ``(1, C, H, W)`` of these ``moments``; targets of the two re-normalisations → ``(1, 3, H, W)``."""
     height, width = skip.shape[-2:]
-    channels = inner.out_channels
-    rows = list(strips(height, width, channels, skip.element_size()))
+    rows = list(strips(height, width, inner.out_channels, skip.element_size()))
     weight, bias = folded(skip_conv, moments, targets[0])
-    features = _empty(skip, channels, height, width)
+    wide, features = room_for(skip)
     seen = RunningMoments()
     for top, bottom in rows:
         first, last = max(0, top - 1), min(height, bottom + 1)
         h = F.conv2d(skip[:, :, first:last], weight, bias)
-        h += _enlarged(below, first, last)
-        y, _ = convolve_rows(h, first, height, inner.weight, inner.bias)
-        y = torch.clamp_min(y, 0, out=features[:, :, top:bottom])
+        above, below_it = int(first == 0), int(last == height)
+        with_h, place = room_for(h, above, below_it)
+        torch.add(h, _enlarged(below, first, last), out=place)
+        y = F.relu_(F.conv2d(repeat_edges(with_h, above, below_it), inner.weight, inner.bias))
         seen.add(y)
+        features[:, :, top:bottom] = y
+    repeat_edges(wide)
     weight, bias = folded(out, seen.result(), targets[1])
     result = _empty(skip, out.out_channels, height, width)
     for top, bottom in rows:
-        first, last = max(0, top - 1), min(height, bottom + 1)
-        result[:, :, top:bottom] = convolve_rows(features[:, :, first:last], first, height, weight, bias)[0]
+        result[:, :, top:bottom] = convolve_to_few(wide[:, :, top : bottom + 2], weight, bias)
     return result
+
+
+TOGETHER = 4
+"""Neighbouring pixels that ``convolve_to_few`` computes as channels of one."""
+
+
+def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A 3×3 convolution of ``x`` ``(1, C, H + 2, W + 2)`` to very few channels, ``(1, D, H, W)``. A processor's vectors hold
+    16 of them at least, so four neighbouring pixels are computed as one of 4·D channels: the kernel stands four times,
+    each a column further, in one of 3×6 that moves four columns at a time."""
+    few, channels = weight.shape[:2]
+    height, width = x.shape[2] - 2, x.shape[3] - 2
+    if width % TOGETHER:
+        return F.conv2d(x, weight, bias)
+    kernel = weight.new_zeros((TOGETHER, few, channels, 3, 2 + TOGETHER))
+    for place in range(TOGETHER):
+        kernel[place, ..., place : place + 3] = weight
+    kernel = kernel.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    found = F.conv2d(x, kernel, bias.repeat(TOGETHER), stride=(1, TOGETHER))
+    return found.permute(0, 2, 3, 1).reshape(1, height, width, few).permute(0, 3, 1, 2)
+
+
+def convolve_restyled(conv: nn.Conv2d, x: Tensor, source: Moments, target: Moments) -> Tensor:
+    """``conv(restyle(x, source, *target))``; for a large map of one picture on a CPU as one convolution."""
+    if not fitting(x) or x.numel() < LARGE:
+        found: Tensor = conv(restyle(x, source, *target))
+        return found
+    weight, bias = folded(conv, source, target)
+    return F.conv2d(with_edges(x) if conv.kernel_size[0] > 1 else x, weight, bias)
 
 
 def folded(conv: nn.Conv2d, moments: Moments, target: Moments) -> tuple[Tensor, Tensor]:

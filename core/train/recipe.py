@@ -122,6 +122,12 @@ class NetworkOptions(_Section):
     kind: Literal["student", "factorized", "paper"] = "student"
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     depths: tuple[int, int, int] = (2, 2, 2)
+    pool_first: int = Field(
+        0,
+        ge=0,
+        le=3,
+        description="student: levels of the encoder, the finest first, that pool before their further convolutions.",
+    )
     blocks: tuple[int, int, int, int] = (0, 0, 1, 1)
     hidden: int = 128
     size: int = Field(64, gt=0, description="adaconv: channels of a style's descriptor.")

@@ -161,7 +161,9 @@ class Session:
     def save_weights(self) -> Path:
         """Write the averaged weights; returns their path."""
         path = self.folder / WEIGHTS
-        save_file({k: v.contiguous() for k, v in self.trainer.averaged().items()}, path)
+        network = getattr(self.task.network, "config", {})
+        state = {k: v.contiguous() for k, v in self.trainer.averaged().items()}
+        save_file(state, path, metadata={"network": json.dumps(network)})
         return path
 
     def milestone(self, step: int) -> None:

@@ -41,9 +41,9 @@ def test_doubling_keeps_the_grid() -> None:
 
 
 @pytest.mark.parametrize(("above", "below"), [(0, 0), (1, 0), (0, 1), (1, 1)])
-@pytest.mark.parametrize("rows", [1, LARGE // (16 * 64) + 1])
-def test_edges_are_repeated(above: int, below: int, rows: int) -> None:
-    x = torch.randn(1, 16, rows, 64).contiguous(memory_format=torch.channels_last)
+@pytest.mark.parametrize(("channels", "rows"), [(16, 1), (16, LARGE // (16 * 64) + 1), (3, 1), (3, 6)])
+def test_edges_are_repeated(above: int, below: int, channels: int, rows: int) -> None:
+    x = torch.randn(1, channels, rows, 64).contiguous(memory_format=torch.channels_last)
     expected = F.pad(x, (1, 1, above, below), mode="replicate")
     with torch.no_grad():
         found = with_edges(x, above, below)

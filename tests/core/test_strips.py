@@ -32,9 +32,13 @@ def network(**options: object) -> AdaINNetwork:
 
 @pytest.mark.usefixtures("small_strips")
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("depths", [(1, 2, 2), (2, 2, 2), (3, 1, 1)])
-def test_a_painting_in_strips_is_the_painting(size: tuple[int, int], depths: tuple[int, int, int]) -> None:
-    made = network(depths=depths)
+@pytest.mark.parametrize(
+    ("depths", "pool_first"), [((1, 2, 2), 0), ((2, 2, 2), 0), ((3, 1, 1), 0), ((2, 2, 2), 2)]
+)
+def test_a_painting_in_strips_is_the_painting(
+    size: tuple[int, int], depths: tuple[int, int, int], pool_first: int
+) -> None:
+    made = network(depths=depths, pool_first=pool_first)
     x, style = torch.rand(1, 3, *size), torch.rand(1, 3, 32, 32)
     assert len(list(strips.strips(size[0], size[1], 4, 4))) == -(-size[0] // strips.LEAST_ROWS)
     with torch.no_grad():
@@ -64,6 +68,30 @@ def test_what_is_not_fitting_is_computed_whole(monkeypatch: pytest.MonkeyPatch) 
     with torch.no_grad():
         painted = deeper(x, x)
     assert torch.allclose(painted, deeper(x, x), atol=1e-4)
+
+
+@pytest.mark.parametrize("width", [8, 12, 9])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_few_channels_are_convolved_as_many_are(width: int, dtype: torch.dtype) -> None:
+    x = torch.randn(1, 5, 9, width + 2).to(dtype).contiguous(memory_format=torch.channels_last)
+    weight, bias = torch.randn(3, 5, 3, 3).to(dtype), torch.randn(3).to(dtype)
+    found, expected = strips.convolve_to_few(x, weight, bias), nn.functional.conv2d(x, weight, bias)
+    assert found.shape == expected.shape == (1, 3, 7, width)
+    assert found.dtype == dtype
+    assert torch.allclose(found.float(), expected.float(), rtol=2**-7, atol=1e-5)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_a_large_map_is_restyled_by_the_convolution(kernel: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    conv, x = EdgeConv2d(6, 4, kernel).requires_grad_(False), torch.rand(1, 6, 10, 14) + 1
+    own, target = channel_moments(x), (torch.randn(1, 6), torch.rand(1, 6) + 0.5)
+    expected = strips.convolve_restyled(conv, x, own, target)
+    assert torch.equal(expected, conv(restyle(x, own, *target)))
+    monkeypatch.setattr(strips, "LARGE", x.numel())
+    monkeypatch.setattr(strips, "restyle", lambda *_: pytest.fail("in two steps"))
+    with torch.no_grad():
+        found = strips.convolve_restyled(conv, x, own, target)
+    assert torch.allclose(found, expected, atol=1e-4)
 
 
 def test_moments_of_a_map_in_parts() -> None:

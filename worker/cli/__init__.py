@@ -54,6 +54,7 @@ COMMANDS: tuple[Command, ...] = (
         "training", "worker.cli.training", "train models on the workers, watch and publish them", "Models"
     ),
     Command("ablate", "core.train.ablate", "train a grid of settings short and compare them", "Models"),
+    Command("average", "core.train.average", "average the weights of several trainings", "Models"),
     Command("evaluate", "core.evaluate.cli", "measure a model", "Models"),
     Command("bench", "worker.cli.bench", "measure speed and memory on this machine", "Models"),
 )

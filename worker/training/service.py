@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from core import registry, weights
 from core.errors import NotFoundError, ParameterError, UnknownNameError
-from core.train.recipe import Recipe, load_recipe, recipes
+from core.train.recipe import NetworkOptions, Recipe, load_recipe, recipes
 from worker.broker import QueueError
 from worker.jobs import new_id
 from worker.store.database import change
@@ -150,9 +150,8 @@ class TrainingService:
         if name is None or not recipe.freeze_encoder or name not in weights.manifest():
             return None
         entry, wanted = weights.current(name), recipe.network.model_dump(mode="json")
-        fits = all(
-            entry.network.get(part, wanted[part]) == wanted[part] for part in ("widths", "depths", "ratio")
-        )
+        theirs = NetworkOptions().model_dump(mode="json") | entry.network
+        fits = all(theirs[part] == wanted[part] for part in ("widths", "depths", "pool_first", "ratio"))
         return str(entry.path) if fits else None
 
     # looking

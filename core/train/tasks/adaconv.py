@@ -74,6 +74,7 @@ class AdaConvTask(AdaINTask):
             options.style_width,
             options.groups,
             options.mix_groups,
+            pool_first=options.pool_first,
         )
 
     def start_from(self, state: Mapping[str, Tensor]) -> None:

@@ -54,7 +54,9 @@ class AdaINTask(Task):
         options = self.recipe.network
         if options.kind == "paper":
             return PaperNetwork(self.teacher)
-        return AdaINNetwork(options.widths, options.depths, options.blocks, options.hidden)
+        return AdaINNetwork(
+            options.widths, options.depths, options.blocks, options.hidden, pool_first=options.pool_first
+        )
 
     def _build(self, encoder: dict[str, Tensor] | None) -> Network:
         network = self.new_network()

@@ -30,7 +30,7 @@ class DistillTask(Task):
             widths = [width for level in encoder.bands for width in level]
             self.names = [f"{layer} {band}" for layer in STYLE_LAYERS for band in ("high", "low")]
         else:
-            encoder = Encoder(net.widths, net.depths)
+            encoder = Encoder(net.widths, net.depths, net.pool_first)
             widths, self.names = list(net.widths), list(STYLE_LAYERS)
         deep = [t for t in WIDTHS[:4] for _ in range(len(widths) // 4)]
         heads = nn.ModuleList(nn.Conv2d(w, t, 1) for w, t in zip(widths, deep, strict=True))
