@@ -54,29 +54,23 @@ def _mean_and_variance(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class RunningMoments:
-    """Moments of a map that comes in parts. Their means are compared with the first part's, which keeps float32 accurate
-    where the mean is large against the deviation."""
+    """Moments of a map that comes in parts. Their means are compared with each other, not with 0, which keeps float32
+    accurate where the mean is large against the deviation."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.parts: list[tuple[int, Tensor, Tensor]] = []
 
     def add(self, x: Tensor) -> None:
         """Some rows ``(1, C, H, W)`` of the map."""
-        mean, variance = _mean_and_variance(x)
-        if not self.count:
-            self.pivot = mean
-            self.total, self.squares = torch.zeros_like(mean), torch.zeros_like(mean)
-        pixels = x.shape[2] * x.shape[3]
-        shifted = mean - self.pivot
-        self.total += pixels * shifted
-        self.squares += pixels * (variance + shifted.square())
-        self.count += pixels
+        self.parts.append((x.shape[2] * x.shape[3], *_mean_and_variance(x)))
 
     def result(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation, as of ``channel_moments``: two float32 tensors ``(1, C)``."""
-        mean = self.total / self.count
-        variance = (self.squares / self.count - mean.square()).clamp_min_(0)
-        return (self.pivot + mean)[None], (variance + EPSILON).sqrt()[None]
+        counts, means, variances = zip(*self.parts, strict=True)
+        shares = (torch.tensor(counts, device=means[0].device) / sum(counts))[:, None]
+        mean = (shares * torch.stack(means)).sum(dim=0)
+        variance = (shares * (torch.stack(variances) + (torch.stack(means) - mean).square())).sum(dim=0)
+        return mean[None], (variance + EPSILON).sqrt()[None]
 
 
 def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:

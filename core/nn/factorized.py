@@ -19,6 +19,7 @@ from core.nn.adain import channel_moments, restyle
 from core.nn.codec import in_own_precision
 from core.nn.octave import OctaveConv2d, plus, split_channels
 from core.nn.resample import double, halve
+from core.nn.strips import convolve_restyled
 
 Moments = tuple[Tensor, Tensor]
 Features = list[Tensor]
@@ -171,7 +172,7 @@ class OctaveStage(nn.Module):
         targets: Sequence[tuple[Moments, Moments]],
     ) -> tuple[Tensor, Tensor | None]:
         h, low = (
-            conv(restyle(part, own, *aim))
+            convolve_restyled(cast(nn.Conv2d, conv), part, own, aim)
             for conv, part, own, aim in zip(self.skip, skip, moments, targets[0], strict=True)
         )
         if x is not None:

@@ -14,7 +14,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.nn.adain import RunningMoments, restyle
-from core.nn.resample import LARGE, double, halve, painting_on_cpu, repeat_edges, room_for, with_edges
+from core.nn.resample import (
+    LARGE,
+    convolve_to_few,
+    double,
+    halve,
+    painting_on_cpu,
+    repeat_edges,
+    room_for,
+    with_edges,
+)
 
 Moments = tuple[Tensor, Tensor]
 
@@ -98,26 +107,6 @@ def decode(
     for top, bottom in rows:
         result[:, :, top:bottom] = convolve_to_few(wide[:, :, top : bottom + 2], weight, bias)
     return result
-
-
-TOGETHER = 4
-"""Neighbouring pixels that ``convolve_to_few`` computes as channels of one."""
-
-
-def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A 3×3 convolution of ``x`` ``(1, C, H + 2, W + 2)`` to very few channels, ``(1, D, H, W)``. A processor's vectors hold
-    16 of them at least, so four neighbouring pixels are computed as one of 4·D channels: the kernel stands four times,
-    each a column further, in one of 3×6 that moves four columns at a time."""
-    few, channels = weight.shape[:2]
-    height, width = x.shape[2] - 2, x.shape[3] - 2
-    if width % TOGETHER:
-        return F.conv2d(x, weight, bias)
-    kernel = weight.new_zeros((TOGETHER, few, channels, 3, 2 + TOGETHER))
-    for place in range(TOGETHER):
-        kernel[place, ..., place : place + 3] = weight
-    kernel = kernel.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    found = F.conv2d(x, kernel, bias.repeat(TOGETHER), stride=(1, TOGETHER))
-    return found.permute(0, 2, 3, 1).reshape(1, height, width, few).permute(0, 3, 1, 2)
 
 
 def convolve_restyled(conv: nn.Conv2d, x: Tensor, source: Moments, target: Moments) -> Tensor:

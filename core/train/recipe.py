@@ -143,11 +143,12 @@ class NetworkOptions(_Section):
 
 class Recipe(_Section):
     """A training: ``task`` "distill" trains the student encoder against the teacher, "adain" the decoder (and, with
-    ``freeze_encoder = false``, both), "classify" an octave encoder on a folder of classes."""
+    ``freeze_encoder = false``, both), "slim" a smaller network against a larger one's pictures, "classify" an octave
+    encoder on a folder of classes."""
 
     name: str
     summary: str = ""
-    task: Literal["distill", "adain", "adaconv", "factorized", "factorized-source", "classify"]
+    task: Literal["distill", "adain", "adaconv", "factorized", "factorized-source", "slim", "classify"]
     steps: int = Field(gt=0)
     epochs: int | None = Field(
         None, gt=0, description="End after so many passes over the photos, if steps are not over before."

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.nn.resample import LARGE, EdgeConv2d, double, halve, with_edges
+from core.nn.resample import LARGE, EdgeConv2d, convolve_to_few, double, halve, with_edges
 
 SHAPES = [(1, 3, 8, 8), (2, 5, 7, 10), (1, 16, 6, 1), (1, 32, 1, 5)]
 
@@ -49,6 +49,25 @@ def test_edges_are_repeated(above: int, below: int, channels: int, rows: int) ->
         found = with_edges(x, above, below)
     assert torch.equal(found, expected)
     assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("width", [8, 12, 9])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_few_channels_are_convolved_as_many_are(width: int, dtype: torch.dtype) -> None:
+    x = torch.randn(1, 5, 9, width + 2).to(dtype).contiguous(memory_format=torch.channels_last)
+    weight, bias = torch.randn(3, 5, 3, 3).to(dtype), torch.randn(3).to(dtype)
+    found, expected = convolve_to_few(x, weight, bias), F.conv2d(x, weight, bias)
+    assert found.shape == expected.shape == (1, 3, 7, width)
+    assert found.dtype == dtype
+    assert torch.allclose(found.float(), expected.float(), rtol=2**-7, atol=1e-5)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_convolution_to_colours_is_the_same_when_painting(bias: bool) -> None:
+    conv, x = EdgeConv2d(8, 3, bias=bias), torch.randn(1, 8, 6, 16)
+    with torch.no_grad():
+        painted = conv(x)
+    assert torch.allclose(painted, conv(x), atol=1e-5)
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])

@@ -70,17 +70,6 @@ def test_what_is_not_fitting_is_computed_whole(monkeypatch: pytest.MonkeyPatch) 
     assert torch.allclose(painted, deeper(x, x), atol=1e-4)
 
 
-@pytest.mark.parametrize("width", [8, 12, 9])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_few_channels_are_convolved_as_many_are(width: int, dtype: torch.dtype) -> None:
-    x = torch.randn(1, 5, 9, width + 2).to(dtype).contiguous(memory_format=torch.channels_last)
-    weight, bias = torch.randn(3, 5, 3, 3).to(dtype), torch.randn(3).to(dtype)
-    found, expected = strips.convolve_to_few(x, weight, bias), nn.functional.conv2d(x, weight, bias)
-    assert found.shape == expected.shape == (1, 3, 7, width)
-    assert found.dtype == dtype
-    assert torch.allclose(found.float(), expected.float(), rtol=2**-7, atol=1e-5)
-
-
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_a_large_map_is_restyled_by_the_convolution(kernel: int, monkeypatch: pytest.MonkeyPatch) -> None:
     conv, x = EdgeConv2d(6, 4, kernel).requires_grad_(False), torch.rand(1, 6, 10, 14) + 1

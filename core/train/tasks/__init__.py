@@ -6,6 +6,7 @@ from core.train.tasks.base import Task
 from core.train.tasks.classify import ClassifyTask
 from core.train.tasks.distill import DistillTask
 from core.train.tasks.factorized import FactorizedTask
+from core.train.tasks.slim import SlimTask
 from core.train.tasks.source import FactorizedSourceTask
 
 TASKS: dict[str, type[Task]] = {
@@ -14,6 +15,7 @@ TASKS: dict[str, type[Task]] = {
     "adaconv": AdaConvTask,
     "factorized": FactorizedTask,
     "factorized-source": FactorizedSourceTask,
+    "slim": SlimTask,
 }
 """Those that learn from photos, styles and a teacher; ``ClassifyTask`` learns from a folder of classes."""
 
@@ -25,5 +27,6 @@ __all__ = [
     "DistillTask",
     "FactorizedSourceTask",
     "FactorizedTask",
+    "SlimTask",
     "Task",
 ]
