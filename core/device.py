@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 
 import torch
 
 from core.errors import ParameterError
+
+# Read by torch at its first large allocation: maps of hundreds of megabytes in pages of 2 MB instead of 4 kB.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 def pick_device(name: str | None = None) -> torch.device:

@@ -1,7 +1,7 @@
 """The full-resolution level of encoder and decoder a strip of rows at a time, for painting on a CPU.
 
 A feature map of that level is tens of megabytes, far more than a processor's caches: computed whole, every small step
-(padding, ReLU, adding, rescaling) is a journey of all of it to memory and back. In strips of two megabytes a step finds what
+(padding, ReLU, adding, rescaling) is a journey of all of it to memory and back. In strips of eight megabytes a step finds what
 the one before has left in the cache. The pictures are the same up to rounding.
 """
 
@@ -27,7 +27,7 @@ from core.nn.resample import (
 
 Moments = tuple[Tensor, Tensor]
 
-STRIP_BYTES = 2 << 20
+STRIP_BYTES = 8 << 20
 LEAST_ROWS = 8
 
 
