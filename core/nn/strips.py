@@ -1,8 +1,8 @@
 """The full-resolution level of encoder and decoder a strip of rows at a time, for painting on a CPU.
 
 A feature map of that level is tens of megabytes, far more than a processor's caches: computed whole, every small step
-(padding, ReLU, adding, rescaling) is a journey of all of it to memory and back. In strips of eight megabytes a step finds what
-the one before has left in the cache. The pictures are the same up to rounding.
+(padding, ReLU, adding, rescaling) is a journey of all of it to memory and back. In strips of eight megabytes a step finds
+what the one before has left in the cache. The pictures are the same up to rounding.
 """
 
 from __future__ import annotations
@@ -65,13 +65,9 @@ def encode(convs: Sequence[nn.Conv2d], x: Tensor) -> tuple[Tensor, Tensor]:
         y = x[:, :, first : min(height, bottom + halo)]
         for index, conv in enumerate(convs):
             y, first = convolve_rows(y, first, height, conv.weight, conv.bias)
+            y = F.relu_(y)
             if index == 0:
-                part = tap[:, :, top:bottom]
-                y = torch.clamp_min(y, 0, out=part) if len(convs) == 1 else F.relu_(y)
-                if y is not part:
-                    part.copy_(y[:, :, top - first : bottom - first])
-            else:
-                y = F.relu_(y)
+                tap[:, :, top:bottom] = y[:, :, top - first : bottom - first]
         pooled[:, :, top // 2 : bottom // 2] = halve(y[:, :, top - first : bottom - first])
     return tap, pooled
 
