@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.nn.adain import EPSILON, channel_moments, instance_normalise, restyle
+from core.nn.adain import EPSILON, channel_moments, instance_normalise
 from core.nn.codec import STRIDE, AdaINNetwork, Decoder, Features, Stage, in_own_precision
 from core.nn.resample import EdgeConv2d
 
@@ -149,28 +149,14 @@ class KernelStage(Stage):
     alike, which no style can know. The first normalisation is then only a division, done on the kernels.
     """
 
-    def forward(
-        self,
-        x: Tensor | None,
-        skip: Tensor,
-        moments: Moments,
-        targets: Sequence[Moments],
-        kernels: Sequence[Kernels] = (),
-    ) -> Tensor:
-        h = self.skip(restyle(skip, moments, *targets[0]))
-        if x is not None:
-            h = h + x
-        for index, conv in enumerate(self.inner):
-            y = F.relu(conv(h), inplace=True)
-            own = channel_moments(y)
-            if kernels:
-                y = apply_kernels(y, _scaled(kernels[index], own[1]))
-                mean, std = channel_moments(y)
-                # The variance's epsilon was divided as well: a channel that hardly varies is not to be magnified.
-                own = mean, (std.square() + EPSILON * (own[1].reciprocal().square() - 1)).sqrt()
-            y = restyle(y, own, *targets[1 + index])
-            h = y if index == 0 else h + y
-        return cast(Tensor, self.out(h))
+    def gathered(self, y: Tensor, kernels: Sequence[Kernels], index: int) -> tuple[Tensor, Moments]:
+        own = channel_moments(y)
+        if not kernels:
+            return y, own
+        y = apply_kernels(y, _scaled(kernels[index], own[1]))
+        mean, std = channel_moments(y)
+        # The variance's epsilon was divided as well: a channel that hardly varies is not to be magnified.
+        return y, (mean, (std.square() + EPSILON * (own[1].reciprocal().square() - 1)).sqrt())
 
 
 def _scaled(kernels: Kernels, std: Tensor) -> Kernels:

@@ -67,28 +67,22 @@ class Encoder(nn.Module):
         last = len(self.first) - 1
         x = in_own_precision(self, x)
         for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
-            assert isinstance(rest, nn.ModuleList)
-            early = level < self.pool_first
+            further = list(cast(nn.ModuleList, rest))
+            before, after = ([], further) if level < self.pool_first else (further, [])
             if level == 0 and strips.fitting(x):
-                tap, x = strips.encode([first] if early else [first, *rest], x)  # type: ignore[list-item]
+                tap, x = strips.encode([first, *before], x)  # type: ignore[list-item]
                 taps.append(tap)
             else:
                 x = F.relu(first(x), inplace=True)
                 taps.append(x)
                 if level == last:
                     break
-                if not early:
-                    x = self._further(rest, x)
+                for conv in before:
+                    x = F.relu(conv(x), inplace=True)
                 x = halve(x)
-            if early:
-                x = self._further(rest, x)
+            for conv in after:
+                x = F.relu(conv(x), inplace=True)
         return taps
-
-    @staticmethod
-    def _further(convs: nn.ModuleList, x: Tensor) -> Tensor:
-        for conv in convs:
-            x = F.relu(conv(x), inplace=True)
-        return x
 
 
 class StyleCode:
@@ -126,23 +120,29 @@ class Stage(nn.Module):
         return 1 + len(self.inner)
 
     def forward(
-        self, x: Tensor | None, skip: Tensor, moments: Any, targets: Sequence[tuple[Tensor, Tensor]]
+        self,
+        x: Tensor | None,
+        skip: Tensor,
+        moments: Any,
+        targets: Sequence[tuple[Tensor, Tensor]],
+        kernels: Sequence[Any] = (),
     ) -> Tensor:
         h = strips.convolve_restyled(self.skip, skip, moments, targets[0])
         if x is not None:
             h += x
-        first, *further = self.inner
-        y = F.relu(first(h), inplace=True)
-        own = channel_moments(y)
-        if not further:
-            return strips.convolve_restyled(self.out, y, own, targets[1])
-        h = restyle(y, own, *targets[1])
-        for conv, target in zip(further, targets[2:], strict=True):
-            y = F.relu(conv(h), inplace=True)
+        for index, conv in enumerate(self.inner):
+            y, own = self.gathered(F.relu(conv(h), inplace=True), kernels, index)
+            if len(self.inner) == 1:
+                return strips.convolve_restyled(self.out, y, own, targets[1])
+            y = restyle(y, own, *targets[1 + index])
             # Sums are written where no gradient needs the summand any more: memory is most of their cost.
-            h = restyle(y, channel_moments(y), *target).add_(h)
+            h = y if index == 0 else y.add_(h)
         found: Tensor = self.out(h)
         return found
+
+    def gathered(self, y: Tensor, kernels: Sequence[Any], index: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """What is re-normalised behind the convolution ``index``, and its moments; ``kernels``: AdaConv's."""
+        return y, channel_moments(y)
 
 
 class Decoder(nn.Module):

@@ -91,10 +91,10 @@ def decode(
     for top, bottom in rows:
         first, last = max(0, top - 1), min(height, bottom + 1)
         h = F.conv2d(skip[:, :, first:last], weight, bias)
-        above, below_it = int(first == 0), int(last == height)
-        with_h, place = room_for(h, above, below_it)
+        ends = int(first == 0), int(last == height)
+        with_h, place = room_for(h, *ends)
         torch.add(h, _enlarged(below, first, last), out=place)
-        y = F.relu_(F.conv2d(repeat_edges(with_h, above, below_it), inner.weight, inner.bias))
+        y = F.relu_(F.conv2d(repeat_edges(with_h, *ends), inner.weight, inner.bias))
         seen.add(y)
         features[:, :, top:bottom] = y
     repeat_edges(wide)

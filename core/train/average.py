@@ -19,8 +19,6 @@ from core.errors import ModelError, ParameterError
 if TYPE_CHECKING:
     from torch import Tensor
 
-RECIPE = "recipe.json"
-
 
 @dataclass
 class Part:
@@ -64,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError("Say where the average goes, with --out FILE or --export NAME.")
     parts = [read(text) for text in args.models]
     state = average(parts)
-    network = max((part.network for part in parts), key=len)
+    whole = [
+        part for part in parts if part.state.keys() == state.keys()
+    ]  # AdaIN beside AdaConv lacks the kernels
+    network = next((part.network for part in whole if part.network), {})
     if args.export and not network:
         raise ParameterError("None of these weights says what network it is of; name a model among them.")
     told = recipe_of(parts)
@@ -74,8 +75,8 @@ def run(args: argparse.Namespace) -> int:
         save_file(state, args.out, metadata={"network": json.dumps(network)})
         print(f"written to {args.out}")
     if args.export:
-        first = next((part.training for part in parts if part.network == network and part.training), {})
-        export(args.export, state, network, training=first | {"averaged": told})
+        trained = next((part.training for part in whole if part.training), {})
+        export(args.export, state, network, training=trained | {"averaged": told})
         print(f"exported as '{args.export}'")
     return 0
 
@@ -92,6 +93,7 @@ def read(text: str) -> Part:
     from safetensors.torch import load_file
 
     from core import weights
+    from core.train import checkpoint
     from core.train.session import WEIGHTS
 
     model, colon, number = text.rpartition(":")
@@ -116,7 +118,7 @@ def read(text: str) -> Part:
             network = network or json.loads((handle.metadata() or {}).get("network", "{}"))
     except (SafetensorError, OSError, json.JSONDecodeError):
         raise ModelError(f"{path} cannot be read as safetensors.") from None
-    recipe = path.parent / RECIPE
+    recipe = path.parent / checkpoint.RECIPE
     if not training and path.name == WEIGHTS and recipe.is_file():
         training = {"recipe": json.loads(recipe.read_text(encoding="utf-8"))}
     return Part(model, share, state, weights.file_digest(path), network, training)

@@ -12,6 +12,9 @@ from core.errors import ModelError
 
 FILE = "checkpoint.pt"
 
+RECIPE = "recipe.json"
+"""What is trained, beside it."""
+
 
 def save(folder: Path, state: dict[str, Any]) -> None:
     """Write ``state`` to ``folder/checkpoint.pt``; a kill at any moment leaves the old file or the new one whole."""

@@ -143,7 +143,7 @@ class Ablation:
         """Take up the cells that are finished; refuse a folder whose cells were trained otherwise."""
         for cell in self.cells:
             written = cell.folder / RESULT
-            begun = cell.folder / "recipe.json"
+            begun = cell.folder / checkpoint.RECIPE
             before = None
             if written.is_file():
                 cell.result = json.loads(written.read_text(encoding="utf-8"))

@@ -248,7 +248,7 @@ class Trainer:
         if self.step == 0:
             self.task.prepare(self.say)
         if self.step == 0 and self.first:
-            (self.folder / "recipe.json").write_text(json.dumps(recipe.model_dump(mode="json"), indent=1))
+            (self.folder / checkpoint.RECIPE).write_text(json.dumps(recipe.model_dump(mode="json"), indent=1))
             self.save()
         deadline = time.monotonic() + minutes * 60 if minutes is not None else math.inf
         saved = logged = time.monotonic()

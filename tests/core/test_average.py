@@ -119,6 +119,15 @@ def test_what_does_not_fit_is_refused(
     assert not out.exists()
 
 
+def test_the_network_is_that_of_all_the_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """AdaIN says what it is; that tells nothing of the kernels averaged with it."""
+    plain, kernels = tmp_path / "plain.safetensors", tmp_path / "kernels.safetensors"
+    saved(plain, AdaINNetwork(**SIZES), 1)
+    save_file(AdaConvNetwork(**SIZES, **KERNELS).state_dict(), kernels)
+    assert main(["average", str(plain), str(kernels), "--export", "adaconv"]) == 2
+    assert "says what network" in capsys.readouterr().err
+
+
 def test_an_average_goes_somewhere(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["average", "adain", "adain"]) == 2
     assert "--out" in capsys.readouterr().err
