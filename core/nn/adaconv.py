@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from core.nn.adain import EPSILON, channel_moments, instance_normalise
 from core.nn.codec import STRIDE, AdaINNetwork, Decoder, Features, Stage, in_own_precision
-from core.nn.resample import EdgeConv2d
+from core.nn.convolve import EdgeConv2d
 
 Moments = tuple[Tensor, Tensor]
 
@@ -183,8 +183,10 @@ class AdaConvDecoder(Decoder):
         size: int = 64,
         groups: Sequence[int] = (0, 8, 32, 128),
         mix_groups: Sequence[int] = (0, 1, 2, 4),
+        *,
+        content_aware: bool = False,
     ) -> None:
-        super().__init__(widths, blocks, hidden)
+        super().__init__(widths, blocks, hidden, content_aware=content_aware)
         self.size = size
         self.stages = nn.ModuleList(
             KernelStage(width, widths[level - 1] if level else 3, blocks[level])
@@ -219,7 +221,7 @@ class AdaConvDecoder(Decoder):
 
     def forward(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
         """As ``core.nn.codec.Decoder.forward``, with a code that holds a descriptor."""
-        targets = self.targets(code[:, : 2 * self.code.total])
+        targets = self.targets(code[:, : 2 * self.code.total], self.code.pack(moments))
         return self.climb(features, moments, targets, self.kernels(code))
 
 
@@ -245,8 +247,9 @@ class AdaConvNetwork(AdaINNetwork):
         mix_groups: Sequence[int] = (0, 1, 2, 4),
         *,
         pool_first: int = 0,
+        content_aware: bool = False,
     ) -> None:
-        super().__init__(widths, depths, blocks, hidden, pool_first=pool_first)
+        super().__init__(widths, depths, blocks, hidden, pool_first=pool_first, content_aware=content_aware)
         self.config |= {
             "size": size,
             "style_width": style_width,
@@ -254,7 +257,9 @@ class AdaConvNetwork(AdaINNetwork):
             "mix_groups": list(mix_groups),
         }
         self.style_encoder = StyleEncoder(widths[3], widths[2], style_width, size)
-        self.decoder = AdaConvDecoder(widths, blocks, hidden, size, groups, mix_groups)
+        self.decoder = AdaConvDecoder(
+            widths, blocks, hidden, size, groups, mix_groups, content_aware=content_aware
+        )
 
     def style_maps(self, features: Features) -> Features:
         """What the style encoder reads of a picture's features: those at 1/4 and 1/8."""

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from core.nn import strips
 from core.nn.adain import channel_moments, restyle
-from core.nn.resample import EdgeConv2d, double, halve
+from core.nn.convolve import EdgeConv2d
+from core.nn.resample import double, halve
 
 Features = list[Tensor]
 """Feature maps from full resolution to 1/8: ``(N, C_k, H/2^k, W/2^k)``, k = 0 … 3."""
@@ -67,21 +68,24 @@ class Encoder(nn.Module):
         last = len(self.first) - 1
         x = in_own_precision(self, x)
         for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
-            further = list(cast(nn.ModuleList, rest))
+            first, further = (
+                cast(EdgeConv2d, first),
+                [cast(EdgeConv2d, conv) for conv in cast(nn.ModuleList, rest)],
+            )
             before, after = ([], further) if level < self.pool_first else (further, [])
             if level == 0 and strips.fitting(x):
-                tap, x = strips.encode([first, *before], x)  # type: ignore[list-item]
+                tap, x = strips.encode([first, *before], x)
                 taps.append(tap)
             else:
-                x = F.relu(first(x), inplace=True)
+                x = first.activated(x)
                 taps.append(x)
                 if level == last:
                     break
                 for conv in before:
-                    x = F.relu(conv(x), inplace=True)
+                    x = conv.activated(x)
                 x = halve(x)
             for conv in after:
-                x = F.relu(conv(x), inplace=True)
+                x = conv.activated(x)
         return taps
 
 
@@ -131,7 +135,7 @@ class Stage(nn.Module):
         if x is not None:
             h += x
         for index, conv in enumerate(self.inner):
-            y, own = self.gathered(F.relu(conv(h), inplace=True), kernels, index)
+            y, own = self.gathered(cast(EdgeConv2d, conv).activated(h), kernels, index)
             if len(self.inner) == 1:
                 return strips.convolve_restyled(self.out, y, own, targets[1])
             y = restyle(y, own, *targets[1 + index])
@@ -147,7 +151,11 @@ class Stage(nn.Module):
 
 class Decoder(nn.Module):
     """Four stages from 1/8 to full resolution. Every re-normalisation aims at the style's moments of its level plus
-    a learned correction, a small network on the whole standardised code (zero at the start)."""
+    a learned correction, a small network on the whole standardised code (zero at the start).
+
+    ``content_aware``: the correction also sees how far the code lies from the photograph's own, so that it can tell a
+    photograph in its own style, which is to come back as it is, from the same style on another photograph.
+    """
 
     code_mean: Tensor
     code_std: Tensor
@@ -157,6 +165,8 @@ class Decoder(nn.Module):
         widths: Sequence[int] = (16, 32, 64, 128),
         blocks: Sequence[int] = (0, 0, 1, 1),
         hidden: int = 128,
+        *,
+        content_aware: bool = False,
     ) -> None:
         super().__init__()
         self.code = StyleCode(widths)
@@ -167,18 +177,22 @@ class Decoder(nn.Module):
         )
         self.outputs = [w for w, s in zip(widths, self.stages, strict=True) for _ in range(s.modulations)]  # type: ignore[arg-type]
         self.hidden = nn.Linear(size, hidden)
+        self.distance = zero_linear(size, hidden) if content_aware else None
         self.correction = nn.Linear(hidden, 2 * sum(self.outputs))
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)
         self.register_buffer("code_mean", torch.zeros(size))
         self.register_buffer("code_std", torch.ones(size))
 
-    def targets(self, code: Tensor) -> list[list[tuple[Tensor, Tensor]]]:
-        """Target moments of every re-normalisation, per level, from a code ``(N, 2·ΣC)``, float32."""
+    def targets(self, code: Tensor, own: Tensor) -> list[list[tuple[Tensor, Tensor]]]:
+        """Target moments of every re-normalisation, per level, from a code ``(N, 2·ΣC)`` and the photograph's ``own``,
+        float32."""
         with torch.autocast(code.device.type, enabled=False):
             code = code.float()
-            standard = (code - self.code_mean) / self.code_std
-            learned = self.correction(F.relu(self.hidden(standard)))
+            seen = self.hidden((code - self.code_mean) / self.code_std)
+            if self.distance is not None:
+                seen = seen + self.distance(F.softsign((code - own) / self.code_std))
+            learned = self.correction(F.relu(seen))
         base = self.code.unpack(code)
         half = sum(self.outputs)
         means, stds = (
@@ -188,18 +202,18 @@ class Decoder(nn.Module):
         found: list[list[tuple[Tensor, Tensor]]] = []
         index = 0
         for level, stage in enumerate(self.stages):
-            own = []
+            aims = []
             for _ in range(stage.modulations):  # type: ignore[arg-type]
                 mean, std = base[level]
-                own.append((mean + means[index] * std, (std * (1 + stds[index])).clamp_min(0)))
+                aims.append((mean + means[index] * std, (std * (1 + stds[index])).clamp_min(0)))
                 index += 1
-            found.append(own)
+            found.append(aims)
         return found
 
     def forward(self, features: Features, moments: Sequence[tuple[Tensor, Tensor]], code: Tensor) -> Tensor:
         """``features`` of the photograph, their ``moments`` and the target ``code`` → RGB ``(N, 3, H, W)``, nominally
         in [0, 1] but not clamped."""
-        return self.climb(features, moments, self.targets(code))
+        return self.climb(features, moments, self.targets(code, self.code.pack(moments)))
 
     def climb(self, features: Features, *of_levels: Sequence[Any]) -> Tensor:
         """All stages, the deepest first; ``of_levels``: what each takes besides its features, level by level."""
@@ -221,6 +235,13 @@ class Decoder(nn.Module):
         return found
 
 
+def zero_linear(inputs: int, outputs: int) -> nn.Linear:
+    """A linear layer without bias that at first does nothing."""
+    layer = nn.Linear(inputs, outputs, bias=False)
+    nn.init.zeros_(layer.weight)
+    return layer
+
+
 class AdaINNetwork(nn.Module):
     """Encoder and decoder together; ``encode``, ``code`` and ``decode`` can be called, and cached, separately."""
 
@@ -234,6 +255,7 @@ class AdaINNetwork(nn.Module):
         hidden: int = 128,
         *,
         pool_first: int = 0,
+        content_aware: bool = False,
     ) -> None:
         super().__init__()
         self.config = {
@@ -242,9 +264,10 @@ class AdaINNetwork(nn.Module):
             "blocks": list(blocks),
             "hidden": hidden,
             "pool_first": pool_first,
+            "content_aware": content_aware,
         }
         self.encoder = Encoder(widths, depths, pool_first)
-        self.decoder = Decoder(widths, blocks, hidden)
+        self.decoder = Decoder(widths, blocks, hidden, content_aware=content_aware)
 
     def encode(self, x: Tensor) -> Features:
         """RGB in [0, 1], ``(N, 3, H, W)``, sides multiples of 8 → features."""

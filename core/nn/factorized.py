@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.nn.adain import channel_moments, restyle
-from core.nn.codec import in_own_precision
-from core.nn.octave import OctaveConv2d, plus, split_channels
+from core.nn.codec import in_own_precision, zero_linear
+from core.nn.octave import Bands, OctaveConv2d, plus, split_channels
 from core.nn.resample import double, halve
 from core.nn.strips import convolve_restyled
 
@@ -46,7 +46,8 @@ def low_pass(x: Tensor, sigma: float = SPLIT_SIGMA) -> Tensor:
     return flat.reshape(n, c, h, w)
 
 
-def _both(bands: tuple[Tensor | None, Tensor | None]) -> tuple[Tensor, Tensor]:
+def both_bands(bands: Bands) -> tuple[Tensor, Tensor]:
+    """For type checkers: neither band is missing."""
     return cast("tuple[Tensor, Tensor]", bands)
 
 
@@ -83,19 +84,14 @@ class OctaveEncoder(nn.Module):
         bands: tuple[Tensor, Tensor | None] = (in_own_precision(self, x), None)
         last = len(self.first) - 1
         for level, (first, rest) in enumerate(zip(self.first, self.rest, strict=True)):
-            high, low = _relu(first(*bands))
+            high, low = both_bands(cast(OctaveConv2d, first).activated(*bands))
             taps += [high, low]
             if level == last:
                 break
             for conv in cast(nn.ModuleList, rest):
-                high, low = _relu(conv(high, low))
+                high, low = both_bands(cast(OctaveConv2d, conv).activated(high, low))
             bands = (halve(high), halve(low))
         return taps
-
-
-def _relu(bands: tuple[Tensor | None, Tensor | None]) -> tuple[Tensor, Tensor]:
-    high, low = _both(bands)
-    return F.relu(high, inplace=True), F.relu(low, inplace=True)
 
 
 class BandCode:
@@ -178,7 +174,7 @@ class OctaveStage(nn.Module):
         if x is not None:
             h, low = plus(h, x[0]), plus(low, x[1])
         for index, conv in enumerate(self.inner):
-            new = _relu(conv(h, low))
+            new = both_bands(cast(OctaveConv2d, conv).activated(h, low))
             a, b = (
                 restyle(part, channel_moments(part), *aim)
                 for part, aim in zip(new, targets[1 + index], strict=True)
@@ -191,7 +187,7 @@ class OctaveStage(nn.Module):
 class OctaveDecoder(nn.Module):
     """The mirror of the encoder with the photograph's features of every level entering re-normalised, as
     ``core.nn.codec.Decoder`` does, per band. Each band's targets depend on its own half of the code alone (plus a learned
-    correction from that half), so neither slider reaches the other band's moments."""
+    correction from that half), so neither slider reaches the other band's moments. ``content_aware``: as there."""
 
     code_mean: Tensor
     code_std: Tensor
@@ -202,6 +198,8 @@ class OctaveDecoder(nn.Module):
         blocks: Sequence[int] = (0, 0, 1, 1),
         hidden: int = 128,
         ratio: float = 0.5,
+        *,
+        content_aware: bool = False,
     ) -> None:
         super().__init__()
         self.bands = [split_channels(width, ratio) for width in widths]
@@ -213,6 +211,9 @@ class OctaveDecoder(nn.Module):
         counts = [cast(OctaveStage, stage).modulations for stage in self.stages]
         self.counts = counts
         self.hidden = nn.ModuleList(nn.Linear(size, hidden) for size in self.code.sizes)
+        self.distance = (
+            nn.ModuleList(zero_linear(size, hidden) for size in self.code.sizes) if content_aware else None
+        )
         self.correction = nn.ModuleList(
             nn.Linear(hidden, 2 * sum(n * w for n, w in zip(counts, own, strict=True)))
             for own in self.code.widths
@@ -225,14 +226,21 @@ class OctaveDecoder(nn.Module):
         self.register_buffer("code_mean", torch.zeros(size))
         self.register_buffer("code_std", torch.ones(size))
 
-    def targets(self, code: Tensor) -> list[list[tuple[Moments, Moments]]]:
-        """Target moments (high, low) of every re-normalisation, per level, from a code, float32."""
+    def targets(self, code: Tensor, own: Tensor) -> list[list[tuple[Moments, Moments]]]:
+        """Target moments (high, low) of every re-normalisation, per level, from a code and the photograph's ``own``,
+        float32."""
         with torch.autocast(code.device.type, enabled=False):
             code = code.float()
             standard = self.code.split((code - self.code_mean) / self.code_std)
+            seen = [hidden(part) for part, hidden in zip(standard, self.hidden, strict=True)]
+            if self.distance is not None:
+                far = self.code.split(F.softsign((code - own) / self.code_std))
+                seen = [
+                    part + layer(apart) for part, apart, layer in zip(seen, far, self.distance, strict=True)
+                ]
             learned = [
-                correct(F.relu(hidden(part))).chunk(2, dim=1)
-                for part, hidden, correct in zip(standard, self.hidden, self.correction, strict=True)
+                correct(F.relu(part)).chunk(2, dim=1)
+                for part, correct in zip(seen, self.correction, strict=True)
             ]
         base = self.code.unpack(code)
         per_band: list[list[list[Moments]]] = []
@@ -254,7 +262,7 @@ class OctaveDecoder(nn.Module):
 
     def forward(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
         """The photograph's ``features`` and their ``moments``, the target ``code`` → RGB ``(N, 3, H, W)``, not clamped."""
-        targets = self.targets(code)
+        targets = self.targets(code, self.code.pack(moments))
         x: tuple[Tensor, Tensor] | None = None
         for level in range(len(self.stages) - 1, -1, -1):
             pair = slice(2 * level, 2 * level + 2)
@@ -277,6 +285,8 @@ class FactorizedNetwork(nn.Module):
         blocks: Sequence[int] = (0, 0, 1, 1),
         hidden: int = 128,
         ratio: float = 0.5,
+        *,
+        content_aware: bool = False,
     ) -> None:
         super().__init__()
         self.config = {
@@ -285,9 +295,10 @@ class FactorizedNetwork(nn.Module):
             "blocks": list(blocks),
             "hidden": hidden,
             "ratio": ratio,
+            "content_aware": content_aware,
         }
         self.encoder = OctaveEncoder(widths, depths, ratio)
-        self.decoder = OctaveDecoder(widths, blocks, hidden, ratio)
+        self.decoder = OctaveDecoder(widths, blocks, hidden, ratio, content_aware=content_aware)
 
     def encode(self, x: Tensor) -> Features:
         """RGB in [0, 1], ``(N, 3, H, W)``, sides multiples of 16 → features."""

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.nn.adain import restyle
-from core.nn.factorized import BandCode, FactorizedNetwork, Features, Moments, OctaveEncoder
+from core.nn.factorized import BandCode, FactorizedNetwork, Features, Moments, OctaveEncoder, both_bands
 from core.nn.octave import OctaveConv2d, split_channels
 from core.nn.resample import double
 
@@ -63,14 +62,10 @@ class BottleneckDecoder(nn.Module):
                 high, low = double(high), double(low)
             *inner, out = cast(nn.ModuleList, stage)
             for conv in inner:
-                high, low = _relu(conv(high, low))
+                high, low = both_bands(cast(OctaveConv2d, conv).activated(high, low))
             if index < len(self.stages) - 1:
-                high, low = _relu(out(high, low))
+                high, low = both_bands(cast(OctaveConv2d, out).activated(high, low))
         return cast(Tensor, out(high, low)[0])
-
-
-def _relu(bands: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    return F.relu(bands[0]), F.relu(bands[1])
 
 
 def _initialise(conv: OctaveConv2d) -> None:

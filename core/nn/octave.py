@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.nn.resample import EdgeConv2d, double, halve
+from core.nn.convolve import EdgeConv2d
+from core.nn.resample import double, halve
 
 Bands = tuple[Tensor | None, Tensor | None]
 """High band ``(N, C_h, H, W)`` and low band ``(N, C_l, ⌈H/2⌉, ⌈W/2⌉)``; ``None`` for a band without channels."""
@@ -59,7 +61,7 @@ class OctaveConv2d(nn.Module):
         high_in, low_in = self.inputs
         high_out, low_out = self.outputs
 
-        def conv(i: int, o: int, bias: bool) -> nn.Conv2d | None:
+        def conv(i: int, o: int, bias: bool) -> EdgeConv2d | None:
             if not i or not o:
                 return None
             return EdgeConv2d(i, o, kernel, bias)
@@ -70,6 +72,13 @@ class OctaveConv2d(nn.Module):
 
     def forward(self, high: Tensor | None, low: Tensor | None) -> Bands:
         """Bands in, bands out. Raises ``ValueError`` when they are not the bands this layer was made for."""
+        return self._convolve(high, low, relu=False)
+
+    def activated(self, high: Tensor | None, low: Tensor | None) -> Bands:
+        """``forward``, then a ReLU."""
+        return self._convolve(high, low, relu=True)
+
+    def _convolve(self, high: Tensor | None, low: Tensor | None, *, relu: bool) -> Bands:
         found = (0 if high is None else high.shape[1], 0 if low is None else low.shape[1])
         if found != self.inputs:
             raise ValueError(f"this layer takes (high, low) channels {self.inputs}, not {found}")
@@ -77,12 +86,17 @@ class OctaveConv2d(nn.Module):
         new_low: Tensor | None = None
         if self.to_low is not None:
             parts = ([halve(high)] if high is not None else []) + ([low] if low is not None else [])
-            new_low = self.to_low(torch.cat(parts, dim=1) if len(parts) > 1 else parts[0])
-        if self.high_to_high is not None:
-            new_high = self.high_to_high(high)
+            pooled = torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+            new_low = self.to_low.activated(pooled) if relu else self.to_low(pooled)
         if self.low_to_high is not None:
             raised = self.low_to_high(cast(Tensor, low))
             size = high.shape[-2:] if high is not None else (2 * raised.shape[-2], 2 * raised.shape[-1])
             raised = octave_upsample(raised, (size[0], size[1]))
-            new_high = raised if new_high is None else plus(new_high, raised)
+            if self.high_to_high is not None:
+                new_high = self.high_to_high.plus(cast(Tensor, high), raised, relu=relu)
+            else:
+                new_high = F.relu(raised, inplace=True) if relu else raised
+        elif self.high_to_high is not None:
+            own = cast(Tensor, high)
+            new_high = self.high_to_high.activated(own) if relu else self.high_to_high(own)
         return new_high, new_low

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 LARGE = 1 << 20
 """Numbers in a map from which on copying it whole is faster than ``torch``'s padding."""
@@ -49,41 +49,6 @@ def repeat_edges(wide: Tensor, above: int = 1, below: int = 1) -> Tensor:
         wide[:, :, -1, 1:-1] = wide[:, :, -2, 1:-1]
     wide[..., 0], wide[..., -1] = wide[..., 1], wide[..., -2]
     return wide
-
-
-TOGETHER = 4
-"""Neighbouring pixels that ``convolve_to_few`` computes as channels of one."""
-
-
-def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A 3×3 convolution of ``x`` ``(1, C, H + 2, W + 2)`` to very few channels, ``(1, D, H, W)``. A processor's vectors hold
-    16 of them at least, so four neighbouring pixels are computed as one of 4·D channels: the kernel stands four times,
-    each a column further, in one of 3×6 that moves four columns at a time."""
-    few, channels = weight.shape[:2]
-    height, width = x.shape[2] - 2, x.shape[3] - 2
-    if width % TOGETHER:
-        return F.conv2d(x, weight, bias)
-    kernel = weight.new_zeros((TOGETHER, few, channels, 3, 2 + TOGETHER))
-    for place in range(TOGETHER):
-        kernel[place, ..., place : place + 3] = weight
-    kernel = kernel.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    found = F.conv2d(x, kernel, None if bias is None else bias.repeat(TOGETHER), stride=(1, TOGETHER))
-    return found.permute(0, 2, 3, 1).reshape(1, height, width, few).permute(0, 3, 1, 2)
-
-
-class EdgeConv2d(nn.Conv2d):
-    """A convolution of odd kernel, same size, with edges repeated: half-sample symmetric for a 3×3 kernel."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, bias: bool = True) -> None:
-        super().__init__(inputs, outputs, kernel, padding=kernel // 2, padding_mode="replicate", bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.kernel_size[0] != 3:
-            return super().forward(x)
-        wide = with_edges(x)
-        if self.out_channels * TOGETHER <= FEW and len(x) == 1 and painting_on_cpu(x):
-            return convolve_to_few(wide, self.weight, self.bias)
-        return F.conv2d(wide, self.weight, self.bias)
 
 
 def double(x: Tensor) -> Tensor:

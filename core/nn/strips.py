@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.nn.adain import RunningMoments, restyle
+from core.nn.convolve import convolve_relu, convolve_to_few
 from core.nn.resample import (
     LARGE,
-    convolve_to_few,
     double,
     halve,
     painting_on_cpu,
@@ -44,13 +44,11 @@ def strips(height: int, width: int, channels: int, size: int) -> Iterator[tuple[
         yield top, min(top + rows, height)
 
 
-def convolve_rows(
-    x: Tensor, first: int, height: int, weight: Tensor, bias: Tensor | None
-) -> tuple[Tensor, int]:
-    """A 3×3 convolution of some rows ``x`` of a map of ``height`` rows, the upper one being row ``first``, with edges
-    replicated where the map ends. Returns the rows that these determine and the number of the upper one."""
+def convolve_rows(x: Tensor, first: int, height: int, conv: nn.Conv2d) -> tuple[Tensor, int]:
+    """A 3×3 convolution with its ReLU of some rows ``x`` of a map of ``height`` rows, the upper one being row ``first``,
+    with edges replicated where the map ends. Returns the rows that these determine and the number of the upper one."""
     above, below = int(first == 0), int(first + x.shape[2] == height)
-    return F.conv2d(with_edges(x, above, below), weight, bias), first + 1 - above
+    return convolve_relu(with_edges(x, above, below), conv.weight, conv.bias), first + 1 - above
 
 
 def encode(convs: Sequence[nn.Conv2d], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,8 +62,7 @@ def encode(convs: Sequence[nn.Conv2d], x: Tensor) -> tuple[Tensor, Tensor]:
         first = max(0, top - halo)
         y = x[:, :, first : min(height, bottom + halo)]
         for index, conv in enumerate(convs):
-            y, first = convolve_rows(y, first, height, conv.weight, conv.bias)
-            y = F.relu_(y)
+            y, first = convolve_rows(y, first, height, conv)
             if index == 0:
                 tap[:, :, top:bottom] = y[:, :, top - first : bottom - first]
         pooled[:, :, top // 2 : bottom // 2] = halve(y[:, :, top - first : bottom - first])
@@ -94,7 +91,7 @@ def decode(
         ends = int(first == 0), int(last == height)
         with_h, place = room_for(h, *ends)
         torch.add(h, _enlarged(below, first, last), out=place)
-        y = F.relu_(F.conv2d(repeat_edges(with_h, *ends), inner.weight, inner.bias))
+        y = convolve_relu(repeat_edges(with_h, *ends), inner.weight, inner.bias)
         seen.add(y)
         features[:, :, top:bottom] = y
     repeat_edges(wide)

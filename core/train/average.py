@@ -128,13 +128,15 @@ def average(parts: Sequence[Part]) -> dict[str, Tensor]:
     """The weighted mean of the parts' weights, float32.
 
     What only AdaConv has beside AdaIN: predicted kernels are means with kernels that do nothing, the style encoder is
-    averaged over those who have one. Raises ``ModelError`` for weights of different networks.
+    averaged over those who have one. Where only some networks are content-aware, the others count as seeing nothing.
+    Raises ``ModelError`` for weights of different networks.
     """
     from core.train.tasks.adaconv import FRESH
+    from core.train.tasks.adain import DISTANCE
 
     largest = max(parts, key=lambda part: len(part.state))
     for part in parts:
-        known = largest.network.keys() & part.network.keys() | {"pool_first"}
+        known = (largest.network.keys() & part.network.keys() | {"pool_first"}) - {"content_aware"}
         differs = (
             part.network
             and largest.network
@@ -151,8 +153,8 @@ def average(parts: Sequence[Part]) -> dict[str, Tensor]:
     found = {}
     for key in largest.state:
         having = [part for part in parts if key in part.state]
-        # A predictor's output is what its kernels differ from doing nothing by.
-        of = parts if ".predictors." in key else having
+        # A predictor's output is what its kernels differ from doing nothing by, a distance's what it adds.
+        of = parts if ".predictors." in key or key.startswith(DISTANCE) else having
         total = sum(part.share for part in of)
         mean = sum(part.state[key].double() * (part.share / total) for part in having)
         found[key] = mean.float().contiguous()  # type: ignore[union-attr]

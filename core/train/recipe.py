@@ -130,6 +130,11 @@ class NetworkOptions(_Section):
     )
     blocks: tuple[int, int, int, int] = (0, 0, 1, 1)
     hidden: int = 128
+    content_aware: bool = Field(
+        False,
+        description="student, factorized: the correction of the style's moments also sees how far they lie from the "
+        "photograph's own.",
+    )
     size: int = Field(64, gt=0, description="adaconv: channels of a style's descriptor.")
     style_width: int = Field(96, gt=0, description="adaconv: channels of the style encoder.")
     groups: tuple[int, int, int, int] = Field(

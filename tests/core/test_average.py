@@ -67,6 +67,18 @@ def test_adain_is_adaconv_with_kernels_that_do_nothing(tmp_path: Path) -> None:
         AdaConvNetwork(**SIZES, **KERNELS).load_state_dict(found)
 
 
+def test_what_does_not_see_the_photograph_counts_as_seeing_nothing(tmp_path: Path) -> None:
+    plain, aware, out = (tmp_path / f"{name}.safetensors" for name in ("plain", "aware", "out"))
+    first = saved(plain, AdaINNetwork(**SIZES), 1)
+    second = saved(aware, AdaINNetwork(**SIZES, content_aware=True), 2)
+    assert main(["average", str(plain), str(aware), "--out", str(out)]) == 0
+    found = load_file(out)
+    for key, value in found.items():
+        torch.testing.assert_close(value, (first.get(key, torch.zeros_like(value)) + second[key]) / 2)
+    with safe_open(out, "pt") as handle:
+        assert json.loads(handle.metadata()["network"])["content_aware"] is True
+
+
 def test_an_average_is_put_into_the_program(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,10 +11,10 @@ from core.nn.factorized import BandCode, FactorizedNetwork, low_pass
 SMALL = {"widths": (4, 6, 8, 10), "depths": (2, 1, 1), "blocks": (0, 0, 0, 1), "hidden": 8}
 
 
-@pytest.fixture
-def network() -> FactorizedNetwork:
+@pytest.fixture(params=[False, True], ids=["", "content-aware"])
+def network(request: pytest.FixtureRequest) -> FactorizedNetwork:
     torch.manual_seed(5)
-    return FactorizedNetwork(**SMALL).eval()  # type: ignore[arg-type]
+    return FactorizedNetwork(**SMALL, content_aware=request.param).eval()  # type: ignore[arg-type]
 
 
 def test_features_come_in_bands_of_four_levels(network: FactorizedNetwork) -> None:
@@ -47,12 +47,12 @@ def test_each_strength_moves_its_own_half_of_the_code() -> None:
 
 
 def test_a_slider_reaches_only_its_bands_targets(network: FactorizedNetwork) -> None:
-    for layer in network.decoder.correction:
+    for layer in [*network.decoder.correction, *(network.decoder.distance or [])]:
         torch.nn.init.normal_(layer.weight)  # type: ignore[arg-type]
     own = network.code(network.moments(network.encode(torch.rand(1, 3, 32, 32))))
     style = network.code(network.moments(network.encode(torch.rand(1, 3, 32, 32))))
-    before = network.decoder.targets(own)
-    after = network.decoder.targets(network.mix(own, style, 1.0, 0.0))
+    before = network.decoder.targets(own, own)
+    after = network.decoder.targets(network.mix(own, style, 1.0, 0.0), own)
     for old_level, new_level in zip(before, after, strict=True):
         for (old_high, old_low), (new_high, new_low) in zip(old_level, new_level, strict=True):
             assert not torch.equal(old_high[0], new_high[0])
@@ -91,3 +91,22 @@ def test_gradients_reach_every_weight_of_the_decoder(network: FactorizedNetwork)
     for name, parameter in network.decoder.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 1e-6, name
+
+
+def test_a_content_aware_correction_leaves_the_own_style_alone(network: FactorizedNetwork) -> None:
+    """How far the code lies from the photograph's own counts only where it does."""
+    if network.decoder.distance is None:
+        network = FactorizedNetwork(**SMALL, content_aware=True).eval()  # type: ignore[arg-type]
+    assert network.decoder.distance is not None
+    photos = torch.rand(2, 3, 32, 32)
+    features = network.encode(photos)
+    moments = network.moments(features)
+    own = network.code(moments)
+    for layer in network.decoder.correction:
+        torch.nn.init.normal_(layer.weight)  # type: ignore[arg-type]
+    blind = network.decode(features, moments, own), network.decode(features, moments, own.flip(0))
+    for layer in network.decoder.distance:
+        torch.nn.init.normal_(layer.weight)  # type: ignore[arg-type]
+    aware = network.decode(features, moments, own), network.decode(features, moments, own.flip(0))
+    torch.testing.assert_close(aware[0], blind[0])
+    assert (aware[1] - blind[1]).abs().max() > 1e-3

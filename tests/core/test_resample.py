@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.nn.resample import LARGE, EdgeConv2d, convolve_to_few, double, halve, with_edges
+from core.nn import convolve
+from core.nn.convolve import EdgeConv2d, convolve_to_few
+from core.nn.resample import LARGE, double, halve, with_edges
 
 SHAPES = [(1, 3, 8, 8), (2, 5, 7, 10), (1, 16, 6, 1), (1, 32, 1, 5)]
 
@@ -82,3 +84,41 @@ def test_a_convolution_with_edges_is_torchs(kernel: int) -> None:
     assert conv.weight.grad is not None
     assert plain.weight.grad is not None
     assert torch.allclose(conv.weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("inputs", "outputs", "kernel"), [(16, 16, 3), (5, 7, 3), (8, 3, 3), (4, 6, 5)])
+def test_painting_adds_and_rectifies_as_training_does(
+    dtype: torch.dtype, layout: torch.memory_format, inputs: int, outputs: int, kernel: int
+) -> None:
+    torch.manual_seed(3)
+    conv = EdgeConv2d(inputs, outputs, kernel).to(dtype=dtype, memory_format=layout)  # type: ignore[call-overload]
+    x = torch.randn(1, inputs, 12, 16).to(dtype).contiguous(memory_format=layout)
+    other = torch.randn(1, outputs, 12, 16).to(dtype).contiguous(memory_format=layout)
+
+    def all_three() -> list[Tensor]:
+        return [conv.activated(x), conv.plus(x, other), conv.plus(x, other, relu=True)]
+
+    trained = all_three()
+    assert all(y.requires_grad for y in trained)
+    with torch.no_grad():
+        painted = all_three()
+        exact = conv.float()(x.float())
+    wanted = [exact.relu(), exact + other.float(), (exact + other.float()).relu()]
+    tolerance = 1e-5 if dtype == torch.float32 else 2**-6
+    for mine, theirs, right in zip(painted, trained, wanted, strict=True):
+        assert mine.dtype == theirs.dtype == dtype
+        assert torch.allclose(mine.float(), right, rtol=tolerance, atol=tolerance)
+        assert torch.allclose(theirs.float(), right, rtol=tolerance, atol=tolerance)
+
+
+def test_without_fused_operators_the_same_is_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    conv = EdgeConv2d(8, 8).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x, other = (torch.randn(1, 8, 10, 10).contiguous(memory_format=torch.channels_last) for _ in range(2))
+    with torch.no_grad():
+        fused = conv.activated(x), conv.plus(x, other, relu=True)
+        monkeypatch.setattr(convolve, "_FUSED", None)
+        plain = conv.activated(x), conv.plus(x, other, relu=True)
+    for one, two in zip(fused, plain, strict=True):
+        torch.testing.assert_close(one, two)

@@ -70,13 +70,26 @@ def test_without_a_block_the_corrections_of_the_others_stay(
     made, whole = task(pictures, teacher), larger()
     made.start_from(whole.state_dict())
     code = torch.randn(2, 2 * sum(SIZES["widths"]))  # type: ignore[arg-type]
-    mine, theirs = made.network.decoder.targets(code), whole.decoder.targets(code)
+    mine, theirs = (n.decoder.targets(code, code) for n in (made.network, whole))
     assert [len(level) for level in mine] == [2, 2, 2, 3]
     assert [len(level) for level in theirs] == [2, 2, 3, 3]
     for one, other in zip(mine, theirs, strict=True):
         for a, b in zip(one, other, strict=False):
             assert torch.allclose(a[0], b[0], atol=1e-6)
             assert torch.allclose(a[1], b[1], atol=1e-6)
+
+
+def test_a_content_aware_network_begins_as_the_larger_one(pictures: tuple[Path, Path], teacher: VGG) -> None:
+    made, whole = task(pictures, teacher, network=SIZES | {"blocks": BLOCKS, "content_aware": True}), larger()
+    made.start_from(whole.state_dict())
+    photo, style = torch.rand(2, 1, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(made.network(photo, style), whole(photo, style))
+    again = task(pictures, teacher, network=SIZES | {"blocks": BLOCKS, "content_aware": True})
+    torch.nn.init.normal_(made.network.decoder.distance.weight)  # type: ignore[union-attr]
+    again.start_from(made.network.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(again.larger(photo, style), made.network(photo, style))  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("pool_first", "falls"), [(1, "features"), (0, "edges")])

@@ -115,3 +115,18 @@ def test_shipped_recipes_are_of_this_network(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.network.kind == "factorized"
     assert recipe.data.crop % 16 == 0
+
+
+def test_a_content_aware_network_starts_from_one_that_is_not(
+    pictures: tuple[Path, Path], teacher: VGG
+) -> None:
+    plain = build("factorized", pictures, teacher)
+    recipe = tiny(task="factorized", network=NETWORK | {"content_aware": True})
+    photos, styles = (PictureSet([str(p)]) for p in pictures)
+    made = FactorizedTask(recipe, photos, styles, teacher, torch.device("cpu"))
+    made.start_from(plain.network.state_dict())
+    photo, style = torch.rand(2, 1, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(made.network(photo, style), plain.network(photo, style))
+    with pytest.raises(ModelError, match="not of the recipe's network"):
+        plain.start_from(made.network.state_dict())

@@ -16,7 +16,7 @@ from core.nn.adaconv import AdaConvNetwork
 from core.nn.adaconv_paper import AdaConvPaperNetwork
 from core.nn.adain import channel_moments
 from core.nn.vgg import STYLE_LAYERS, WIDTHS
-from core.train.tasks.adain import AdaINTask
+from core.train.tasks.adain import DISTANCE, AdaINTask
 
 SHIFTS = ((0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0))
 """Displacements within a 3×3 patch; one is drawn a step."""
@@ -25,7 +25,7 @@ DEEP = "relu4_1"
 """Compared without displacement: its positions are 8 pixels apart already."""
 
 
-FRESH = ("style_encoder.", "decoder.pooled.", "decoder.predictors.")
+FRESH = ("style_encoder.", "decoder.pooled.", "decoder.predictors.", DISTANCE)
 """Parts of the network that the AdaIN network does not have."""
 
 
@@ -75,6 +75,7 @@ class AdaConvTask(AdaINTask):
             options.groups,
             options.mix_groups,
             pool_first=options.pool_first,
+            content_aware=options.content_aware,
         )
 
     def start_from(self, state: Mapping[str, Tensor]) -> None:

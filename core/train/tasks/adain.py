@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from core.nn.factorized import FactorizedNetwork
 from core.nn.paper import PaperNetwork
 from core.nn.vgg import STYLE_LAYERS, WIDTHS
 from core.train.tasks.base import Task
+
+DISTANCE = "decoder.distance."
+"""The part of the network that a content-aware correction has beside another."""
 
 Network = AdaINNetwork | FactorizedNetwork | PaperNetwork
 
@@ -55,8 +58,20 @@ class AdaINTask(Task):
         if options.kind == "paper":
             return PaperNetwork(self.teacher)
         return AdaINNetwork(
-            options.widths, options.depths, options.blocks, options.hidden, pool_first=options.pool_first
+            options.widths,
+            options.depths,
+            options.blocks,
+            options.hidden,
+            pool_first=options.pool_first,
+            content_aware=options.content_aware,
         )
+
+    def start_from(self, state: Mapping[str, Tensor]) -> None:
+        """Weights of the same network, or of one whose correction does not see the photograph: what sees it here then
+        starts as a layer that does nothing."""
+        missing, unexpected = self.network.load_state_dict(state, strict=False)
+        if unexpected or any(not key.startswith(DISTANCE) for key in missing):
+            raise ModelError("The weights to start from are not of the recipe's network.")
 
     def _build(self, encoder: dict[str, Tensor] | None) -> Network:
         network = self.new_network()

@@ -28,7 +28,12 @@ class FactorizedTask(AdaINTask):
     def new_network(self) -> Network:
         options = self.recipe.network
         return FactorizedNetwork(
-            options.widths, options.depths, options.blocks, options.hidden, options.ratio
+            options.widths,
+            options.depths,
+            options.blocks,
+            options.hidden,
+            options.ratio,
+            content_aware=options.content_aware,
         )
 
     def weaker(

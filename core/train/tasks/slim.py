@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.errors import ModelError, ParameterError
 from core.nn.codec import AdaINNetwork, Stage
-from core.train.tasks.adain import AdaINTask
+from core.train.tasks.adain import DISTANCE, AdaINTask
 
 
 class SlimTask(AdaINTask):
@@ -99,6 +99,7 @@ def _network_of(state: Mapping[str, Tensor]) -> AdaINNetwork:
             [1 + _count(state, f"encoder.rest.{level}.") for level in range(levels - 1)],
             [_count(state, f"decoder.stages.{level}.inner.") - 1 for level in range(levels)],
             len(state["decoder.hidden.weight"]),
+            content_aware=any(key.startswith(DISTANCE) for key in state),
         )
     except KeyError:
         raise ModelError("The weights to imitate are not of an AdaIN network.") from None
@@ -121,7 +122,7 @@ def _shared(larger: AdaINNetwork, smaller: AdaINNetwork) -> dict[str, Tensor]:
     picked = torch.tensor([*rows, *(at + row for row in rows)])
     found = {}
     for key, value in mine.items():
-        known = theirs.get(key)
+        known = theirs.get(key, value if key.startswith(DISTANCE) else None)
         if known is not None and key.startswith("decoder.correction.") and len(known) != len(value):
             known = known[picked]
         if known is None or known.shape != value.shape:
