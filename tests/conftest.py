@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 # Many small processes run side by side: more threads than this only fight for the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+ROOMS = ("bot", "webui")
+"""Their tests share a queue, a worker and (webui) a page and a browser."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several processes (pytest-xdist, ``--dist loadgroup``) tests that share servers go to one of them."""
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here)
+        group = place.parts[0] if place.parts[0] in ROOMS else str(place)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

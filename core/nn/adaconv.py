@@ -150,13 +150,17 @@ class KernelStage(Stage):
     """
 
     def gathered(self, y: Tensor, kernels: Sequence[Kernels], index: int) -> tuple[Tensor, Moments]:
-        own = channel_moments(y)
-        if not kernels:
-            return y, own
-        y = apply_kernels(y, _scaled(kernels[index], own[1]))
-        mean, std = channel_moments(y)
-        # The variance's epsilon was divided as well: a channel that hardly varies is not to be magnified.
-        return y, (mean, (std.square() + EPSILON * (own[1].reciprocal().square() - 1)).sqrt())
+        return convolve_predicted(y, kernels[index]) if kernels else super().gathered(y, kernels, index)
+
+
+def convolve_predicted(y: Tensor, kernels: Kernels) -> tuple[Tensor, Moments]:
+    """``y`` ``(N, C, H, W)`` normalised and convolved with predicted kernels, and its moments, ready to be moved to the
+    style's."""
+    own = channel_moments(y)
+    y = apply_kernels(y, _scaled(kernels, own[1]))
+    mean, std = channel_moments(y)
+    # The variance's epsilon was divided as well: a channel that hardly varies is not to be magnified.
+    return y, (mean, (std.square() + EPSILON * (own[1].reciprocal().square() - 1)).sqrt())
 
 
 def _scaled(kernels: Kernels, std: Tensor) -> Kernels:

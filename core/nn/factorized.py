@@ -9,7 +9,7 @@ mixing moments is the same thing here: ``(1 − α) x + α AdaIN(x, y)`` has the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -166,6 +166,7 @@ class OctaveStage(nn.Module):
         skip: tuple[Tensor, Tensor],
         moments: tuple[Moments, Moments],
         targets: Sequence[tuple[Moments, Moments]],
+        kernels: Sequence[tuple[Any, Any]] = (),
     ) -> tuple[Tensor, Tensor | None]:
         h, low = (
             convolve_restyled(cast(nn.Conv2d, conv), part, own, aim)
@@ -176,12 +177,18 @@ class OctaveStage(nn.Module):
         for index, conv in enumerate(self.inner):
             new = both_bands(cast(OctaveConv2d, conv).activated(h, low))
             a, b = (
-                restyle(part, channel_moments(part), *aim)
-                for part, aim in zip(new, targets[1 + index], strict=True)
+                restyle(*self.gathered(part, own), *aim)
+                for part, own, aim in zip(
+                    new, kernels[index] if kernels else (None, None), targets[1 + index], strict=True
+                )
             )
             h, low = (a, b) if index == 0 else (plus(h, a), plus(low, b))
         result: tuple[Tensor, Tensor | None] = self.out(h, low)
         return result
+
+    def gathered(self, y: Tensor, kernels: Any) -> tuple[Tensor, Moments]:
+        """What is re-normalised behind a convolution, and its moments; ``kernels``: of AdaConv per band."""
+        return y, channel_moments(y)
 
 
 class OctaveDecoder(nn.Module):
@@ -262,11 +269,15 @@ class OctaveDecoder(nn.Module):
 
     def forward(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
         """The photograph's ``features`` and their ``moments``, the target ``code`` → RGB ``(N, 3, H, W)``, not clamped."""
-        targets = self.targets(code, self.code.pack(moments))
+        return self.climb(features, moments, self.targets(code, self.code.pack(moments)))
+
+    def climb(self, features: Features, moments: Sequence[Moments], *of_levels: Sequence[Any]) -> Tensor:
+        """All stages, the deepest first; ``of_levels``: what each takes besides features and moments, level by level."""
         x: tuple[Tensor, Tensor] | None = None
         for level in range(len(self.stages) - 1, -1, -1):
             pair = slice(2 * level, 2 * level + 2)
-            high, low = self.stages[level](x, tuple(features[pair]), tuple(moments[pair]), targets[level])
+            rest = (part[level] for part in of_levels)
+            high, low = self.stages[level](x, tuple(features[pair]), tuple(moments[pair]), *rest)
             if level == 0:
                 break
             x = (double(high), double(low))
@@ -312,6 +323,10 @@ class FactorizedNetwork(nn.Module):
         """The code ``(N, size)`` float32 of features with these moments."""
         return self.decoder.code.pack(moments)
 
+    def style_code(self, features: Features, moments: Sequence[Moments]) -> Tensor:
+        """The code of a picture with these features and moments."""
+        return self.code(moments)
+
     def mix(
         self, own: Tensor, style: Tensor, alpha_high: float | Tensor, alpha_low: float | Tensor
     ) -> Tensor:
@@ -326,10 +341,10 @@ class FactorizedNetwork(nn.Module):
         self, photo: Tensor, style: Tensor, alpha: float = 1.0, alpha_low: float | None = None
     ) -> Tensor:
         """Stylise a batch with strengths αʰ = ``alpha`` and αˡ = ``alpha_low`` (the same unless given)."""
-        features = self.encode(photo)
+        features, styled = self.encode(photo), self.encode(style)
         moments = self.moments(features)
-        target = self.code(self.moments(self.encode(style)))
+        target = self.style_code(styled, self.moments(styled))
         low = alpha if alpha_low is None else alpha_low
         if alpha != 1.0 or low != 1.0:
-            target = self.mix(self.code(moments), target, alpha, low)
+            target = self.mix(self.style_code(features, moments), target, alpha, low)
         return self.decode(features, moments, target)

@@ -131,8 +131,7 @@ def average(parts: Sequence[Part]) -> dict[str, Tensor]:
     averaged over those who have one. Where only some networks are content-aware, the others count as seeing nothing.
     Raises ``ModelError`` for weights of different networks.
     """
-    from core.train.tasks.adaconv import FRESH
-    from core.train.tasks.adain import DISTANCE
+    from core.train.tasks.adain import DISTANCE, FRESH
 
     largest = max(parts, key=lambda part: len(part.state))
     for part in parts:

@@ -115,11 +115,11 @@ class LossOptions(_Section):
 
 
 class NetworkOptions(_Section):
-    """student: the multi-level AdaIN network of these sizes; factorized: its octave counterpart; paper: the paper's
-    of the task, Huang & Belongie's or Chandran et al.'s, which have none to choose, or Timmis's, whose widths and
-    depths can be chosen."""
+    """student: the multi-level AdaIN network of these sizes; factorized: its octave counterpart; factorized-adaconv: that
+    with predicted kernels in both bands; paper: the paper's of the task, Huang & Belongie's or Chandran et al.'s, which
+    have none to choose, or Timmis's, whose widths and depths can be chosen."""
 
-    kind: Literal["student", "factorized", "paper"] = "student"
+    kind: Literal["student", "factorized", "factorized-adaconv", "paper"] = "student"
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     depths: tuple[int, int, int] = (2, 2, 2)
     pool_first: int = Field(
@@ -135,7 +135,9 @@ class NetworkOptions(_Section):
         description="student, factorized: the correction of the style's moments also sees how far they lie from the "
         "photograph's own.",
     )
-    size: int = Field(64, gt=0, description="adaconv: channels of a style's descriptor.")
+    size: int = Field(
+        64, gt=0, description="adaconv, factorized-adaconv: channels of a style's (a band's) descriptor."
+    )
     style_width: int = Field(96, gt=0, description="adaconv: channels of the style encoder.")
     groups: tuple[int, int, int, int] = Field(
         (0, 8, 32, 128), description="adaconv: groups of the depthwise kernels per level; 0: none there."

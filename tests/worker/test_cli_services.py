@@ -137,12 +137,15 @@ def test_ctrl_c_cancels_what_is_not_finished(
 
     monkeypatch.setattr("worker.cli.submit._follow", interrupted)
     photos = [str(make_photo(tmp_path / f"{number}.png", 50 + number)) for number in range(6)]
+    with Image.open(photos[0]) as first:
+        first.putpixel((0, 0), (0, 255, 255))
+        first.save(photos[0])
     assert main(["submit", *photos, STYLE, "-o", str(tmp_path / "out"), *METHOD]) == 130
     one_sentence(capsys.readouterr().err)
     with Client() as client:
         wait_until(lambda: not client.jobs("cli:local", limit=6, unfinished_only=True))
-        states = [str(job.state) for job in client.jobs("cli:local", limit=6)]
-    assert "cancelled" in states, states
+        jobs = client.jobs("cli:local", limit=6)
+    assert str(min(jobs, key=lambda job: job.created_at).state) == "cancelled", jobs
 
 
 # -- doctor --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.errors import ModelError, ParameterError
 from core.evaluate.patterns import PATCH_LAYERS, shifted_covariance
@@ -16,17 +16,13 @@ from core.nn.adaconv import AdaConvNetwork
 from core.nn.adaconv_paper import AdaConvPaperNetwork
 from core.nn.adain import channel_moments
 from core.nn.vgg import STYLE_LAYERS, WIDTHS
-from core.train.tasks.adain import DISTANCE, AdaINTask
+from core.train.tasks.adain import AdaINTask
 
 SHIFTS = ((0, 0), (0, 1), (1, 0), (1, 1), (0, 2), (2, 0))
 """Displacements within a 3×3 patch; one is drawn a step."""
 
 DEEP = "relu4_1"
 """Compared without displacement: its positions are 8 pixels apart already."""
-
-
-FRESH = ("style_encoder.", "decoder.pooled.", "decoder.predictors.", DISTANCE)
-"""Parts of the network that the AdaIN network does not have."""
 
 
 class Seen(NamedTuple):
@@ -87,16 +83,7 @@ class AdaConvTask(AdaINTask):
                 "The weights to start from are neither AdaConv's nor AdaIN's of the recipe's sizes."
             )
 
-    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
-        """The parts that AdaIN does not have, and the others."""
-        groups: tuple[list[nn.Parameter], list[nn.Parameter]] = [], []
-        for name, parameter in self.trainable.named_parameters():
-            if parameter.requires_grad:
-                groups[name.startswith(FRESH)].append(parameter)
-        return [(groups[0], 1.0), (groups[1], self.recipe.optim.fresh)]
-
-    def own_code(self, features: list[Tensor], moments: list[L.Moments]) -> Tensor:
-        """The code of the photographs themselves."""
+    def code_of(self, features: list[Tensor], moments: list[L.Moments]) -> Tensor:
         return torch.cat(
             [self.network.code(moments), self.network.describe(self.network.style_maps(features))], dim=1
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.errors import ModelError, ParameterError
 from core.losses import functional as L
@@ -20,7 +20,10 @@ from core.nn.vgg import STYLE_LAYERS, WIDTHS
 from core.train.tasks.base import Task
 
 DISTANCE = "decoder.distance."
-"""The part of the network that a content-aware correction has beside another."""
+"""The part of a network that a content-aware correction has beside another."""
+
+FRESH = ("style_encoder.", "decoder.pooled.", "decoder.predictors.", DISTANCE)
+"""Parts that do nothing at first: a network without them is where one with them starts."""
 
 Network = AdaINNetwork | FactorizedNetwork | PaperNetwork
 
@@ -67,11 +70,19 @@ class AdaINTask(Task):
         )
 
     def start_from(self, state: Mapping[str, Tensor]) -> None:
-        """Weights of the same network, or of one whose correction does not see the photograph: what sees it here then
-        starts as a layer that does nothing."""
+        """Weights of the same network, or of one without the parts ``FRESH``."""
         missing, unexpected = self.network.load_state_dict(state, strict=False)
-        if unexpected or any(not key.startswith(DISTANCE) for key in missing):
+        if unexpected or any(not key.startswith(FRESH) for key in missing):
             raise ModelError("The weights to start from are not of the recipe's network.")
+
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """The parts ``FRESH`` have a factor of their own."""
+        groups: tuple[list[nn.Parameter], list[nn.Parameter]] = [], []
+        trained = set(self.trainable.parameters())
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad and parameter in trained:
+                groups[name.startswith(FRESH)].append(parameter)
+        return [(groups[0], 1.0), (groups[1], self.recipe.optim.fresh)]
 
     def _build(self, encoder: dict[str, Tensor] | None) -> Network:
         network = self.new_network()
@@ -164,10 +175,11 @@ class AdaINTask(Task):
         seen_part = (..., slice(down, down + side), slice(right, right + side))
         features = net.encode(shifted)
         moments = net.moments(features)
-        own = self.own_code(features, moments)
+        own = self.code_of(features, moments)
         if code is None:
             assert style is not None
-            code = net.code(net.moments(net.encode(style)))
+            styled = net.encode(style)
+            code = self.code_of(styled, net.moments(styled))
         target = code
         if weights.random_alpha:
             alpha = torch.from_numpy(rng.random((len(photo), 1), dtype=np.float32)).to(self.device)
@@ -212,7 +224,7 @@ class AdaINTask(Task):
         if weights.identity_style and style is not None:
             f = net.encode(style)
             m = net.moments(f)
-            parts["identity_style"] = (net.decode(f, m, net.code(m)) - style).abs().mean()
+            parts["identity_style"] = (net.decode(f, m, self.code_of(f, m)) - style).abs().mean()
             total = total + weights.identity_style * parts["identity_style"]
         if weights.ssim:
             parts["SSIM"] = L.ssim(L.luma(result.float().clamp(0, 1)), L.luma(photo)).mean()
@@ -225,8 +237,8 @@ class AdaINTask(Task):
             total = total + weights.tv * parts["tv"]
         return total + self.further(seen, parts), parts
 
-    def own_code(self, features: list[Tensor], moments: list[L.Moments]) -> Tensor:
-        """The code of the photographs themselves."""
+    def code_of(self, features: list[Tensor], moments: list[L.Moments]) -> Tensor:
+        """The code of pictures with these features and moments."""
         return self.network.code(moments)
 
     def further(self, seen: dict[str, Tensor], parts: dict[str, Tensor]) -> Tensor | float:
