@@ -32,12 +32,6 @@ class AdaConvMethod(AdaINMethod):
     network: AdaConvNetwork
 
     @torch.inference_mode()
-    def encode_style(self, style: Image.Image) -> bytes:
-        x, _ = self._put(style)
-        features = self.network.encode(x)
-        return self._packed(self.network.style_code(features, self.network.moments(features)))
-
-    @torch.inference_mode()
     def decode(
         self,
         content: Content,

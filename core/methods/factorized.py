@@ -7,21 +7,29 @@ low-pass into ``rˡ + rʰ`` and added as ``(1 − αˡ) rˡ + (1 − αʰ) rʰ``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from core.methods.base import band_weights
 from core.methods.moments import Content, MomentsMethod, mixed
 from core.nn.factorized import FactorizedNetwork, low_pass
+from core.nn.factorized_adaconv import FactorizedKernelNetwork
 from core.params import PaintParams
 
 
 class FactorizedMethod(MomentsMethod):
-    """The shipped factorized network; several styles are mixed in each band by that band's weights."""
+    """The factorized network, or with weights that have them the one with predicted kernels; several styles are mixed in
+    each band by that band's weights."""
 
-    network_class = FactorizedNetwork
     network: FactorizedNetwork
+
+    def _network(self, config: Mapping[str, Any]) -> FactorizedNetwork:
+        return (FactorizedKernelNetwork if "mix_groups" in config else FactorizedNetwork)(**config)
+
+    def _own_code(self, features: list[Tensor], moments: list[tuple[Tensor, Tensor]]) -> Tensor:
+        return self.network.style_code(features, moments)
 
     def _target(
         self,
@@ -30,10 +38,10 @@ class FactorizedMethod(MomentsMethod):
         weights: Sequence[float] | None,
         params: PaintParams,
     ) -> Tensor:
-        split = self.network.decoder.code.split
+        bands = self.network.bands
         high = mixed(styles, band_weights(len(styles), "high", weights, params))
         low = mixed(styles, band_weights(len(styles), "low", weights, params))
-        style = self.network.decoder.code.join(split(high)[0], split(low)[1])
+        style = bands.join(bands.split(high)[0], bands.split(low)[1])
         return self.network.mix(content.code, style, params.alpha_high, params.alpha_low)
 
     def _missing(self, params: PaintParams) -> tuple[float, ...]:

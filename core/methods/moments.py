@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ class MomentsMethod(Method):
             keep_memory()
         entry = find_weights(spec.weights)
         self.model_hash = entry.sha256
-        self.network = self.network_class(**entry.network)
+        self.network = self._network(entry.network)
         try:
             self.network.load_state_dict(load_file(entry.path))
         except RuntimeError as error:
@@ -65,10 +65,18 @@ class MomentsMethod(Method):
             torch.bfloat16 if (fast_bfloat16(self.device) if half is None else half) else torch.float32
         )
         self.network.eval().requires_grad_(False)
-        self.network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.to(device=self.device, memory_format=torch.channels_last)
         self.centre = 0.0
         if self.dtype != torch.float32:
             self.centre = to_half(self.network.encoder, self.network.decoder, self.dtype)
+
+    def _network(self, config: Mapping[str, Any]) -> Any:
+        """The untrained network of weights with these constructor's arguments."""
+        return self.network_class(**config)
+
+    def _own_code(self, features: list[Tensor], moments: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """A photograph's own code, as far as every painting needs it."""
+        return self.network.code(moments)
 
     @abstractmethod
     def _target(
@@ -100,14 +108,14 @@ class MomentsMethod(Method):
     def encode_style(self, style: Image.Image) -> bytes:
         x, _ = self._put(style)
         features = self.network.encode(x)
-        return self._packed(self.network.code(self.network.moments(features)))
+        return self._packed(self.network.style_code(features, self.network.moments(features)))
 
     @torch.inference_mode()
     def encode_content(self, photo: Image.Image) -> Content:
         x, size = self._put(photo)
         features = self.network.encode(x)
         moments = self.network.moments(features)
-        return Content(x, features, moments, self.network.code(moments), size)
+        return Content(x, features, moments, self._own_code(features, moments), size)
 
     @torch.inference_mode()
     def decode(

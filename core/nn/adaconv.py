@@ -277,14 +277,5 @@ class AdaConvNetwork(AdaINNetwork):
         """The code ``(N, 2·ΣC + 9·size)`` float32 of a picture with these features and moments."""
         return torch.cat([self.code(moments), self.describe(self.style_maps(features))], dim=1)
 
-    def forward(self, photo: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
-        """Stylise a batch: ``T(c, s, alpha)`` with the code blended between photograph (0) and style (1)."""
-        features, styled = self.encode(photo), self.encode(style)
-        moments = self.moments(features)
-        target = self.style_code(styled, self.moments(styled))
-        if alpha != 1.0:
-            target = torch.lerp(self.style_code(features, moments), target, alpha)
-        return self.decode(features, moments, target)
-
 
 __all__ = ["STRIDE", "AdaConvNetwork", "Kernels", "adaconv", "apply_kernels", "convolve_each"]

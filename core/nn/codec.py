@@ -280,14 +280,18 @@ class AdaINNetwork(nn.Module):
         """The code ``(N, 2·ΣC)`` float32 of features with these moments."""
         return self.decoder.code.pack(moments)
 
+    def style_code(self, features: Features, moments: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """The code of a style with these features and moments."""
+        return self.code(moments)
+
     def decode(self, features: Features, moments: Sequence[tuple[Tensor, Tensor]], code: Tensor) -> Tensor:
         return self.decoder(features, moments, code)
 
     def forward(self, photo: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
         """Stylise a batch: ``T(c, s, alpha)`` with the code blended between photograph (0) and style (1)."""
-        features = self.encode(photo)
+        features, styled = self.encode(photo), self.encode(style)
         moments = self.moments(features)
-        target = self.code(self.moments(self.encode(style)))
+        target = self.style_code(styled, self.moments(styled))
         if alpha != 1.0:
-            target = torch.lerp(self.code(moments), target, alpha)
+            target = torch.lerp(self.style_code(features, moments), target, alpha)
         return self.decode(features, moments, target)

@@ -327,11 +327,16 @@ class FactorizedNetwork(nn.Module):
         """The code of a picture with these features and moments."""
         return self.code(moments)
 
+    @property
+    def bands(self) -> BandCode:
+        """How a code falls into its two bands."""
+        return self.decoder.code
+
     def mix(
         self, own: Tensor, style: Tensor, alpha_high: float | Tensor, alpha_low: float | Tensor
     ) -> Tensor:
         """See ``BandCode.mix``."""
-        return self.decoder.code.mix(own, style, alpha_high, alpha_low)
+        return self.bands.mix(own, style, alpha_high, alpha_low)
 
     def decode(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
         found: Tensor = self.decoder(features, moments, code)

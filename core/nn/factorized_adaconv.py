@@ -160,7 +160,6 @@ class FactorizedKernelNetwork(FactorizedNetwork):
         ]
         return self.decoder.described.described(self.code(moments), [d.float() for d in descriptors])
 
-    def mix(
-        self, own: Tensor, style: Tensor, alpha_high: float | Tensor, alpha_low: float | Tensor
-    ) -> Tensor:
-        return self.decoder.described.mix(own, style, alpha_high, alpha_low)
+    @property
+    def bands(self) -> BandCode:
+        return self.decoder.described

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from core import registry, weights
 from core.errors import ModelError, ParameterError
+from core.images import read_picture
+from core.methods.factorized import FactorizedMethod
 from core.nn.factorized import FactorizedNetwork
 from core.nn.factorized_adaconv import FactorizedKernelNetwork
 from core.nn.vgg import VGG
+from core.params import PaintParams
+from core.samples import samples
+from core.styles import style_path
 from core.train.data import PictureSet
 from core.train.loop import Trainer
 from core.train.tasks import FactorizedTask
@@ -98,3 +106,31 @@ def test_kernels_learn_from_the_factorized_networks_weights(
     assert all(value > 0 for value in moved)
     with pytest.raises(ParameterError, match="freeze_encoder = false"):
         task("factorized-adaconv", plain.network.encoder.state_dict(), freeze_encoder=True)
+
+
+def test_the_method_paints_with_such_weights(tmp_path: Path) -> None:
+    """Both strengths, exact zero, and strokes of one style with the colours of another."""
+    made = network()
+    awaken(made)
+    path = tmp_path / "factorized.safetensors"
+    save_file(made.state_dict(), path)
+    entry = weights.Weights("factorized", path, weights.file_digest(path), made.config, 1)
+    spec = registry.method("factorized")
+    with weights.trying(entry):
+        method = FactorizedMethod(spec, "cpu")
+    assert isinstance(method.network, FactorizedKernelNetwork)
+    photo = read_picture(samples()[0]).resize((60, 44))
+    content = method.encode_content(photo)
+    codes = [method.encode_style(read_picture(style_path(name))) for name in ("woodcut", "ebru")]
+
+    def painted(styles: list[bytes], high: float, low: float, **further: object) -> np.ndarray:
+        params = PaintParams(method="factorized", alpha_high=high, alpha_low=low, **further)  # type: ignore[arg-type]
+        shares = [1.0 / len(styles)] * len(styles)
+        return np.asarray(method.decode(content, styles, shares, params), dtype=int)
+
+    assert np.array_equal(painted(codes[:1], 0, 0), np.asarray(photo))
+    both = [painted(codes[i : i + 1], 1, 1) for i in (0, 1)]
+    assert np.abs(both[0] - both[1]).max() > 2
+    assert np.abs(painted(codes[:1], 1, 0) - both[0]).max() > 2
+    split = painted(codes, 1, 1, weights_high=(1.0, 0.0), weights_low=(0.0, 1.0))
+    assert all(np.abs(split - one).max() > 2 for one in both)
