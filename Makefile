@@ -49,7 +49,7 @@ demo: setup ## paint samples through the real queue, write out/demo.png, serve t
 
 # Two processes: while one waits for a server, the other computes. More threads than these only fight for the cores.
 test: setup-dev ## run all tests: real queue, real browser where one is found, a Telegram server on loopback
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: setup-dev ## check format, lint and types
 	$(BIN)/python -m ruff format --check .

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import tomllib
 from collections.abc import Iterator
@@ -263,6 +264,8 @@ def test_a_page_that_is_gone_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
 def check(role: str, settings: Settings) -> subprocess.CompletedProcess[str]:
     """The check as Docker runs it: a process of its own with the container's environment."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings.environment()}
+    # A long data folder has its socket in the temporary folder, which a container shares.
+    environment["TMPDIR"] = tempfile.gettempdir()
     command = [sys.executable, str(DOCKER / "healthcheck.py"), role]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
