@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -48,10 +49,24 @@ def load_teacher(source: str, photos: PictureSet, cache: Path) -> VGG:
     return vgg
 
 
-def encoder_weights(path: Path) -> dict[str, Tensor]:
-    """The encoder's tensors out of the weights of a distillation or of a whole network."""
+def check_pooling(path: Path, wanted: int) -> None:
+    """Weights of encoders that pool before other convolutions have the same shapes. Raises ``ModelError`` where the file
+    ``path`` says that its encoder pools first on another number of levels than ``wanted``."""
+    with safe_open(path, "pt") as handle:
+        network = json.loads((handle.metadata() or {}).get("network", "{}"))
+    found = network.get("pool_first", 0)
+    if network and found != wanted:
+        raise ModelError(
+            f"The encoder in {path} pools first on {found} levels, not on {wanted}; set network.pool_first to match."
+        )
+
+
+def encoder_weights(path: Path, pool_first: int = 0) -> dict[str, Tensor]:
+    """The encoder's tensors out of the weights of a distillation or of a whole network whose encoder pools first on
+    ``pool_first`` levels. Raises ``ModelError``."""
     if not path.is_file():
         raise ModelError(f"There is no encoder at {path}; train one with the recipe 'distill'.")
+    check_pooling(path, pool_first)
     found = {k.removeprefix("encoder."): v for k, v in load_file(path).items() if k.startswith("encoder.")}
     if not found:
         raise ModelError(f"{path} holds no encoder.")
@@ -72,7 +87,9 @@ class Material:
         """The untrained task of a recipe. Raises ``ParameterError`` or ``ModelError`` for an encoder that is missing or
         does not fit."""
         options = (
-            {"encoder": encoder_weights(encoder)} if encoder is not None and recipe.task != "distill" else {}
+            {"encoder": encoder_weights(encoder, recipe.network.pool_first)}
+            if encoder is not None and recipe.task != "distill"
+            else {}
         )
         return TASKS[recipe.task](recipe, self.photos, self.styles, self.teacher, device, **options)
 
@@ -135,7 +152,10 @@ class Session:
             self.task = material.task(self.recipe, device, encoder)
         if start is not None:
             try:
-                self.task.start_from(load_file(start))
+                state = load_file(start)
+                # What a slim network imitates pools last on every level.
+                check_pooling(start, 0 if recipe.task == "slim" else recipe.network.pool_first)
+                self.task.start_from(state)
             except (RuntimeError, OSError) as error:
                 raise ModelError(f"{start} does not fit the recipe's network ({error}).") from None
         self.trainer = Trainer(self.task, folder, say=say, milestone=self.milestone)

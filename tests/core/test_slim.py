@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,10 @@ def test_on_the_command_line(
     command += ["--vgg", str(vgg), "--device", "cpu", "--out"]
     assert main([*command, str(tmp_path / "a")]) == 2
     assert "--start" in capsys.readouterr().err
+    other = tmp_path / "pools-first.safetensors"
+    save_file(larger().state_dict(), other, metadata={"network": json.dumps({"pool_first": 1})})
+    assert main([*command, str(tmp_path / "b"), "--start", str(other)]) == 2
+    assert "pools first on 1 levels, not on 0" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "b"), "--start", str(start)]) == 0
     assert "validation at step 2" in capsys.readouterr().out
     state = load_file(tmp_path / "b" / "weights.safetensors")

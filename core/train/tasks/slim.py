@@ -36,8 +36,8 @@ class SlimTask(AdaINTask):
             )
 
     def start_from(self, state: Mapping[str, Tensor]) -> None:
-        """Take the weights of the larger network, which pools last on every level. Raises ``ModelError`` when the
-        recipe's network is not a part of it."""
+        """Take the weights of the larger network, which pools last on every level (the session sees to it). Raises
+        ``ModelError`` when the recipe's network is not a part of it."""
         larger = _network_of(state).eval().requires_grad_(False)
         larger.load_state_dict(state)
         self.network.load_state_dict(_shared(larger, self.network))
