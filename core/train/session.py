@@ -181,7 +181,8 @@ class Session:
     def save_weights(self) -> Path:
         """Write the averaged weights; returns their path."""
         path = self.folder / WEIGHTS
-        network = getattr(self.task.network, "config", {})
+        # A distilled encoder is not a whole network, but whoever takes it over has to know how it pools.
+        network = getattr(self.task.network, "config", {"pool_first": self.recipe.network.pool_first})
         state = {k: v.contiguous() for k, v in self.trainer.averaged().items()}
         save_file(state, path, metadata={"network": json.dumps(network)})
         return path

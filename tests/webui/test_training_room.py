@@ -178,7 +178,7 @@ def test_operators_start_and_steer(operator: TestClient, client: Client, run: st
     made = operator.post("/training/api/start", json={**order, "name": "New", "fields": {"steps": "70"}})
     training = client.training.run(made.json()["id"])
     assert (training.name, training.steps, training.owner) == ("New", 70, "web:operator")
-    assert str(training.material["encoder"]).endswith("adaconv.safetensors")  # the shipped one fits
+    assert str(training.material["encoder"]).endswith("adain.safetensors")  # the shipped one fits
     for wrong, sentence in (
         ({"content": []}, "photos are missing"),
         ({"fields": {"steps": "some"}}, "does not fit"),

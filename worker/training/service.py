@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0
 # Whose encoder a task and a kind of network start with, where nobody names another.
 ENCODERS = {
-    ("adain", "student"): "adaconv",  # AdaIN's own is that of a slimmer network
-    ("adaconv", "student"): "adaconv",
+    ("adain", "student"): "adain",
+    ("adaconv", "student"): "adain",
     ("factorized", "factorized"): "factorized",
 }
 STYLELESS = frozenset({"classify"})
