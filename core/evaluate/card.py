@@ -28,8 +28,9 @@ METHODS_SHEET = "methods.webp"
 
 LIMITS = (
     "Large flat regions take on a little of the style's texture. Styles whose character is in the shape of their "
-    "parts (mosaic, stained glass) give their colours and contrasts, not their cells. Beyond strength 1 colours "
-    "clip. Faces keep their features but are not treated specially."
+    "parts (mosaic, stained glass) give their colours and contrasts, not their cells. Dark things before a bright sky "
+    "may get a glow of the style's colours. Beyond strength 1 colours clip. Faces keep their features but are not "
+    "treated specially."
 )
 
 
