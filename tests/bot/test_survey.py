@@ -20,7 +20,7 @@ from worker.survey import desk
 from worker.survey.service import Surveys
 
 PUBLIC = "https://paint.example.org"
-CROWD = 60
+CROWD = 100
 
 
 @pytest.fixture

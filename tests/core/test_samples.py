@@ -50,9 +50,9 @@ def test_unknown_name_suggests_a_known_one() -> None:
 
 @pytest.mark.parametrize("entry", samples.SAMPLES, ids=lambda entry: entry.name)
 def test_every_sample_renders_small(entry: samples.Sample) -> None:
-    picture = render.render(entry.name, 32)
+    picture = render.render(entry.name, 48)
     assert picture.mode == "RGB"
-    assert picture.size == (32, round(32 * entry.height / entry.width))
+    assert picture.size == (48, round(48 * entry.height / entry.width))
     assert np.asarray(picture, np.float32).std() > 12
 
 
