@@ -1,6 +1,6 @@
 """The figures models are judged by. Pictures are float32 RGB in [0, 1], ``(1, 3, H, W)``; each returns a float.
 
-``Ls``, ``Lc`` use the normalised VGG-19 (``core.nn.vgg``); SSIM and the lattice figure need no network.
+``Ls``, ``Lc`` use the normalised VGG-19 (``core.nn.vgg``); the other figures need no network.
 """
 
 from __future__ import annotations
@@ -64,6 +64,13 @@ def lattice(picture: Tensor) -> float:
             patch = power[rows][:, columns]
             found.append(math.log10(float(patch[11:14, 11:14].max()) / float(patch.median())))
     return sum(sorted(found, reverse=True)[:8]) / 8
+
+
+@torch.inference_mode()
+def glow(result: Tensor, photo: Tensor) -> float:
+    """Root of ``core.losses.functional.glow``, in [0, 1]: how much of the result's contrast is a glow around light and dark
+    things. 0: a tone curve of the photograph, or any other change of its colours that knows no place."""
+    return float(L.glow(result, photo).sqrt())
 
 
 @torch.inference_mode()

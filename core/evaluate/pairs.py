@@ -43,6 +43,7 @@ class Figures:
     ssim: float
     lattice: float
     lattice_photo: float
+    glow: float
     seconds: float
 
 
@@ -59,6 +60,7 @@ class Summary:
     ssim: float
     lattice: float
     lattice_photo: float
+    glow: float
     seconds: float
     pairs: int
 
@@ -127,6 +129,7 @@ def measure(paint: Paint, pairs: Sequence[Pair], vgg: VGG, *, quantise: bool = T
                 metrics.structural_similarity(result, pair.photo),
                 metrics.lattice(result),
                 metrics.lattice(pair.photo),
+                metrics.glow(result, pair.photo),
                 seconds,
             )
         )

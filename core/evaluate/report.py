@@ -25,6 +25,7 @@ COLUMNS = {
     "ssim": "SSIM",
     "lattice": "lattice",
     "lattice_photo": "photo's",
+    "glow": "glow",
     "seconds": "s/picture",
 }
 

@@ -12,24 +12,45 @@ from torch import Tensor, nn
 
 from core.nn.resample import FEW, painting_on_cpu, with_edges
 
-TOGETHER = 4
-"""Neighbouring pixels that ``convolve_to_few`` computes as channels of one."""
+TOGETHER = (4, 2)
+"""Neighbouring pixels that may be computed as channels of one."""
+
+
+def together(outputs: int, width: int) -> int:
+    """How many neighbouring pixels of a row ``width`` wide a convolution to ``outputs`` channels computes as one: so many
+    that their channels fill a processor's vectors."""
+    return next((n for n in TOGETHER if outputs * n <= FEW and width % n == 0), 1)
+
+
+def _shifted(weight: Tensor, bias: Tensor | None, count: int) -> tuple[Tensor, Tensor | None]:
+    """The 3×3 kernel ``(D, C, 3, 3)`` ``count`` times, each a column further, in one ``(count · D, C, 3, 2 + count)`` that
+    moves ``count`` columns at a time."""
+    kernel = weight.new_zeros((count, *weight.shape[:3], 2 + count))
+    for place in range(count):
+        kernel[place, ..., place : place + 3] = weight
+    kernel = kernel.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    return kernel, None if bias is None else bias.repeat(count)
+
+
+def _as_channels(x: Tensor, count: int) -> Tensor:
+    """``count`` neighbouring pixels as one of as many times the channels, ``(1, C, H, W)`` → ``(1, count · C, H, W/count)``:
+    the same memory in ``channels_last``."""
+    n, channels, height, width = x.shape
+    return x.permute(0, 2, 3, 1).reshape(n, height, width // count, count * channels).permute(0, 3, 1, 2)
+
+
+def _as_pixels(x: Tensor, count: int) -> Tensor:
+    """The way back."""
+    n, channels, height, width = x.shape
+    return x.permute(0, 2, 3, 1).reshape(n, height, width * count, channels // count).permute(0, 3, 1, 2)
 
 
 def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A 3×3 convolution of ``x`` ``(1, C, H + 2, W + 2)`` to very few channels, ``(1, D, H, W)``. A processor's vectors hold
-    16 of them at least, so four neighbouring pixels are computed as one of 4·D channels: the kernel stands four times,
-    each a column further, in one of 3×6 that moves four columns at a time."""
-    few, channels = weight.shape[:2]
-    height, width = x.shape[2] - 2, x.shape[3] - 2
-    if width % TOGETHER:
+    """A 3×3 convolution of ``x`` ``(1, C, H + 2, W + 2)`` to few channels, ``(1, D, H, W)``, as ``together`` says."""
+    count = together(len(weight), x.shape[3] - 2)
+    if count == 1:
         return F.conv2d(x, weight, bias)
-    kernel = weight.new_zeros((TOGETHER, few, channels, 3, 2 + TOGETHER))
-    for place in range(TOGETHER):
-        kernel[place, ..., place : place + 3] = weight
-    kernel = kernel.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    found = F.conv2d(x, kernel, None if bias is None else bias.repeat(TOGETHER), stride=(1, TOGETHER))
-    return found.permute(0, 2, 3, 1).reshape(1, height, width, few).permute(0, 3, 1, 2)
+    return _as_pixels(F.conv2d(x, *_shifted(weight, bias, count), stride=(1, count)), count)
 
 
 def _operators() -> tuple[Any, Any] | None:
@@ -44,19 +65,28 @@ def _operators() -> tuple[Any, Any] | None:
 
 
 _FUSED = _operators()
-_PLACE = ([0, 0], [1, 1], [1, 1], 1)
-"""Padding, stride, dilation, groups."""
 
 
 def _fusing(x: Tensor) -> bool:
     return painting_on_cpu(x) and x.is_contiguous(memory_format=torch.channels_last)
 
 
+def _ways(
+    x: Tensor, weight: Tensor, bias: Tensor | None
+) -> tuple[int, Tensor, Tensor | None, tuple[Any, ...]]:
+    """For a fused operator: ``together``, the kernel and the bias for it, and padding, stride, dilation, groups."""
+    fits = len(x) == 1 and weight.shape[2:] == (3, 3)
+    count = together(len(weight), x.shape[3] - 2) if fits else 1
+    if count > 1:
+        weight, bias = _shifted(weight, bias, count)
+    return count, weight, bias, ([0, 0], [1, count], [1, 1], 1)
+
+
 def convolve_relu(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """``relu(conv2d(x, weight, bias))`` without padding, ``(N, C, H, W)`` → ``(N, D, H − k + 1, W − k + 1)``."""
     if _FUSED is not None and _fusing(x):
-        found: Tensor = _FUSED[0](x, weight, bias, *_PLACE, "relu", [], "")
-        return found
+        count, weight, bias, ways = _ways(x, weight, bias)
+        return _as_pixels(_FUSED[0](x, weight, bias, *ways, "relu", [], ""), count)
     return F.relu(F.conv2d(x, weight, bias), inplace=True)
 
 
@@ -65,11 +95,10 @@ def convolve_plus(
 ) -> Tensor:
     """``conv2d(x, weight, bias) + other`` without padding, ``other`` of the result's shape; with ``relu`` its ReLU."""
     if _FUSED is not None and _fusing(x):
-        other = other.contiguous(memory_format=torch.channels_last)
-        found: Tensor = _FUSED[1](
-            x, other, weight, bias, *_PLACE, "add", 1.0, "relu" if relu else None, [], None
-        )
-        return found
+        count, weight, bias, ways = _ways(x, weight, bias)
+        other = _as_channels(other.contiguous(memory_format=torch.channels_last), count)
+        found = _FUSED[1](x, other, weight, bias, *ways, "add", 1.0, "relu" if relu else None, [], None)
+        return _as_pixels(found, count)
     found = F.conv2d(x, weight, bias) + other
     return F.relu(found, inplace=True) if relu else found
 
@@ -86,7 +115,7 @@ class EdgeConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         wide = self._wide(x)
-        if self._few(x):
+        if self.kernel_size[0] == 3 and len(x) == 1 and painting_on_cpu(x):
             return convolve_to_few(wide, self.weight, self.bias)
         return F.conv2d(wide, self.weight, self.bias)
 
@@ -96,11 +125,4 @@ class EdgeConv2d(nn.Conv2d):
 
     def plus(self, x: Tensor, other: Tensor, *, relu: bool = False) -> Tensor:
         """The convolution plus ``other``, of its result's shape, then, with ``relu``, a ReLU."""
-        if self._few(x):
-            found = self(x).add_(other)
-            return found.relu_() if relu else found
         return convolve_plus(self._wide(x), self.weight, self.bias, other, relu=relu)
-
-    def _few(self, x: Tensor) -> bool:
-        few = self.kernel_size[0] == 3 and self.out_channels * TOGETHER <= FEW
-        return few and len(x) == 1 and painting_on_cpu(x)

@@ -53,14 +53,33 @@ def repeat_edges(wide: Tensor, above: int = 1, below: int = 1) -> Tensor:
 
 def double(x: Tensor) -> Tensor:
     """``x`` ``(N, C, H, W)`` bilinearly enlarged to ``(N, C, 2H, 2W)``, half-pixel centres, edges repeated. On a CPU
-    a transposed convolution in float32 is two to five times as fast as ``interpolate``."""
+    a transposed convolution in float32 is two to five times as fast as ``interpolate``; for few channels of a large map
+    in bfloat16, ``_double_in_turn`` is faster by another third."""
     if not painting_on_cpu(x):
         return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
     channels = x.shape[1]
+    if x.dtype == torch.bfloat16 and channels <= FEW // 2 and x.shape[2] * x.shape[3] >= LARGE // FEW:
+        return _double_in_turn(x)
     taps = torch.tensor(TAPS)
     weight = torch.outer(taps, taps).expand(channels, 1, 4, 4).contiguous()
     wide = with_edges(x).float()
     return F.conv_transpose2d(wide, weight, stride=2, padding=3, groups=channels).to(x.dtype)
+
+
+def _double_in_turn(x: Tensor) -> Tensor:
+    """``double``, along the rows by a convolution that computes both new pixels as channels of one, then along the columns
+    by mixing rows. Cost grows with the square of the channels."""
+    n, channels, height, width = x.shape
+    kernel = x.new_zeros((2, channels, channels, 1, 3))
+    near, far = TAPS[1], TAPS[0]
+    for side, taps in enumerate(((far, near, 0.0), (0.0, near, far))):
+        torch.diagonal(kernel[side, :, :, 0]).copy_(x.new_tensor(taps)[:, None])
+    rows = F.conv2d(with_edges(x), kernel.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+    rows = rows.permute(0, 2, 3, 1).reshape(n, height + 2, -1)
+    found = x.new_empty((n, height, 2, rows.shape[2]))
+    torch.lerp(rows[:, 1:-1], rows[:, :-2], far, out=found[:, :, 0])
+    torch.lerp(rows[:, 1:-1], rows[:, 2:], far, out=found[:, :, 1])
+    return found.view(n, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)
 
 
 def halve(x: Tensor) -> Tensor:

@@ -100,6 +100,9 @@ class LossOptions(_Section):
     ssim: float = 0.0
     tv: float = 0.0
     lattice: float = Field(0.0, description="Against lattices of period 2, 4 and 8 in the result's spectrum.")
+    glow: float = Field(
+        0.0, ge=0, description="Against a glow around light and dark things that the photograph lacks."
+    )
     higher: float = Field(
         0.0,
         ge=0,

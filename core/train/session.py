@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -203,11 +203,18 @@ class Session:
             )
         else:
             return
-        path = self.folder / "validation.csv"
-        new = not path.exists()
-        with open(path, "a", newline="", encoding="utf-8") as handle:
-            writer = csv.DictWriter(handle, ["step", *figures])
-            if new:
-                writer.writeheader()
-            writer.writerow({"step": step, **figures})
+        _append(self.folder / "validation.csv", {"step": step, **figures})
         self.say(f"validation at step {step}: {json.dumps(figures)}")
+
+
+def _append(path: Path, figures: Mapping[str, float]) -> None:
+    """Add a line to a CSV file; one that an earlier version began keeps its columns."""
+    columns = list(figures)
+    if path.exists():
+        with open(path, newline="", encoding="utf-8") as handle:
+            columns = next(csv.reader(handle), columns)
+    with open(path, "a", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, columns, restval="", extrasaction="ignore")
+        if not handle.tell():
+            writer.writeheader()
+        writer.writerow(figures)

@@ -118,3 +118,59 @@ def test_lattice_penalty_sees_what_the_figure_sees_and_lowers_it() -> None:
         L.lattice_penalty(L.luma(y)).backward()
         optimiser.step()
     assert metrics.lattice(y.detach()) < metrics.lattice(stripes) - 0.2
+
+
+def disc(side: int = 128) -> torch.Tensor:
+    """A dark disc on a bright, softly graded sky, and distance from its edge in pixels."""
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    away = ((rows - side / 2).square() + (columns - side / 2).square()).sqrt() - side / 5
+    sky = 0.6 + 0.1 * rows / side
+    inside = torch.sigmoid(-away)
+    photo = (sky * (1 - inside) + 0.1 * inside)[None, None] * torch.tensor([0.8, 0.9, 1.0])[
+        None, :, None, None
+    ]
+    return torch.cat([photo, away[None, None]], dim=1)
+
+
+def glowing(strength: float, reach: float = 10.0) -> tuple[torch.Tensor, torch.Tensor]:
+    """The disc with a bright rim around it, and the disc."""
+    photo, away = disc()[:, :3], disc()[:, 3:]
+    return (photo + strength * (away > 0) * torch.exp(-away.clamp_min(0) / reach)).clamp(0, 1), photo
+
+
+def test_glow_sees_a_rim_and_no_tone_curve() -> None:
+    found = [metrics.glow(*glowing(strength)) for strength in (0.0, 0.1, 0.2, 0.3)]
+    assert found[0] < 1e-3
+    assert found == sorted(found)
+    assert found[1] > 0.05
+    assert found[3] > 0.2
+    photo = glowing(0)[1]
+    torch.manual_seed(0)
+    for other in (photo.square(), 1 - photo, photo[:, [2, 0, 1]] * 0.5, torch.rand_like(photo)):
+        assert metrics.glow(other, photo) < 0.04
+    # Sides that are no multiples of 4, pictures without any contrast.
+    assert metrics.glow(photo[..., :-3, 2:], photo[..., :-3, 2:]) < 1e-3
+    flat = torch.full_like(photo, 0.5)
+    assert metrics.glow(flat, photo) == pytest.approx(0, abs=1e-3)
+    assert metrics.glow(photo, flat) < 1e-2
+
+
+def test_glow_counts_no_strokes() -> None:
+    bright, photo = glowing(0.2)
+    strokes = 0.1 * torch.sign(torch.sin(torch.arange(128) * 2 * math.pi / 4))[None, None, None]
+    assert metrics.glow(photo + strokes, photo) < 0.01
+    assert metrics.glow(bright + strokes, photo) == pytest.approx(metrics.glow(bright, photo), rel=0.1)
+
+
+def test_glow_as_a_loss_removes_the_rim_alone() -> None:
+    bright, photo = glowing(0.3)
+    y = bright.clone().requires_grad_()
+    optimiser = torch.optim.Adam([y], lr=5e-3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        L.glow(y, photo).sum().backward()
+        optimiser.step()
+    assert metrics.glow(y.detach(), photo) < 0.3 * metrics.glow(bright, photo)
+    assert float(y.detach().std() / bright.std()) > 0.8
+    samples = torch.cat([bright, photo]), torch.cat([photo, photo])
+    torch.testing.assert_close(L.glow(*samples)[0], L.glow(bright, photo)[0])

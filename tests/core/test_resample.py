@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.nn import convolve
-from core.nn.convolve import EdgeConv2d, convolve_to_few
-from core.nn.resample import LARGE, double, halve, with_edges
+from core.nn.convolve import EdgeConv2d, convolve_to_few, together
+from core.nn.resample import FEW, LARGE, double, halve, with_edges
 
 SHAPES = [(1, 3, 8, 8), (2, 5, 7, 10), (1, 16, 6, 1), (1, 32, 1, 5)]
 
@@ -36,6 +36,18 @@ def test_painting_resizes_as_training_does(
     assert torch.allclose(painted.float(), trained.float(), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("channels", [3, 8])
+def test_few_channels_of_a_large_map_are_doubled_likewise(channels: int) -> None:
+    side = round((LARGE // FEW) ** 0.5)
+    x = torch.randn(2, channels, side, side + 1).bfloat16().contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        painted = double(x)
+    assert painted.dtype == torch.bfloat16
+    assert painted.is_contiguous(memory_format=torch.channels_last)
+    exact = F.interpolate(x.float(), scale_factor=2.0, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(painted.float(), exact, rtol=2**-6, atol=2**-6)
+
+
 def test_doubling_keeps_the_grid() -> None:
     x = torch.arange(4.0).view(1, 1, 1, 4)
     with torch.no_grad():
@@ -53,13 +65,19 @@ def test_edges_are_repeated(above: int, below: int, channels: int, rows: int) ->
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("width", [8, 12, 9])
+@pytest.mark.parametrize(
+    ("outputs", "width", "count"),
+    [(3, 8, 4), (3, 10, 2), (3, 9, 1), (4, 12, 4), (8, 12, 2), (8, 9, 1), (9, 12, 1), (16, 8, 1)],
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_few_channels_are_convolved_as_many_are(width: int, dtype: torch.dtype) -> None:
+def test_few_channels_are_convolved_as_many_are(
+    outputs: int, width: int, count: int, dtype: torch.dtype
+) -> None:
+    assert together(outputs, width) == count
     x = torch.randn(1, 5, 9, width + 2).to(dtype).contiguous(memory_format=torch.channels_last)
-    weight, bias = torch.randn(3, 5, 3, 3).to(dtype), torch.randn(3).to(dtype)
+    weight, bias = torch.randn(outputs, 5, 3, 3).to(dtype), torch.randn(outputs).to(dtype)
     found, expected = convolve_to_few(x, weight, bias), F.conv2d(x, weight, bias)
-    assert found.shape == expected.shape == (1, 3, 7, width)
+    assert found.shape == expected.shape == (1, outputs, 7, width)
     assert found.dtype == dtype
     assert torch.allclose(found.float(), expected.float(), rtol=2**-7, atol=1e-5)
 
@@ -88,7 +106,9 @@ def test_a_convolution_with_edges_is_torchs(kernel: int) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize(("inputs", "outputs", "kernel"), [(16, 16, 3), (5, 7, 3), (8, 3, 3), (4, 6, 5)])
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kernel"), [(16, 16, 3), (5, 7, 3), (6, 8, 3), (8, 3, 3), (4, 6, 5)]
+)
 def test_painting_adds_and_rectifies_as_training_does(
     dtype: torch.dtype, layout: torch.memory_format, inputs: int, outputs: int, kernel: int
 ) -> None:

@@ -98,6 +98,7 @@ def test_training_lowers_the_loss(pictures: tuple[Path, Path], teacher: VGG, tmp
         {"random_alpha": True},
         {"identity_style": 1.0},
         {"higher": 0.5},
+        {"glow": 5.0},
     ],
 )
 def test_every_loss_option_reaches_the_weights(
@@ -284,6 +285,14 @@ def test_session_writes_weights_validation_and_sheet(
     assert row["step"] == "2"
     assert float(row["ls"]) > 0
     assert set(load_file(tmp_path / "run" / "weights.safetensors")) == set(session.task.network.state_dict())
+    # A file that an earlier version began keeps its columns.
+    (tmp_path / "run" / "validation.csv").write_text("step,ls,gone\n1,0.5,3\n")
+    session.milestone(3)
+    with open(tmp_path / "run" / "validation.csv", newline="") as handle:
+        old, new = csv.DictReader(handle)
+    assert old == {"step": "1", "ls": "0.5", "gone": "3"}
+    assert (new["step"], new["gone"]) == ("3", "")
+    assert float(new["ls"]) > 0
 
 
 def test_killed_training_goes_on(pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path) -> None:

@@ -232,6 +232,9 @@ class AdaINTask(Task):
         if weights.lattice:
             parts["lattice"] = L.lattice_penalty(L.luma(result.float()))
             total = total + weights.lattice * parts["lattice"]
+        if weights.glow:
+            parts["glow"] = L.glow(result, photo).mean()
+            total = total + weights.glow * parts["glow"]
         if weights.tv:
             parts["tv"] = L.total_variation(result.float())
             total = total + weights.tv * parts["tv"]
