@@ -112,6 +112,9 @@ class AdaConvPaperNetwork(PaperNetwork):
         """The moments' part of the code, which is empty."""
         return moments[0][0][:, :0]
 
+    def style_code(self, features: Sequence[Tensor], moments: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        return self.describe(self.style_maps(features))
+
     def decode(
         self, features: Sequence[Tensor], moments: Sequence[tuple[Tensor, Tensor]], code: Tensor
     ) -> Tensor:

@@ -53,6 +53,10 @@ class PaperNetwork(nn.Module):
         """``(N, 1024)``: 512 means, 512 deviations."""
         return torch.cat(moments[0], dim=1)
 
+    def style_code(self, features: Sequence[Tensor], moments: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """The code of a picture with these features and moments."""
+        return self.code(moments)
+
     def decode(
         self, features: Sequence[Tensor], moments: Sequence[tuple[Tensor, Tensor]], code: Tensor
     ) -> Tensor:

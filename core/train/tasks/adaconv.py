@@ -83,11 +83,6 @@ class AdaConvTask(AdaINTask):
                 "The weights to start from are neither AdaConv's nor AdaIN's of the recipe's sizes."
             )
 
-    def code_of(self, features: list[Tensor], moments: list[L.Moments]) -> Tensor:
-        return torch.cat(
-            [self.network.code(moments), self.network.describe(self.network.style_maps(features))], dim=1
-        )
-
     def style_batch(self, rng: np.random.Generator) -> tuple[Tensor | None, list[L.Moments], Tensor | None]:
         """No pictures, the teacher's moments per layer, and codes with their gradient."""
         picks = [self.chosen[int(rng.integers(len(self.chosen)))] for _ in range(self.recipe.batch)]

@@ -175,11 +175,11 @@ class AdaINTask(Task):
         seen_part = (..., slice(down, down + side), slice(right, right + side))
         features = net.encode(shifted)
         moments = net.moments(features)
-        own = self.code_of(features, moments)
+        own = net.style_code(features, moments)
         if code is None:
             assert style is not None
             styled = net.encode(style)
-            code = self.code_of(styled, net.moments(styled))
+            code = net.style_code(styled, net.moments(styled))
         target = code
         if weights.random_alpha:
             alpha = torch.from_numpy(rng.random((len(photo), 1), dtype=np.float32)).to(self.device)
@@ -224,7 +224,7 @@ class AdaINTask(Task):
         if weights.identity_style and style is not None:
             f = net.encode(style)
             m = net.moments(f)
-            parts["identity_style"] = (net.decode(f, m, self.code_of(f, m)) - style).abs().mean()
+            parts["identity_style"] = (net.decode(f, m, net.style_code(f, m)) - style).abs().mean()
             total = total + weights.identity_style * parts["identity_style"]
         if weights.ssim:
             parts["SSIM"] = L.ssim(L.luma(result.float().clamp(0, 1)), L.luma(photo)).mean()
@@ -239,10 +239,6 @@ class AdaINTask(Task):
             parts["tv"] = L.total_variation(result.float())
             total = total + weights.tv * parts["tv"]
         return total + self.further(seen, parts), parts
-
-    def code_of(self, features: list[Tensor], moments: list[L.Moments]) -> Tensor:
-        """The code of pictures with these features and moments."""
-        return self.network.code(moments)
 
     def further(self, seen: dict[str, Tensor], parts: dict[str, Tensor]) -> Tensor | float:
         """What another method adds to the loss, from the teacher's taps of the results; its parts go to ``parts``."""

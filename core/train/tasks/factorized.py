@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from core.errors import ParameterError
-from core.losses import functional as L
 from core.nn.factorized import FactorizedNetwork, low_pass
 from core.nn.factorized_adaconv import FactorizedKernelNetwork
 from core.train.tasks.adain import AdaINTask, Network
@@ -47,9 +46,6 @@ class FactorizedTask(AdaINTask):
                 content_aware=options.content_aware,
             )
         return FactorizedNetwork(*sizes, content_aware=options.content_aware)
-
-    def code_of(self, features: list[Tensor], moments: list[L.Moments]) -> Tensor:
-        return self.network.style_code(features, moments)
 
     def weaker(
         self, photo: Tensor, result: Tensor, own: Tensor, code: Tensor, rng: np.random.Generator
