@@ -29,8 +29,8 @@ METHODS_SHEET = "methods.webp"
 LIMITS = (
     "Large flat regions take on a little of the style's texture. Styles whose character is in the shape of their "
     "parts (mosaic, stained glass) give their colours and contrasts, not their cells. Dark things before a bright sky "
-    "may get a glow of the style's colours. Beyond strength 1 colours clip. Faces keep their features but are not "
-    "treated specially."
+    "may get a thin rim, by the factorized model a wider glow of the style's colours. Beyond strength 1 colours clip. "
+    "Faces keep their features but are not treated specially."
 )
 
 
