@@ -28,8 +28,8 @@ METHODS_SHEET = "methods.webp"
 
 LIMITS = (
     "Large flat regions take on a little of the style's texture. Styles whose character is in the shape of their "
-    "parts (mosaic, stained glass) give their colours and contrasts, not their cells. Dark things before a bright sky "
-    "may get a thin rim, by the factorized model a wider glow of the style's colours. Beyond strength 1 colours clip. "
+    "parts (mosaic, stained glass) give their colours and contrasts, not their cells. Things before a plain sky may "
+    "get a fringe of the style's colours, by the factorized model a wide glow. Beyond strength 1 colours clip. "
     "Faces keep their features but are not treated specially."
 )
 
