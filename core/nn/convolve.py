@@ -22,6 +22,12 @@ def together(outputs: int, width: int) -> int:
     return next((n for n in TOGETHER if outputs * n <= FEW and width % n == 0), 1)
 
 
+def _count(x: Tensor, weight: Tensor) -> int:
+    """``together`` for a map ``x`` with its edges: pixels of one picture, by a 3×3 kernel."""
+    fits = len(x) == 1 and weight.shape[2:] == (3, 3)
+    return together(len(weight), x.shape[3] - 2) if fits else 1
+
+
 def _shifted(weight: Tensor, bias: Tensor | None, count: int) -> tuple[Tensor, Tensor | None]:
     """The 3×3 kernel ``(D, C, 3, 3)`` ``count`` times, each a column further, in one ``(count · D, C, 3, 2 + count)`` that
     moves ``count`` columns at a time."""
@@ -46,8 +52,9 @@ def _as_pixels(x: Tensor, count: int) -> Tensor:
 
 
 def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A 3×3 convolution of ``x`` ``(1, C, H + 2, W + 2)`` to few channels, ``(1, D, H, W)``, as ``together`` says."""
-    count = together(len(weight), x.shape[3] - 2)
+    """``conv2d(x, weight, bias)`` without padding, ``(N, C, H, W)`` → ``(N, D, H − k + 1, W − k + 1)``; to few channels, by
+    a 3×3 kernel and of one picture, as ``together`` says."""
+    count = _count(x, weight)
     if count == 1:
         return F.conv2d(x, weight, bias)
     return _as_pixels(F.conv2d(x, *_shifted(weight, bias, count), stride=(1, count)), count)
@@ -75,8 +82,7 @@ def _ways(
     x: Tensor, weight: Tensor, bias: Tensor | None
 ) -> tuple[int, Tensor, Tensor | None, tuple[Any, ...]]:
     """For a fused operator: ``together``, the kernel and the bias for it, and padding, stride, dilation, groups."""
-    fits = len(x) == 1 and weight.shape[2:] == (3, 3)
-    count = together(len(weight), x.shape[3] - 2) if fits else 1
+    count = _count(x, weight)
     if count > 1:
         weight, bias = _shifted(weight, bias, count)
     return count, weight, bias, ([0, 0], [1, count], [1, 1], 1)
@@ -115,7 +121,7 @@ class EdgeConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         wide = self._wide(x)
-        if self.kernel_size[0] == 3 and len(x) == 1 and painting_on_cpu(x):
+        if painting_on_cpu(x):
             return convolve_to_few(wide, self.weight, self.bias)
         return F.conv2d(wide, self.weight, self.bias)
 
