@@ -47,9 +47,9 @@ help: ## show this list
 demo: setup ## paint samples through the real queue, write out/demo.png, serve the page until Ctrl-C
 	@$(BIN)/allaprima demo $(if $(filter 0 no off false,$(SERVE)),--no-serve) $(DEMO_ARGS)
 
-# Two processes: while one waits for a server, the other computes. More threads than these only fight for the cores.
+# Two processes: while one waits for a server, the other computes. tests/conftest.py gives each one thread.
 test: setup-dev ## run all tests: real queue, real browser where one is found, a Telegram server on loopback
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-2} $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: setup-dev ## check format, lint and types
 	$(BIN)/python -m ruff format --check .

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-# Many small processes run side by side: more threads than this only fight for the cores.
+# Many small processes run side by side: more threads than this only fight for the cores. And all have the same number,
+# tests' own and those that they start: with another one, sums end in other last bits.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
