@@ -94,8 +94,8 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
         "style's, relu1_1 to relu4_1. patch MMD: distance of the distributions of 3×3 patches of relu2_1 and relu3_1 to "
         "the style's, Gaussian kernel. SSIM: luma, to the photograph. lattice: "
         "strength of 2-, 4- and 8-pixel lattices in the spectrum, beside the photographs' own. glow: share of the contrast "
-        "that is a glow around light and dark things, 0 for any tone curve. Definitions: "
-        "`core/evaluate/metrics.py` and `patterns.py`.",
+        "that is a glow around light and dark things, 0 for any tone curve. fringe: share of it that lies as fringes of "
+        "any colour in calm places beside edges. Definitions: `core/evaluate/metrics.py` and `patterns.py`.",
         "",
         "## Limits",
         "",

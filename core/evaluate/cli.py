@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from core.device import describe
     from core.evaluate.axes import measure_axes
     from core.evaluate.card import methods_sheet, write_card, write_methods_sheet
-    from core.evaluate.pairs import all_pairs, held_out_pairs, measure, summarise
+    from core.evaluate.pairs import all_pairs, held_out_pairs, measure_side_by_side, summarise
     from core.evaluate.report import pairs_sheet, table, write_csv
     from core.train.data import PictureSet
     from core.train.session import load_teacher
@@ -93,14 +93,15 @@ def run(args: argparse.Namespace) -> int:
     gallery = methods_sheet(list(methods.values())) if shared or args.out else None
     if shared and gallery is not None:
         print(write_methods_sheet(gallery))
-    figures, summaries, paints, notes = {}, {}, {}, []
+    paints = {name: _paint(method) for name, method in methods.items()}
+    for paint in paints.values():
+        paint(choose[0].photo, choose[0].style)
+    with tqdm(total=len(choose) * len(paints), desc=", ".join(paints), unit="painting") as bar:
+        figures = measure_side_by_side(paints, choose, vgg, done=bar.update)
+    summaries, notes = {}, []
     for name, method in methods.items():
         spec = method.spec
-        paint = _paint(method)
-        paint(choose[0].photo, choose[0].style)
-        figures[name] = measure(paint, tqdm(choose, desc=name, unit="pair"), vgg)
         summaries[name] = summarise(figures[name])
-        paints[name] = paint
         lines = [_identity(name, method, choose)]
         if "alpha_high" in spec.params:
             lines.append(f"{name}: {measure_axes(method, choose).line()}")
@@ -145,8 +146,9 @@ def _identity(name: str, method: Method, pairs: Sequence[Pair]) -> str:
 
     exact, own = _paint(method, 0.0), _paint(method)
     zero = fmean(psnr(exact(p.photo, p.style), p.photo) for p in pairs)
-    back = fmean(psnr(own(p.photo, p.photo), p.photo) for p in pairs)
+    photos = list({id(p.photo): p.photo for p in pairs}.values())
+    back = fmean(psnr(own(photo, photo), photo) for photo in photos)
     return (
-        f"{name}: PSNR at alpha 0 {zero:.1f} dB, with the photo as its own style {back:.1f} dB "
-        f"({len(pairs)} pairs)"
+        f"{name}: PSNR at alpha 0 {zero:.1f} dB ({len(pairs)} pairs), with the photo as its own style {back:.1f} dB "
+        f"({len(photos)} photos)"
     )

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from core.losses import functional as L
+from core.losses import halos
 from core.nn.adain import channel_moments
 from core.nn.vgg import STYLE_LAYERS, VGG
 
@@ -20,14 +21,15 @@ from core.nn.vgg import STYLE_LAYERS, VGG
 def style_and_content(result: Tensor, photo: Tensor, style: Tensor, vgg: VGG) -> tuple[float, float]:
     """``(Ls, Lc)``: the moments' distance to the style summed over relu1_1 … relu4_1 (means plus deviations, MSE over
     channels), and the MSE of instance-normalised relu4_1 to the photograph."""
-    return of_taps(vgg(result, STYLE_LAYERS), vgg(photo, ["relu4_1"])["relu4_1"], vgg(style, STYLE_LAYERS))
+    wanted = [channel_moments(tap) for tap in vgg(style, STYLE_LAYERS).values()]
+    return of_taps(vgg(result, STYLE_LAYERS), vgg(photo, ["relu4_1"])["relu4_1"], wanted)
 
 
 @torch.inference_mode()
-def of_taps(result: Mapping[str, Tensor], photo: Tensor, style: Mapping[str, Tensor]) -> tuple[float, float]:
-    """``style_and_content`` from VGG's features: of ``STYLE_LAYERS`` for result and style, relu4_1 of the photograph."""
-    wanted = [channel_moments(style[name]) for name in STYLE_LAYERS]
-    ls = L.style_loss([result[name] for name in STYLE_LAYERS], wanted)
+def of_taps(result: Mapping[str, Tensor], photo: Tensor, style: Sequence[L.Moments]) -> tuple[float, float]:
+    """``style_and_content`` from VGG's answers: the result's features of ``STYLE_LAYERS``, relu4_1 of the photograph, and
+    the style's moments at ``STYLE_LAYERS``."""
+    ls = L.style_loss([result[name] for name in STYLE_LAYERS], style)
     return float(ls), float(L.normalised_content_loss(result["relu4_1"], photo))
 
 
@@ -68,9 +70,16 @@ def lattice(picture: Tensor) -> float:
 
 @torch.inference_mode()
 def glow(result: Tensor, photo: Tensor) -> float:
-    """Root of ``core.losses.functional.glow``, in [0, 1]: how much of the result's contrast is a glow around light and dark
+    """Root of ``core.losses.halos.glow``, in [0, 1]: how much of the result's contrast is a glow around light and dark
     things. 0: a tone curve of the photograph, or any other change of its colours that knows no place."""
-    return float(L.glow(result, photo).sqrt())
+    return float(halos.glow(result, photo).sqrt())
+
+
+@torch.inference_mode()
+def fringe(result: Tensor, photo: Tensor) -> float:
+    """Root of ``core.losses.halos.fringe``: how much of the result's contrast lies as fringes of any colour in calm places
+    beside edges. 0: a tone curve or linear map of the photograph's colours."""
+    return float(halos.fringe(result, photo).sqrt())
 
 
 @torch.inference_mode()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.evaluate import metrics, patterns
+from core.losses.functional import Moments
+from core.nn.adain import channel_moments
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
 from core.nn.paper import PaperNetwork
@@ -44,6 +48,7 @@ class Figures:
     lattice: float
     lattice_photo: float
     glow: float
+    fringe: float
     seconds: float
 
 
@@ -61,6 +66,7 @@ class Summary:
     lattice: float
     lattice_photo: float
     glow: float
+    fringe: float
     seconds: float
     pairs: int
 
@@ -87,11 +93,14 @@ def held_out_pairs(photos: PictureSet, styles: PictureSet, count: int = 60, side
 
 def all_pairs(photos: PictureSet, styles: PictureSet, side: int = 512) -> list[Pair]:
     """Every photo with every style, centre crops of at most ``side``."""
-    crops = [to_tensor(centre(photos.array(i), side))[None] for i in range(len(photos))]
+    painted, shown = (
+        [to_tensor(centre(pictures.array(i), side))[None] for i in range(len(pictures))]
+        for pictures in (photos, styles)
+    )
     return [
-        Pair(crop, to_tensor(centre(styles.array(j), side))[None], f"{photos.names[i]} + {styles.names[j]}")
-        for i, crop in enumerate(crops)
-        for j in range(len(styles))
+        Pair(photo, style, f"{photos.names[i]} + {styles.names[j]}")
+        for i, photo in enumerate(painted)
+        for j, style in enumerate(shown)
     ]
 
 
@@ -110,29 +119,78 @@ def network_paint(
     return paint
 
 
+class References:
+    """What VGG says of the pairs' photos and styles; remembered of pictures that several of ``pairs`` share."""
+
+    def __init__(self, pairs: Sequence[Pair], vgg: VGG) -> None:
+        self._vgg = vgg
+        self._times = Counter(id(picture) for pair in pairs for picture in (pair.photo, pair.style))
+        self._known: dict[tuple[int, str], Any] = {}
+
+    def photo(self, picture: Tensor) -> Tensor:
+        """relu4_1 of a photo."""
+        return self._remember(picture, "photo", lambda: self._vgg(picture, ["relu4_1"])["relu4_1"])
+
+    def style(self, picture: Tensor) -> tuple[list[Moments], patterns.Patterns]:
+        """A style's moments at ``STYLE_LAYERS``, and its patterns."""
+
+        def ask() -> tuple[list[Moments], patterns.Patterns]:
+            taps = self._vgg(picture, STYLE_LAYERS)
+            return [channel_moments(tap) for tap in taps.values()], patterns.of_style(taps)
+
+        return self._remember(picture, "style", ask)
+
+    def _remember(self, picture: Tensor, role: str, ask: Callable[[], Any]) -> Any:
+        key = (id(picture), role)
+        if key in self._known:
+            return self._known[key]
+        with torch.inference_mode():
+            found = ask()
+        if self._times[key[0]] > 1:
+            self._known[key] = found
+        return found
+
+
 def measure(paint: Paint, pairs: Sequence[Pair], vgg: VGG, *, quantise: bool = True) -> list[Figures]:
     """Paint every pair and measure it. ``quantise``: judge the 8-bit picture a user would get."""
-    found = []
+    return measure_side_by_side({"": paint}, pairs, vgg, quantise=quantise)[""]
+
+
+def measure_side_by_side(
+    paints: Mapping[str, Paint],
+    pairs: Sequence[Pair],
+    vgg: VGG,
+    *,
+    quantise: bool = True,
+    done: Callable[[], object] = lambda: None,
+) -> dict[str, list[Figures]]:
+    """``measure`` for several models, a pair at a time; ``done`` is called after each painting."""
+    found: dict[str, list[Figures]] = {name: [] for name in paints}
+    references = References(pairs, vgg)
     for pair in pairs:
-        begun = time.perf_counter()
-        result = paint(pair.photo, pair.style)
-        seconds = time.perf_counter() - begun
-        if quantise:
-            result = (result.clamp(0, 1) * 255).round() / 255
-        with torch.inference_mode():
-            mine, style = vgg(result, STYLE_LAYERS), vgg(pair.style, STYLE_LAYERS)
-            deep = vgg(pair.photo, ["relu4_1"])["relu4_1"]
-        found.append(
-            Figures(
-                *metrics.of_taps(mine, deep, style),
-                *patterns.of_taps(mine, style),
-                metrics.structural_similarity(result, pair.photo),
-                metrics.lattice(result),
-                metrics.lattice(pair.photo),
-                metrics.glow(result, pair.photo),
-                seconds,
+        deep, (moments, structure) = references.photo(pair.photo), references.style(pair.style)
+        photo_lattice = metrics.lattice(pair.photo)
+        for name, paint in paints.items():
+            begun = time.perf_counter()
+            result = paint(pair.photo, pair.style)
+            seconds = time.perf_counter() - begun
+            if quantise:
+                result = (result.clamp(0, 1) * 255).round() / 255
+            with torch.inference_mode():
+                mine = vgg(result, STYLE_LAYERS)
+            found[name].append(
+                Figures(
+                    *metrics.of_taps(mine, deep, moments),
+                    *patterns.of_taps(mine, structure),
+                    metrics.structural_similarity(result, pair.photo),
+                    metrics.lattice(result),
+                    photo_lattice,
+                    metrics.glow(result, pair.photo),
+                    metrics.fringe(result, pair.photo),
+                    seconds,
+                )
             )
-        )
+            done()
     return found
 
 

@@ -6,9 +6,9 @@ Means and deviations of channels (``Ls``) say nothing of how channels, or neighb
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from core.nn.vgg import STYLE_LAYERS
@@ -39,21 +39,22 @@ def shifted_covariance(x: Tensor, down: int, right: int) -> Tensor:
         return here @ there.transpose(1, 2) / (height * width)
 
 
-def gram_distance(x: Tensor, y: Tensor) -> Tensor:
-    """Per sample ``(N,)``: ``‖G(x) − G(y)‖² / ‖G(y)‖²`` of feature maps ``(N, C, ., .)``; dimensionless, so that
-    contrasty styles count no more than calm ones."""
-    mine, wanted = gram(x), gram(y)
+def gram_distance(mine: Tensor, wanted: Tensor) -> Tensor:
+    """Per sample ``(N,)``: ``‖G − G′‖² / ‖G′‖²`` of Gram matrices ``(N, C, C)``, the second the style's; dimensionless, so
+    that contrasty styles count no more than calm ones."""
     return (mine - wanted).square().sum(dim=(1, 2)) / wanted.square().sum(dim=(1, 2)).clamp_min(1e-12)
 
 
 def patches(x: Tensor, count: int = PATCHES, seed: int = 0) -> Tensor:
     """Up to ``count`` different 3×3 patches of feature maps ``(1, C, H, W)``, drawn by ``seed``: ``(n, 9·C)``. Sides
     must be at least 3."""
-    found = F.unfold(x.float(), 3)[0].T
-    if len(found) <= count:
-        return found
-    chosen = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))[:count]
-    return found[chosen.to(found.device)]
+    height, width = x.shape[2] - 2, x.shape[3] - 2
+    chosen = torch.arange(height * width)
+    if len(chosen) > count:
+        chosen = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(seed))[:count]
+    top, left = (chosen // width).to(x.device), (chosen % width).to(x.device)
+    parts = [x[0, :, top + down, left + right] for down in range(3) for right in range(3)]
+    return torch.stack(parts, dim=1).flatten(0, 1).T.float()
 
 
 def maximum_mean_discrepancy(x: Tensor, y: Tensor) -> Tensor:
@@ -71,14 +72,31 @@ def maximum_mean_discrepancy(x: Tensor, y: Tensor) -> Tensor:
     return xx + torch.exp(-apart / scale).mean() - 2 * cross
 
 
+@dataclass(frozen=True)
+class Patterns:
+    """A style's local structure: Gram matrices at ``STYLE_LAYERS``, patches at ``PATCH_LAYERS``; 16 MB."""
+
+    grams: list[Tensor]
+    patches: list[Tensor]
+
+
 @torch.inference_mode()
-def of_taps(result: Mapping[str, Tensor], style: Mapping[str, Tensor]) -> tuple[float, float]:
-    """``(Gram loss, patch MMD)`` from normalised VGG-19's features of ``STYLE_LAYERS``, one picture each: the Gram
+def of_style(style: Mapping[str, Tensor]) -> Patterns:
+    """From normalised VGG-19's features of ``STYLE_LAYERS``, one picture."""
+    return Patterns(
+        [gram(style[name]) for name in STYLE_LAYERS], [patches(style[name]) for name in PATCH_LAYERS]
+    )
+
+
+@torch.inference_mode()
+def of_taps(result: Mapping[str, Tensor], style: Patterns) -> tuple[float, float]:
+    """``(Gram loss, patch MMD)`` of a result, by normalised VGG-19's features of ``STYLE_LAYERS``, one picture: the Gram
     distance summed over relu1_1 … relu4_1; the MMD (root of MMD², at least 0) of 3×3 patches, the mean of relu2_1 and
     relu3_1."""
-    grams = sum(float(gram_distance(result[name], style[name])) for name in STYLE_LAYERS)
+    mine = of_style(result)
+    grams = sum(float(gram_distance(a, b)) for a, b in zip(mine.grams, style.grams, strict=True))
     found = [
-        float(maximum_mean_discrepancy(patches(result[name]), patches(style[name])).clamp_min(0).sqrt())
-        for name in PATCH_LAYERS
+        float(maximum_mean_discrepancy(a, b).clamp_min(0).sqrt())
+        for a, b in zip(mine.patches, style.patches, strict=True)
     ]
     return grams, sum(found) / len(found)

@@ -26,6 +26,7 @@ COLUMNS = {
     "lattice": "lattice",
     "lattice_photo": "photo's",
     "glow": "glow",
+    "fringe": "fringe",
     "seconds": "s/picture",
 }
 

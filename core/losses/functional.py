@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.nn.adain import EPSILON, channel_moments, instance_normalise
-from core.nn.factorized import low_pass
 
 Moments = tuple[Tensor, Tensor]
 LUMA = (0.299, 0.587, 0.114)
@@ -145,49 +144,3 @@ def lattice_penalty(y: Tensor) -> Tensor:
                 peak = patch[:, 4:7, 4:7].amax(dim=(1, 2))
                 excess.append(F.relu(peak - patch.mean(dim=(1, 2)) - LATTICE_FLOOR))
         return torch.stack(excess).square().mean()
-
-
-GLOW_SCALES = (6.0, 12.0, 24.0)
-"""Reach of a glow in pixels: deviations of the Gaussians against which ``glow`` holds the photograph."""
-
-TONES = 9
-"""Knots of the tone curve that ``glow`` allows."""
-
-
-def glow(result: Tensor, photo: Tensor) -> Tensor:
-    """Share of the result's contrast (of its energy) that is a glow around light and dark things, per sample ``(N,)`` in
-    [0, 1]; 0 for any picture whose colours are a tone curve of the photograph's.
-
-    A new tone for all that was bright is style; a sky that is brighter beside a tree than elsewhere, though the
-    photograph's is not, is a glow: what tone mapping calls a halo. Pictures ``(N, 3, H, W)`` are averaged over 4×4 pixels,
-    which strokes do not survive (a remainder of their sides is left out). From the result is taken what a piecewise linear
-    curve of the photograph's luma, and its colours, explain; what of the rest, over RGB, the photograph's luma less the same
-    blurred explains is the glow: the mean over ``GLOW_SCALES``, relative to all of the result's contrast.
-    """
-    with torch.autocast(result.device.type, enabled=False):
-        y = F.avg_pool2d(result.float(), 4).flatten(2)
-        away = _apart(photo)
-        seen = torch.einsum("ncp,nsp->nsc", y, away).square().sum(dim=2).mean(dim=1)
-        contrast = (y - y.mean(dim=2, keepdim=True)).square().sum(dim=(1, 2))
-        return seen / (contrast + 1e-4 * y.shape[2])
-
-
-@torch.no_grad()
-def _apart(photo: Tensor) -> Tensor:
-    """Luma less blurred luma of ``(N, 3, H, W)``, less what tones and colours explain of it, ``(N, scales, HW/16)``, each
-    of norm 1 or, in pictures without contrast, shorter."""
-    small = F.avg_pool2d(photo.float(), 4)
-    own = luma(small)
-    lumas = own.flatten(1)[..., None]
-    knots = torch.linspace(0, 1, TONES, device=photo.device)
-    tones = F.relu(1 - (lumas - knots).abs() * (TONES - 1))
-    colours = (small - own)[:, [0, 2]].flatten(2).transpose(1, 2)
-    basis = torch.cat([tones, colours], dim=2).double()
-    found = torch.stack(
-        [(own - low_pass(own, scale / 4)).flatten(1) for scale in GLOW_SCALES], dim=2
-    ).double()
-    gram = basis.transpose(1, 2) @ basis
-    gram = gram + 1e-7 * basis.shape[1] * torch.eye(basis.shape[2], device=photo.device, dtype=gram.dtype)
-    left = found - basis @ torch.linalg.solve(gram, basis.transpose(1, 2) @ found)
-    left = left / (left.square().sum(dim=1, keepdim=True) + 1e-6 * left.shape[1]).sqrt()
-    return left.transpose(1, 2).float()

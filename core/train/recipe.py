@@ -103,6 +103,9 @@ class LossOptions(_Section):
     glow: float = Field(
         0.0, ge=0, description="Against a glow around light and dark things that the photograph lacks."
     )
+    fringe: float = Field(
+        0.0, ge=0, description="Against fringes of colour in calm places beside edges, on whichever side."
+    )
     higher: float = Field(
         0.0,
         ge=0,

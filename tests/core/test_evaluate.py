@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 import core.weights as store
-from core.evaluate.pairs import all_pairs, held_out_pairs
+from core.evaluate.pairs import Paint, all_pairs, held_out_pairs, measure, measure_side_by_side
 from core.nn.vgg import VGG
 from core.train.data import PictureSet
 from worker.cli import main
@@ -23,6 +25,33 @@ def test_pairs_are_the_last_and_unscaled(pictures: tuple[Path, Path]) -> None:
     assert pairs[0].photo.shape == (1, 3, 48, 48)
     assert held_out_pairs(photos, styles, 3, 500)[0].photo.shape == (1, 3, 56, 56)
     assert len(all_pairs(photos, styles)) == 48
+
+
+def test_the_teacher_sees_a_photo_and_a_style_once_however_many_share_it(
+    pictures: tuple[Path, Path], teacher: VGG, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, styles = (PictureSet([str(p)]) for p in pictures)
+    crossed = all_pairs(photos, styles, 48)
+    chosen = [crossed[i] for i in (0, 1, len(styles), len(styles) + 1)]
+    paints: dict[str, Paint] = {
+        "half": lambda photo, style: photo / 2,
+        "dark": lambda photo, style: photo * style.mean(),
+    }
+    alone = {name: [measure(paint, [pair], teacher)[0] for pair in chosen] for name, paint in paints.items()}
+    asked, done = [], []
+    forward = teacher.forward
+
+    def count(x: torch.Tensor, *layers: object) -> object:
+        asked.append(x)
+        return forward(x, *layers)
+
+    monkeypatch.setattr(teacher, "forward", count)
+    found = measure_side_by_side(paints, chosen, teacher, done=lambda: done.append(1))
+    assert len(asked) == 2 + 2 + 8
+    assert len(done) == 8
+    for name in paints:
+        for one, same in zip(found[name], alone[name], strict=True):
+            assert replace(one, seconds=0) == replace(same, seconds=0)
 
 
 def evaluation(pictures: tuple[Path, Path], *methods: str) -> list[str]:

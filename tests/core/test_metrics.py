@@ -11,6 +11,7 @@ from scipy import stats
 
 from core.evaluate import metrics
 from core.losses import functional as L
+from core.losses import halos
 from core.nn.adain import channel_moments
 from core.nn.vgg import VGG
 
@@ -168,9 +169,63 @@ def test_glow_as_a_loss_removes_the_rim_alone() -> None:
     optimiser = torch.optim.Adam([y], lr=5e-3)
     for _ in range(60):
         optimiser.zero_grad()
-        L.glow(y, photo).sum().backward()
+        halos.glow(y, photo).sum().backward()
         optimiser.step()
     assert metrics.glow(y.detach(), photo) < 0.3 * metrics.glow(bright, photo)
     assert float(y.detach().std() / bright.std()) > 0.8
     samples = torch.cat([bright, photo]), torch.cat([photo, photo])
-    torch.testing.assert_close(L.glow(*samples)[0], L.glow(bright, photo)[0])
+    torch.testing.assert_close(halos.glow(*samples)[0], halos.glow(bright, photo)[0])
+
+
+def fringed(strength: float, side: str = "left") -> tuple[torch.Tensor, torch.Tensor]:
+    """The disc with red in the sky beside it, on one side or all around, and the disc."""
+    photo, away = disc()[:, :3], disc()[:, 3:]
+    rim = torch.exp(-((away - 9) / 4).square())
+    if side == "left":
+        rim = rim * (torch.arange(128) < 64)
+    return photo + strength * rim * torch.tensor([1.0, 0.0, -1.0])[None, :, None, None], photo
+
+
+@pytest.mark.parametrize("side", ["left", "around"])
+def test_fringe_sees_colour_on_any_side(side: str) -> None:
+    found = [metrics.fringe(*fringed(strength, side)) for strength in (0.0, 0.03, 0.06, 0.12)]
+    assert found[0] < 1e-3
+    assert found == sorted(found)
+    assert found[3] > 0.08
+    # What the figure for glows does not see.
+    coloured, photo = fringed(0.12, "left")
+    assert metrics.fringe(coloured, photo) > 1.5 * metrics.glow(coloured, photo)
+
+
+def test_fringe_sees_no_tone_curve_no_colours_and_no_texture() -> None:
+    photo = fringed(0)[1]
+    torch.manual_seed(0)
+    mixed = torch.einsum(
+        "ij,njhw->nihw", torch.tensor([[0.8, 0.3, 0.0], [0.1, 0.6, 0.2], [0.0, 0.4, 0.5]]), photo
+    )
+    for other in (photo.square(), 1 - photo, mixed):
+        assert metrics.fringe(other, photo) < 0.02
+    # By chance two dozen features explain a little of anything.
+    assert metrics.fringe(photo + 0.05 * torch.randn_like(photo), photo) < 0.02
+    # At the edge itself and within things strokes are free; in a textured place nobody sees a fringe.
+    coloured, _ = fringed(0.12)
+    rough = (photo + 0.15 * torch.randn(1, 1, 128, 128)).clamp(0, 1)
+    assert metrics.fringe(rough + coloured - photo, rough) < 0.5 * metrics.fringe(coloured, photo)
+    flat = torch.full_like(photo, 0.5)
+    assert metrics.fringe(flat, photo) == pytest.approx(0, abs=1e-3)
+    assert metrics.fringe(photo, flat) < 0.02
+    assert metrics.fringe(photo[..., :-3, 2:], photo[..., :-3, 2:]) < 1e-3
+
+
+def test_fringe_as_a_loss_removes_the_fringe_alone() -> None:
+    coloured, photo = fringed(0.12)
+    y = coloured.clone().requires_grad_()
+    optimiser = torch.optim.Adam([y], lr=3e-3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        halos.fringe(y, photo).sum().backward()
+        optimiser.step()
+    assert metrics.fringe(y.detach(), photo) < 0.3 * metrics.fringe(coloured, photo)
+    assert float(y.detach().std() / coloured.std()) > 0.9
+    samples = torch.cat([coloured, photo]), torch.cat([photo, photo])
+    torch.testing.assert_close(halos.fringe(*samples)[0], halos.fringe(coloured, photo)[0])

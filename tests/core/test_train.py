@@ -99,6 +99,7 @@ def test_training_lowers_the_loss(pictures: tuple[Path, Path], teacher: VGG, tmp
         {"identity_style": 1.0},
         {"higher": 0.5},
         {"glow": 5.0},
+        {"fringe": 10.0},
     ],
 )
 def test_every_loss_option_reaches_the_weights(

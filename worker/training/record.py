@@ -16,7 +16,7 @@ from worker.training.runs import RunView
 CODE = Path(__file__).resolve().parents[2] / "core"
 
 LOWER_IS_BETTER = frozenset(
-    {"ls", "ls_median", "lc", "lc_median", "gram", "patches", "lattice", "glow", "seconds", "loss"}
+    {"ls", "ls_median", "lc", "lc_median", "gram", "patches", "lattice", "glow", "fringe", "seconds", "loss"}
 )
 METRICS = {
     "ls": "Ls",
@@ -29,6 +29,7 @@ METRICS = {
     "lattice": "lattice",
     "lattice_photo": "lattice of the photos",
     "glow": "glow",
+    "fringe": "fringe",
     "seconds": "seconds a picture",
     "pairs": "pairs",
 }

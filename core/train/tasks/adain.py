@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from core.errors import ModelError, ParameterError
 from core.losses import functional as L
+from core.losses import halos
 from core.nn.adain import channel_moments, instance_normalise, restyle
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
@@ -233,8 +234,11 @@ class AdaINTask(Task):
             parts["lattice"] = L.lattice_penalty(L.luma(result.float()))
             total = total + weights.lattice * parts["lattice"]
         if weights.glow:
-            parts["glow"] = L.glow(result, photo).mean()
+            parts["glow"] = halos.glow(result, photo).mean()
             total = total + weights.glow * parts["glow"]
+        if weights.fringe:
+            parts["fringe"] = halos.fringe(result, photo).mean()
+            total = total + weights.fringe * parts["fringe"]
         if weights.tv:
             parts["tv"] = L.total_variation(result.float())
             total = total + weights.tv * parts["tv"]

@@ -18,6 +18,8 @@ TEACHERS_TERMS = (
     "ssim",
     "tv",
     "lattice",
+    "glow",
+    "fringe",
     "patterns",
     "balanced",
     "random_alpha",
