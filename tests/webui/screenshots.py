@@ -55,11 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _stages(studio: Studio, photo: Path, style: int) -> Iterator[str]:
-    # Tiles load when they come into view; a picture of the whole page wants them all.
-    studio.page.evaluate(
-        "() => Promise.all([...document.querySelectorAll('.tile img')]"
-        ".map(tile => { tile.loading = 'eager'; return tile.decode(); }))"
-    )
+    studio.load_tiles()
     studio.page.wait_for_timeout(800)
     yield "empty"
     studio.bring_photo(photo)

@@ -42,6 +42,13 @@ class Studio:
         # The server has answered the load event once the browser's id is known.
         self.page.wait_for_function("localStorage.getItem('alla-prima-visitor') !== null")
 
+    def load_tiles(self) -> None:
+        """Tiles load when they come into view; a picture of the whole page wants them all."""
+        self.page.evaluate(
+            "() => Promise.all([...document.querySelectorAll('.tile img')]"
+            ".map(tile => { tile.loading = 'eager'; return tile.decode(); }))"
+        )
+
     def value(self, elem_id: str) -> str:
         """What one of the page's hidden fields holds."""
         return self.page.locator(f"#{elem_id} textarea, #{elem_id} input").first.input_value()

@@ -1,0 +1,135 @@
+"""The pictures of README.md, made anew: ``python -m tests.readme_pictures [paintings] [page] [chat] [--out DIR]``.
+
+Nothing is drawn for show: the shipped models paint, a real page is photographed over a real queue and worker, and the chat
+is one that the bot held. To be run after new weights or a change of the page or the bot, and to be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from core.samples import sample
+from core.sheets import sheet
+from core.styles import style_path, styles
+from tests.bot import chat_picture
+from tests.webui.conftest import BROWSER_FLAGS, find_browser
+from tests.webui.page_process import ROOT, page
+from tests.webui.screenshots import SIZES
+from tests.webui.studio import Studio
+from worker.embedded import services
+from worker.settings import Settings
+
+PHOTOS = ("lake", "still_life", "lighthouse", "canal")
+STYLES = ("oil-flow", "stained-glass", "woodcut", "night-swirls", "fauve-garden")
+SCALE = 0.67
+"""Of the page's pictures, in which 1 is a pixel per CSS pixel."""
+GAP, HEIGHT = 18, 1300
+
+
+def paintings() -> Image.Image:
+    """Four photographs in five styles."""
+    from core import registry
+    from core.images import read_picture
+    from core.params import PaintParams
+
+    method, params = registry.load("adain", "cpu"), PaintParams(method="adain")
+    titles = {style.name: style.title for style in styles()}
+    wanted = [read_picture(style_path(name)) for name in STYLES]
+    rows: list[list[Image.Image | None]] = [[None, *wanted]]
+    for photo in (read_picture(sample(name)) for name in PHOTOS):
+        rows.append([photo, *(method.stylize(photo, style, params) for style in wanted)])
+    labels = ["photo", *(titles[name] for name in STYLES)]
+    return sheet(rows, column_labels=labels, tile=(260, 195))
+
+
+def the_page() -> Image.Image:
+    """A finished painting and the map of both strengths, on a desktop and, dark, on a phone."""
+    from playwright.sync_api import sync_playwright
+
+    shots = []
+    with tempfile.TemporaryDirectory(prefix="page-") as folder:
+        settings = Settings(
+            _env_file=None, data_dir=Path(folder), threads=2, web_host="127.0.0.1", web_port=0
+        )
+        log = Path(folder) / "worker.log"
+        with services(settings, log_file=log), page(settings) as started, sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=find_browser(), args=BROWSER_FLAGS)
+            for device, scheme in (("desktop", "light"), ("phone", "dark")):
+                context = browser.new_context(
+                    viewport=SIZES[device], color_scheme=scheme, device_scale_factor=2
+                )
+                studio = Studio(context, started.url)
+                shots.append(_finished(studio, top="#step-painting" if device == "phone" else None))
+                context.close()
+            browser.close()
+    narrow = [
+        shot.resize([round(side * SCALE / 2) for side in shot.size], Image.Resampling.LANCZOS)
+        for shot in shots
+    ]
+    whole = Image.new("RGB", (narrow[0].width + GAP + narrow[1].width, HEIGHT), "white")
+    whole.paste(narrow[0], (0, 0))
+    whole.paste(narrow[1], (narrow[0].width + GAP, 0))
+    return whole
+
+
+def _finished(studio: Studio, top: str | None) -> Image.Image:
+    """Photographed in full length, from the element ``top`` on."""
+    studio.load_tiles()
+    studio.bring_photo(sample("sailing"))
+    studio.pick_method("Factorized AdaIN")
+    studio.pick_style(1)
+    studio.paint()
+    studio.status("done")
+    studio.painted()
+    studio.page.locator("#fill").click()
+    studio.page.locator("#pad .filled").wait_for(timeout=60_000)
+    studio.page.wait_for_timeout(1500)
+    shot = Image.open(BytesIO(studio.page.screenshot(full_page=True))).convert("RGB")
+    if top is None:
+        return shot
+    box = studio.page.locator(top).bounding_box()
+    assert box is not None
+    begin = round(2 * (box["y"] + studio.page.evaluate("scrollY")) - 20)
+    return shot.crop((0, begin, shot.width, shot.height))
+
+
+def the_chat() -> Image.Image:
+    """Three phones."""
+    with tempfile.TemporaryDirectory(prefix="chat-") as folder:
+        file = Path(folder) / "chat.png"
+        chat_picture.main([str(file), "--scale", "1"])
+        return Image.open(file).convert("RGB")
+
+
+PICTURES: dict[str, Callable[[], Image.Image]] = {"paintings": paintings, "page": the_page, "chat": the_chat}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the pictures asked for, all by default; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.readme_pictures", description=__doc__)
+    parser.add_argument("which", nargs="*", metavar="PICTURE", help=", ".join(PICTURES))
+    parser.add_argument("--out", type=Path, default=ROOT / ".github" / "readme")
+    args = parser.parse_args(argv)
+    if wrong := [name for name in args.which if name not in PICTURES]:
+        parser.error(f"There is no picture {wrong[0]!r}; there are {', '.join(PICTURES)}.")
+    wanted = args.which or list(PICTURES)
+    if find_browser() is None and set(wanted) - {"paintings"}:
+        print("no Chromium on this machine (set CHROMIUM to its path)", file=sys.stderr)
+        return 2
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in wanted:
+        file = args.out / f"{name}.webp"
+        PICTURES[name]().save(file, quality=88, method=6)
+        print(f"{file}  {file.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
