@@ -1,8 +1,8 @@
 """What a network paints around the edges of things and no painter would: bright rims and fringes of colour.
 
-Both losses hold a picture, averaged over 4×4 pixels, which strokes do not survive, against the photograph: a linear fit
-first takes what a tone curve and the photograph's own colours explain, another finds in the rest what follows the
-photograph's edges. They share one scale, the result's contrast, and need no learned features.
+Both losses hold a picture, averaged over 4×4 pixels, which fine strokes do not survive, against the photograph: what a
+tone curve and the photograph's own colours explain is taken out first, by least squares. They share one scale, the
+result's contrast, and need no learned features.
 """
 
 from __future__ import annotations
@@ -17,14 +17,20 @@ from core.nn.factorized import low_pass
 GLOW_SCALES = (6.0, 12.0, 24.0)
 """Reach of a glow in pixels: deviations of the Gaussians against which ``glow`` holds the photograph."""
 
-FRINGE_SCALES = (4.0, 8.0)
-"""Reach of a fringe in pixels: deviations of the Gaussians whose differences and slopes ``fringe`` looks for."""
+FRINGE_BAND = (4.0, 24.0)
+"""Width of a fringe in pixels: deviations of the Gaussians between which ``fringe`` looks for it."""
+
+FRINGE_REACH = 8.0
+"""How far from an edge ``fringe`` looks: deviation in pixels of the Gaussian that spreads the strength of edges."""
 
 TONES = 9
 """Knots of the tone curve that both allow."""
 
-CALM = 0.03
+CALM = 0.02
 """Contrast of a place, in [0, 1], at which ``fringe`` counts it half: more is texture, where nobody sees a fringe."""
+
+EDGE = 0.03
+"""Spread contrast, in [0, 1], at which ``fringe`` counts a place as half beside an edge."""
 
 CELL = 4
 """Side in pixels of the squares that are averaged."""
@@ -50,17 +56,26 @@ def fringe(result: Tensor, photo: Tensor) -> Tensor:
     """Share of the result's contrast (of its energy) that lies as fringes in calm places beside edges, per sample
     ``(N,)``, at least 0; 0 for any picture whose colours are a tone curve or a linear map of the photograph's.
 
-    A fringe may have any colour, and differ from side to side: red on the left of every tower, blue on its right. Where
-    the photograph is calm (weight ``1 / (1 + contrast² / CALM²)``), the result is fitted by tones and colours, then by
-    what of the photograph's neighbourhood reaches there: differences of Gaussians and both slopes of its luma and two
-    colour differences, and the blurred strength of its edges with its slopes, each at ``FRINGE_SCALES``. What the latter
-    explain is the fringe. Pictures ``(N, 3, H, W)``; a remainder of their sides after division by 4 is left out. So many
-    features fit a little of any picture: about a hundredth of the energy of noise of 8 pixels.
+    A fringe may have any colour, and differ from side to side: red on the left of every tower, blue on its right. From
+    the result is taken what tones and colours, fitted where the photograph is calm, explain; the rest, over RGB, is
+    compared with its surroundings (``FRINGE_BAND``, both means over calm pixels alone) and counted where the photograph is
+    calm and beside an edge. Pictures ``(N, 3, H, W)``; a remainder of their sides after division by 4 is left out. Large
+    strokes beside edges count, too, whatever made them: noise of 8 pixels has 0.04.
     """
     with torch.autocast(result.device.type, enabled=False):
-        y = F.avg_pool2d(result.float(), CELL).flatten(2)
-        found = torch.einsum("ncp,nkp->nkc", y, _fringes(photo)).square().sum(dim=(1, 2))
-        return found / _contrast(y)
+        small = F.avg_pool2d(result.float(), CELL)
+        with torch.no_grad():
+            basis, calm, beside = _calm_and_beside(photo)
+        y = small.flatten(2).transpose(1, 2).double()
+        weighted = basis * calm.flatten(2).transpose(1, 2)
+        fitted = basis @ torch.linalg.solve(_gram(basis, weighted), weighted.transpose(1, 2) @ y)
+        rest = (y - fitted).float().transpose(1, 2).reshape(small.shape)
+        near, far = (
+            low_pass(rest * calm, scale / CELL) / (low_pass(calm, scale / CELL) + 1e-3)
+            for scale in FRINGE_BAND
+        )
+        found = ((near - far).square() * (calm * beside)).sum(dim=(1, 2, 3))
+        return found / _contrast(small.flatten(2))
 
 
 def _contrast(y: Tensor) -> Tensor:
@@ -82,9 +97,13 @@ def _differences(small: Tensor, own: Tensor) -> Tensor:
 
 def _without(found: Tensor, basis: Tensor) -> Tensor:
     """What of the columns of ``found`` ``(N, P, K)`` those of ``basis`` ``(N, P, B)`` do not explain."""
-    gram = basis.transpose(1, 2) @ basis
-    gram = gram + 1e-7 * basis.shape[1] * torch.eye(basis.shape[2], device=gram.device, dtype=gram.dtype)
-    return found - basis @ torch.linalg.solve(gram, basis.transpose(1, 2) @ found)
+    return found - basis @ torch.linalg.solve(_gram(basis, basis), basis.transpose(1, 2) @ found)
+
+
+def _gram(basis: Tensor, weighted: Tensor) -> Tensor:
+    """``basisᵀ weighted``, kept invertible where a tone or colour does not occur."""
+    gram = basis.transpose(1, 2) @ weighted
+    return gram + 1e-7 * basis.shape[1] * torch.eye(basis.shape[2], device=gram.device, dtype=gram.dtype)
 
 
 @torch.no_grad()
@@ -99,31 +118,19 @@ def _rims(photo: Tensor) -> Tensor:
     return left.transpose(1, 2).float()
 
 
-@torch.no_grad()
-def _fringes(photo: Tensor) -> Tensor:
-    """The features of ``fringe``, weighted by calm twice (once for the result they are held against), less what tones
-    and colours explain, and at right angles to each other: ``(N, features, HW/16)``, each of norm 1 where the
-    photograph has so much of it, else shorter."""
+def _calm_and_beside(photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of ``(N, 3, H, W)``: the basis of tones and colours, how calm each place is, and how near to an edge, the latter two
+    ``(N, 1, H/4, W/4)`` in [0, 1]."""
     full = photo.float()
     small = F.avg_pool2d(full, CELL)
     own = luma(small)
     across, down = _slopes(own)
     within = (F.avg_pool2d(luma(full).square(), CELL) - own.square()).clamp_min(0)
-    edges = within + across.square() + down.square()
-    found = []
-    for scale in FRINGE_SCALES:
-        plain = torch.cat([own, _differences(small, own)], dim=1)
-        blurred = low_pass(plain, scale / CELL)
-        strength = low_pass(edges.sqrt(), scale / CELL)
-        found += [plain - blurred, *_slopes(blurred), strength, *_slopes(strength)]
-    calm = (1 + edges / CALM**2).rsqrt().flatten(2).transpose(1, 2).double()
-    features = torch.cat(found, dim=1).flatten(2).transpose(1, 2).double() * calm
-    left = _without(features, _tones_and_colours(small, own) * calm)
-    gram = left.transpose(1, 2) @ left
-    gram = gram + 1e-6 * left.shape[1] * torch.eye(left.shape[2], device=gram.device, dtype=gram.dtype)
-    # L⁻¹ Xᵀ has rows at right angles when L Lᵀ is XᵀX.
-    rows = torch.linalg.solve_triangular(torch.linalg.cholesky(gram), left.transpose(1, 2), upper=False)
-    return (rows * calm.transpose(1, 2)).float()
+    strength = (within + across.square() + down.square()).sqrt()
+    # Slightly spread, so that the edge itself, where strokes are free, is not calm.
+    calm = 1 / (1 + (low_pass(strength, 3 / CELL) / CALM).square())
+    spread = low_pass(strength, FRINGE_REACH / CELL)
+    return _tones_and_colours(small, own), calm, spread / (spread + EDGE)
 
 
 def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:
