@@ -61,7 +61,10 @@ def add_material(parser: argparse.ArgumentParser) -> None:
         help="normalised VGG as safetensors; 'torchvision' (the default) or 'torchvision:vgg16' uses torchvision's weights",
     )
     parser.add_argument(
-        "--encoder", type=Path, metavar="FILE", help="weights of the distilled or classifying encoder"
+        "--encoder",
+        type=Path,
+        metavar="FILE",
+        help="weights of the distilled or classifying encoder (by default those of --start)",
     )
     parser.add_argument("--device", metavar="NAME", help="cpu or cuda; the best one found unless given")
     parser.add_argument(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -73,6 +73,15 @@ def encoder_weights(path: Path, pool_first: int = 0) -> dict[str, Tensor]:
     return found
 
 
+def holds_encoder(path: Path) -> bool:
+    """Whether these weights can be read and have an encoder's among them."""
+    try:
+        with safe_open(path, "pt") as handle:
+            return any(key.startswith("encoder.") for key in handle.keys())  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return False
+
+
 @dataclass
 class Material:
     """What a painter learns from and is measured on: ``photos`` and ``styles`` without those held out, which are the
@@ -120,8 +129,8 @@ class Session:
 
     ``content``, ``style``: paths of folders, archives, files or globs (task "classify": ``content`` are folders with a
     sub-folder per class, ``style`` and ``vgg`` are not looked at); ``vgg``: see ``load_teacher``; ``encoder``: weights
-    with the distilled encoder; ``start``: weights of the same network (AdaConv: also of AdaIN's) to start from. Raises
-    ``ParameterError`` or ``ModelError`` for arguments that do not fit.
+    with the distilled encoder, by default those of ``start``; ``start``: weights of the same network (AdaConv: also of
+    AdaIN's) to start from. Raises ``ParameterError`` or ``ModelError`` for arguments that do not fit.
     """
 
     def __init__(
@@ -149,6 +158,8 @@ class Session:
             material = load_material(recipe, content, style, vgg, folder)
             self.recipe = recipe.for_pictures(len(material.photos))
             self.pairs, self.teacher = material.pairs, material.teacher
+            if encoder is None and start is not None and self.recipe.freeze_encoder and holds_encoder(start):
+                encoder = start
             self.task = material.task(self.recipe, device, encoder)
         if start is not None:
             try:

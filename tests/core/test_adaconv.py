@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load, load_file, save
+from safetensors.torch import load, load_file, save, save_file
 from torch import Tensor
 
 from core.device import fast_bfloat16
@@ -38,6 +38,7 @@ from core.styles import styles
 from core.train.data import PictureSet
 from core.train.loop import Trainer
 from core.train.recipe import Recipe, load_recipe
+from core.train.session import Session
 from core.train.tasks import AdaConvTask
 
 SIZES = {"widths": (4, 4, 8, 8), "depths": (1, 1, 1), "blocks": (0, 0, 1, 1), "hidden": 8}
@@ -310,6 +311,25 @@ def task(recipe: Recipe, pictures: tuple[Path, Path], teacher: VGG) -> AdaConvTa
     photos, styles = (PictureSet([str(p)]) for p in pictures)
     encoder = AdaINNetwork(**SIZES).encoder.state_dict()  # type: ignore[arg-type]
     return AdaConvTask(recipe, photos, styles, teacher, torch.device("cpu"), encoder=encoder)
+
+
+def test_weights_to_start_from_bring_their_encoder(
+    pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path
+) -> None:
+    """``--start`` with AdaIN's weights is enough, though an AdaConv recipe freezes the encoder."""
+    start, vgg = tmp_path / "adain.safetensors", tmp_path / "vgg.safetensors"
+    torch.manual_seed(3)
+    network = AdaINNetwork(**SIZES)  # type: ignore[arg-type]
+    save_file(network.state_dict(), start)
+    teacher.save(vgg)
+    material = [str(pictures[0])], [str(pictures[1])], str(vgg)
+    begun = Session(tiny(), *material, tmp_path / "run", torch.device("cpu"), start=start, say=print)
+    for name, value in network.encoder.state_dict().items():
+        assert torch.equal(begun.task.network.encoder.state_dict()[name], value)
+    with pytest.raises(ParameterError, match="--encoder"):
+        Session(tiny(), *material, tmp_path / "other", torch.device("cpu"))
+    with pytest.raises(ModelError, match="to start from"):
+        Session(tiny(), *material, tmp_path / "bad", torch.device("cpu"), encoder=start, start=vgg)
 
 
 def curve(folder: Path, column: str) -> list[float]:
