@@ -28,9 +28,9 @@ METHODS_SHEET = "methods.webp"
 
 LIMITS = (
     "Large flat regions take on a little of the style's texture. Styles whose character is in the shape of their "
-    "parts (mosaic, stained glass) give their colours and contrasts, not their cells. Things before a plain sky may "
-    "get a fringe of the style's colours, by the factorized model a wide glow. Beyond strength 1 colours clip. "
-    "Faces keep their features but are not treated specially."
+    "parts (mosaic, stained glass) give their colours and contrasts, not their cells. By the most colourful styles "
+    "a faint rim may stay beside things before a plain sky. Beyond strength 1 colours clip. Faces keep their features but "
+    "are not treated specially."
 )
 
 

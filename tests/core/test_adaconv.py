@@ -1,4 +1,4 @@
-"""AdaConv: predicted kernels against AdaIN and a plain loop, the paper's sizes, the training, the figures of structure."""
+"""AdaConv: predicted kernels against AdaIN and a plain loop, the paper's sizes, the training."""
 
 from __future__ import annotations
 
