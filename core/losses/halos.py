@@ -64,12 +64,10 @@ def fringe(result: Tensor, photo: Tensor) -> Tensor:
     """
     with torch.autocast(result.device.type, enabled=False):
         small = F.avg_pool2d(result.float(), CELL)
-        with torch.no_grad():
-            basis, calm, beside = _calm_and_beside(photo)
+        basis, calm, beside = _calm_and_beside(photo)
         y = small.flatten(2).transpose(1, 2).double()
-        weighted = basis * calm.flatten(2).transpose(1, 2)
-        fitted = basis @ torch.linalg.solve(_gram(basis, weighted), weighted.transpose(1, 2) @ y)
-        rest = (y - fitted).float().transpose(1, 2).reshape(small.shape)
+        rest = _without(y, basis, basis * calm.flatten(2).transpose(1, 2))
+        rest = rest.float().transpose(1, 2).reshape(small.shape)
         near, far = (
             low_pass(rest * calm, scale / CELL) / (low_pass(calm, scale / CELL) + 1e-3)
             for scale in FRINGE_BAND
@@ -95,15 +93,13 @@ def _differences(small: Tensor, own: Tensor) -> Tensor:
     return (small - own)[:, [0, 2]]
 
 
-def _without(found: Tensor, basis: Tensor) -> Tensor:
-    """What of the columns of ``found`` ``(N, P, K)`` those of ``basis`` ``(N, P, B)`` do not explain."""
-    return found - basis @ torch.linalg.solve(_gram(basis, basis), basis.transpose(1, 2) @ found)
-
-
-def _gram(basis: Tensor, weighted: Tensor) -> Tensor:
-    """``basisᵀ weighted``, kept invertible where a tone or colour does not occur."""
+def _without(found: Tensor, basis: Tensor, weighted: Tensor) -> Tensor:
+    """What of the columns of ``found`` ``(N, P, K)`` those of ``basis`` ``(N, P, B)`` do not explain, by least squares;
+    ``weighted``: the basis times each place's weight."""
     gram = basis.transpose(1, 2) @ weighted
-    return gram + 1e-7 * basis.shape[1] * torch.eye(basis.shape[2], device=gram.device, dtype=gram.dtype)
+    # Invertible also where a tone or colour does not occur.
+    gram = gram + 1e-7 * basis.shape[1] * torch.eye(basis.shape[2], device=gram.device, dtype=gram.dtype)
+    return found - basis @ torch.linalg.solve(gram, weighted.transpose(1, 2) @ found)
 
 
 @torch.no_grad()
@@ -113,11 +109,13 @@ def _rims(photo: Tensor) -> Tensor:
     small = F.avg_pool2d(photo.float(), CELL)
     own = luma(small)
     found = torch.stack([(own - low_pass(own, scale / CELL)).flatten(1) for scale in GLOW_SCALES], dim=2)
-    left = _without(found.double(), _tones_and_colours(small, own))
+    basis = _tones_and_colours(small, own)
+    left = _without(found.double(), basis, basis)
     left = left / (left.square().sum(dim=1, keepdim=True) + 1e-6 * left.shape[1]).sqrt()
     return left.transpose(1, 2).float()
 
 
+@torch.no_grad()
 def _calm_and_beside(photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Of ``(N, 3, H, W)``: the basis of tones and colours, how calm each place is, and how near to an edge, the latter two
     ``(N, 1, H/4, W/4)`` in [0, 1]."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -107,18 +108,26 @@ def test_total_variation_of_a_step() -> None:
     assert float(L.total_variation(x)) == pytest.approx(4 / 12)
 
 
+def descended(
+    start: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor], lr: float, steps: int = 60
+) -> torch.Tensor:
+    """The picture ``start`` after some steps down a loss."""
+    y = start.clone().requires_grad_()
+    optimiser = torch.optim.Adam([y], lr=lr)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss(y).backward()
+        optimiser.step()
+    return y.detach()
+
+
 def test_lattice_penalty_sees_what_the_figure_sees_and_lowers_it() -> None:
     x = smooth(3)
     rows = torch.arange(128)[:, None].expand(128, 128)
     stripes = (x + 0.02 * (rows % 2 * 2 - 1).float()).clamp(0, 1)
     assert float(L.lattice_penalty(L.luma(stripes))) > 2 * float(L.lattice_penalty(L.luma(x)))
-    y = stripes.clone().requires_grad_()
-    optimiser = torch.optim.Adam([y], lr=2e-3)
-    for _ in range(30):
-        optimiser.zero_grad()
-        L.lattice_penalty(L.luma(y)).backward()
-        optimiser.step()
-    assert metrics.lattice(y.detach()) < metrics.lattice(stripes) - 0.2
+    y = descended(stripes, lambda y: L.lattice_penalty(L.luma(y)), lr=2e-3, steps=30)
+    assert metrics.lattice(y) < metrics.lattice(stripes) - 0.2
 
 
 def disc(side: int = 128) -> torch.Tensor:
@@ -165,14 +174,9 @@ def test_glow_counts_no_strokes() -> None:
 
 def test_glow_as_a_loss_removes_the_rim_alone() -> None:
     bright, photo = glowing(0.3)
-    y = bright.clone().requires_grad_()
-    optimiser = torch.optim.Adam([y], lr=5e-3)
-    for _ in range(60):
-        optimiser.zero_grad()
-        halos.glow(y, photo).sum().backward()
-        optimiser.step()
-    assert metrics.glow(y.detach(), photo) < 0.3 * metrics.glow(bright, photo)
-    assert float(y.detach().std() / bright.std()) > 0.8
+    y = descended(bright, lambda y: halos.glow(y, photo).sum(), lr=5e-3)
+    assert metrics.glow(y, photo) < 0.3 * metrics.glow(bright, photo)
+    assert float(y.std() / bright.std()) > 0.8
     samples = torch.cat([bright, photo]), torch.cat([photo, photo])
     torch.testing.assert_close(halos.glow(*samples)[0], halos.glow(bright, photo)[0])
 
@@ -216,13 +220,8 @@ def test_fringe_sees_no_tone_curve_no_colours_and_no_texture() -> None:
 
 def test_fringe_as_a_loss_removes_the_fringe_alone() -> None:
     coloured, photo = fringed(0.12)
-    y = coloured.clone().requires_grad_()
-    optimiser = torch.optim.Adam([y], lr=3e-3)
-    for _ in range(60):
-        optimiser.zero_grad()
-        halos.fringe(y, photo).sum().backward()
-        optimiser.step()
-    assert metrics.fringe(y.detach(), photo) < 0.3 * metrics.fringe(coloured, photo)
-    assert float(y.detach().std() / coloured.std()) > 0.9
+    y = descended(coloured, lambda y: halos.fringe(y, photo).sum(), lr=3e-3)
+    assert metrics.fringe(y, photo) < 0.3 * metrics.fringe(coloured, photo)
+    assert float(y.std() / coloured.std()) > 0.9
     samples = torch.cat([coloured, photo]), torch.cat([photo, photo])
     torch.testing.assert_close(halos.fringe(*samples)[0], halos.fringe(coloured, photo)[0])
