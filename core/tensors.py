@@ -8,8 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 
-def to_tensor(image: Image.Image, device: torch.device | None = None) -> Tensor:
-    """An RGB picture → float32 ``(1, 3, H, W)`` in [0, 1], channels_last, on ``device``."""
+def to_tensor(image: Image.Image | np.ndarray, device: torch.device | None = None) -> Tensor:
+    """An RGB picture or its uint8 array ``(H, W, 3)`` → float32 ``(1, 3, H, W)`` in [0, 1], channels_last, on ``device``."""
     array = torch.from_numpy(np.array(image, dtype=np.uint8))
     tensor = array.to(device)[None].permute(0, 3, 1, 2).float().div_(255)
     return tensor.contiguous(memory_format=torch.channels_last)

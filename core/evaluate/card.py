@@ -34,11 +34,13 @@ LIMITS = (
 )
 
 
-def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str], measured: str) -> Path:
+def write_card(
+    entry: Weights, method: Method, summaries: Mapping[str, Summary], notes: list[str], measured: str
+) -> Path:
     """Write ``NAME.md`` and the sheet ``NAME.webp`` beside the weights; returns the card's path.
 
-    ``notes``: further measured lines; ``measured``: how (pairs, sizes, precision). A sheet of several methods
-    (``write_methods_sheet``) that lies there is shown.
+    ``summaries``: rows of the table by their labels; ``notes``: further measured lines; ``measured``: how (pairs, sizes,
+    precision). A sheet of several methods (``write_methods_sheet``) that lies there is shown.
     """
     spec, training = method.spec, entry.training
     picture = entry.path.with_suffix(".webp")
@@ -85,7 +87,7 @@ def write_card(entry: Weights, method: Method, summary: Summary, notes: list[str
         "",
         measured,
         "",
-        table({entry.name: summary}),
+        table(summaries),
         "",
         *[f"- {note}" for note in notes],
         "",

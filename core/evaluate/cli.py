@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
         help="measure a model",
         description="Measure methods on pairs of pictures: Ls and Lc on VGG-19's features, SSIM, the lattice figure, the "
         "error at strength 0 and with the photo as its own style, and time. The metrics are defined in "
-        "core/evaluate/metrics.py.",
+        "core/evaluate/metrics.py. With --card or --out the program's own photographs and gallery are measured, too.",
     )
     parser.add_argument("methods", nargs="+", metavar="METHOD", help="names from 'allaprima methods'")
     parser.add_argument(
@@ -59,7 +59,7 @@ def add_parser(subparsers: Any) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="write table.md, pairs.csv, sheet.png (pairs) and gallery.png (our own pictures) here",
+        help="write table.md, pairs.csv, own-pairs.csv, sheet.png (pairs) and gallery.png (our own pictures) here",
     )
     parser.set_defaults(run=run)
 
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from core.device import describe
     from core.evaluate.axes import measure_axes
     from core.evaluate.card import methods_sheet, write_card, write_methods_sheet
-    from core.evaluate.pairs import all_pairs, held_out_pairs, measure_side_by_side, summarise
+    from core.evaluate.pairs import all_pairs, held_out_pairs, measure_side_by_side, own_pairs, summarise
     from core.evaluate.report import pairs_sheet, table, write_csv
     from core.train.data import PictureSet
     from core.train.session import load_teacher
@@ -96,29 +96,36 @@ def run(args: argparse.Namespace) -> int:
     paints = {name: _paint(method) for name, method in methods.items()}
     for paint in paints.values():
         paint(choose[0].photo, choose[0].style)
-    with tqdm(total=len(choose) * len(paints), desc=", ".join(paints), unit="painting") as bar:
+    own = own_pairs(args.side) if args.card or args.out else []
+    with tqdm(total=(len(choose) + len(own)) * len(paints), desc=", ".join(paints), unit="painting") as bar:
         figures = measure_side_by_side(paints, choose, vgg, done=bar.update)
+        own_figures = measure_side_by_side(paints, own, vgg, done=bar.update)
     summaries, notes = {}, []
     for name, method in methods.items():
         spec = method.spec
-        summaries[name] = summarise(figures[name])
+        rows = {name: summarise(figures[name])}
+        if own:
+            rows[f"{name}, own gallery"] = summarise(own_figures[name])
+        summaries |= rows
         lines = [_identity(name, method, choose)]
         if "alpha_high" in spec.params:
             lines.append(f"{name}: {measure_axes(method, choose).line()}")
         notes += lines
         if args.card:
             measured = (
-                f"{len(choose)} pairs ({args.pairs}) of held-out pictures, centre crops of {args.side} px, "
+                f"{len(choose)} pairs ({args.pairs}) of held-out pictures, centre crops of {args.side} px, and {len(own)} "
+                f"of the program's own photographs with its gallery at {args.side} px, "
                 f"{'float32' if args.float32 else 'the precision of use'}, on {describe(method.device)}; the time counts "
                 "encoding the style, too."
             )
-            print(write_card(weights(spec.weights), method, summaries[name], lines, measured))
+            print(write_card(weights(spec.weights), method, rows, lines, measured))
     text = table(summaries) + "\n\n" + "\n".join(notes)
     print(text)
     if args.out and gallery is not None:
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
         write_csv(args.out / "pairs.csv", figures, choose)
+        write_csv(args.out / "own-pairs.csv", own_figures, own)
         pairs_sheet(choose[:10], paints).save(args.out / "sheet.png")
         gallery.save(args.out / "gallery.png")
         print(f"written to {args.out}")

@@ -14,13 +14,17 @@ import torch
 from torch import Tensor
 
 from core.evaluate import metrics, patterns
+from core.images import read_picture, resize_longest
 from core.losses.functional import Moments
 from core.nn.adain import channel_moments
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
 from core.nn.paper import PaperNetwork
 from core.nn.vgg import STYLE_LAYERS, VGG
-from core.train.data import PictureSet, to_tensor
+from core.samples import samples
+from core.styles import styles
+from core.tensors import to_tensor
+from core.train.data import PictureSet
 
 Paint = Callable[[Tensor, Tensor], Tensor]
 """A model as the evaluation sees it: photo and style ``(1, 3, ., .)`` in [0, 1] → result of the photo's size."""
@@ -87,20 +91,34 @@ def held_out_pairs(photos: PictureSet, styles: PictureSet, count: int = 60, side
         p, s = len(photos) - count + i, len(styles) - count + i
         photo, style = centre(photos.array(p), side), centre(styles.array(s), side)
         name = f"{photos.names[p].rsplit('/', 1)[-1]} + {styles.names[s].rsplit('/', 1)[-1]}"
-        found.append(Pair(to_tensor(photo)[None], to_tensor(style)[None], name))
+        found.append(Pair(to_tensor(photo), to_tensor(style), name))
     return found
 
 
 def all_pairs(photos: PictureSet, styles: PictureSet, side: int = 512) -> list[Pair]:
     """Every photo with every style, centre crops of at most ``side``."""
     painted, shown = (
-        [to_tensor(centre(pictures.array(i), side))[None] for i in range(len(pictures))]
+        [to_tensor(centre(pictures.array(i), side)) for i in range(len(pictures))]
         for pictures in (photos, styles)
     )
     return [
         Pair(photo, style, f"{photos.names[i]} + {styles.names[j]}")
         for i, photo in enumerate(painted)
         for j, style in enumerate(shown)
+    ]
+
+
+def own_pairs(side: int = 256) -> list[Pair]:
+    """The program's own photographs and gallery, each style with two of the photographs: styles scaled to ``side``,
+    photographs to a quarter more, which makes their areas alike."""
+    photos, gallery = (
+        [(path.stem, to_tensor(resize_longest(read_picture(path), longest))) for path in paths]
+        for paths, longest in ((samples(), side * 5 // 4), ([style.file for style in styles()], side))
+    )
+    return [
+        Pair(photo, style, f"{photo_name} + {style_name}")
+        for i, (style_name, style) in enumerate(gallery)
+        for photo_name, photo in (photos[i % len(photos)], photos[(i + len(photos) // 2) % len(photos)])
     ]
 
 

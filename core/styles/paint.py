@@ -1,4 +1,4 @@
-"""Renders the gallery again: ``python -m core.styles.paint [NAME...] [--out DIR]``."""
+"""Renders the gallery again: ``python -m core.styles.paint [NAME…] [--out DIR] [--seed N]``."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ MAX_BYTES = 83_000
 """Of one file: the quality is lowered until a picture fits."""
 
 
-def render(name: str) -> Image.Image:
-    """Paint the style ``name``: always the same picture. Raises ``UnknownNameError``."""
+def render(name: str, seed: int = 0) -> Image.Image:
+    """Paint the style ``name``: the shipped picture, or with another ``seed`` one that ships nowhere, by the same hand.
+    Always the same. Raises ``UnknownNameError``."""
     style(name)
-    return to_image(painter(name)(np.random.default_rng(zlib.crc32(name.encode()))))
+    own = zlib.crc32(name.encode())
+    return to_image(painter(name)(np.random.default_rng([own, seed] if seed else own)))
 
 
 def encode(image: Image.Image, limit: int = MAX_BYTES) -> bytes:
@@ -54,7 +56,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="styles to paint; all when none is named")
     parser.add_argument("--out", type=Path, default=PICTURES, metavar="DIR", help="where the files go")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="other pictures by the same hands; needs --out"
+    )
     args = parser.parse_args(argv)
+    if args.seed < 0 or (args.seed and args.out == PICTURES):
+        parser.error("--seed takes a number from 0 and, for other pictures than the gallery's, needs --out")
     try:
         chosen = [style(name) for name in args.names] or styles()
     except AllaPrimaError as error:
@@ -63,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     for entry in chosen:
         started = time.perf_counter()
-        data = encode(render(entry.name))
+        data = encode(render(entry.name, args.seed))
         (args.out / entry.file.name).write_bytes(data)
         print(
             f"{entry.name:20s} {len(data) / 1000:6.1f} kB {time.perf_counter() - started:6.1f} s", flush=True

@@ -132,8 +132,3 @@ class Bank:
         edge = min(round(side / scale), height, width)
         top, left = int(rng.integers(height - edge + 1)), int(rng.integers(width - edge + 1))
         return self._cut(index, top, left, edge, side, bool(rng.random() < 0.5))
-
-
-def to_tensor(array: np.ndarray) -> Tensor:
-    """uint8 ``(H, W, 3)`` → float32 ``(3, H, W)`` in [0, 1]."""
-    return torch.tensor(array).permute(2, 0, 1).float().div_(255)

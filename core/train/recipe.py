@@ -44,6 +44,12 @@ class DataOptions(_Section):
     max_styles: int | None = Field(
         None, ge=1, description="Use a random subset of this many styles; none: all."
     )
+    gallery: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="adain, adaconv, factorized: this share of the styles drawn are the program's own, whole or in part.",
+    )
     hold_out: int = Field(
         60, ge=0, description="The last N photos and the last N styles are never trained on."
     )

@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 
 import core.weights as store
-from core.evaluate.pairs import Paint, all_pairs, held_out_pairs, measure, measure_side_by_side
+from core.evaluate.pairs import Paint, all_pairs, held_out_pairs, measure, measure_side_by_side, own_pairs
 from core.nn.vgg import VGG
+from core.samples import samples
+from core.styles import styles
 from core.train.data import PictureSet
 from worker.cli import main
 
@@ -25,6 +27,13 @@ def test_pairs_are_the_last_and_unscaled(pictures: tuple[Path, Path]) -> None:
     assert pairs[0].photo.shape == (1, 3, 48, 48)
     assert held_out_pairs(photos, styles, 3, 500)[0].photo.shape == (1, 3, 56, 56)
     assert len(all_pairs(photos, styles)) == 48
+
+
+def test_own_pairs_show_every_style_of_the_gallery_with_two_photographs() -> None:
+    pairs = own_pairs(32)
+    assert len(pairs) == 2 * len(styles()) == len({p.name for p in pairs})
+    assert {p.name.split(" + ")[0] for p in pairs} == {s.stem for s in samples()}
+    assert all(max(p.photo.shape) == 40 and max(p.style.shape) == 32 for p in pairs)
 
 
 def test_the_teacher_sees_a_photo_and_a_style_once_however_many_share_it(

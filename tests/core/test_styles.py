@@ -97,6 +97,17 @@ def test_the_command_writes_files_and_explains_a_misspelt_name(
     assert "Did you mean 'suminagashi'?" in capsys.readouterr().err
 
 
+def test_another_seed_paints_another_picture_and_never_over_the_shipped_one(
+    tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = np.asarray(paint.render("suminagashi", 1).convert("RGB"), np.float32) / 255
+    assert np.abs(other - _pixels("suminagashi")).mean() > 0.02
+    assert np.array_equal(other, np.asarray(paint.render("suminagashi", 1), np.float32) / 255)
+    with pytest.raises(SystemExit):
+        paint.main(["suminagashi", "--seed", "1"])
+    assert "needs --out" in capsys.readouterr().err
+
+
 def test_an_unknown_style_is_refused_with_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'mosaic'"):
         gallery.style("mosaik")

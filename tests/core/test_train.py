@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from core.errors import ModelError, ParameterError, UnknownNameError
 from core.nn.vgg import VGG
+from core.styles import styles
 from core.train import checkpoint
 from core.train.cli import _change
 from core.train.data import Bank, PictureSet
@@ -28,6 +29,7 @@ from core.train.loop import ROLLBACKS, Trainer, rate
 from core.train.recipe import OptimOptions, Recipe, load_recipe, recipes
 from core.train.session import Session
 from core.train.tasks import AdaINTask, DistillTask, Task
+from core.train.tasks.adain import GALLERY_VIEWS
 
 TINY = {"widths": (4, 4, 8, 8), "depths": (1, 1, 1), "blocks": (0, 0, 0, 0), "hidden": 8}
 
@@ -63,11 +65,12 @@ def curve(folder: Path) -> list[tuple[str, str]]:
         return [(row["step"], row["loss"]) for row in csv.DictReader(handle)]
 
 
-@pytest.mark.parametrize("task", ["adain", "distill"])
+@pytest.mark.parametrize(("task", "gallery"), [("adain", 0.0), ("adain", 0.5), ("distill", 0.0)])
 def test_stopped_and_resumed_equals_one_go(
-    task: str, pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path
+    task: str, gallery: float, pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path
 ) -> None:
     recipe = tiny(task=task)
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"gallery": gallery})})
     whole = trainer(recipe, pictures, teacher, tmp_path / "whole")
     assert whole.run(progress=False)
     half = trainer(recipe, pictures, teacher, tmp_path / "halves")
@@ -131,6 +134,34 @@ def test_jitter_moves_the_grid_and_still_trains(
     assert (40, 40) in sizes
     losses = [float(loss) for _, loss in curve(tmp_path)]
     assert np.mean(losses[-10:]) < np.mean(losses[:10])
+
+
+def test_a_share_of_the_styles_is_the_gallery_in_views_that_stay(
+    pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path
+) -> None:
+    data = {"crop": 32, "style_size": 32, "crops_per_photo": 2, "hold_out": 0, "gallery": 0.5}
+    task = trainer(tiny(data=data, batch=400), pictures, teacher, tmp_path).task
+    assert isinstance(task, AdaINTask)
+    given = len(task.styles)
+    picks = task.pick_styles(np.random.default_rng(1))
+    own = [i for i in picks if i >= given]
+    assert 140 < len(own) < 260
+    assert {(i - given) // GALLERY_VIEWS for i in own} == set(range(len(styles())))
+    whole, part = given, given + 1
+    assert torch.equal(task.style_square(part), task.style_square(part))
+    assert not torch.equal(task.style_square(whole), task.style_square(part))
+    fresh = np.random.default_rng(1)
+    assert not torch.equal(task.style_square(part, fresh), task.style_square(part, fresh))
+    shipped = PictureSet([str(styles()[0].file.parent)])
+    assert torch.equal(task.style_square(whole), Bank(shipped, torch.device("cpu")).centre(0, 32))
+
+
+def test_without_a_share_the_styles_are_those_given(
+    pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path
+) -> None:
+    task = trainer(tiny(batch=50), pictures, teacher, tmp_path).task
+    assert isinstance(task, AdaINTask)
+    assert set(task.pick_styles(np.random.default_rng(1))) <= set(range(len(task.styles)))
 
 
 def test_frozen_encoder_stays_and_needs_weights(

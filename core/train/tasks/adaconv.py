@@ -85,15 +85,13 @@ class AdaConvTask(AdaINTask):
 
     def style_batch(self, rng: np.random.Generator) -> tuple[Tensor | None, list[L.Moments], Tensor | None]:
         """No pictures, the teacher's moments per layer, and codes with their gradient."""
-        picks = [self.chosen[int(rng.integers(len(self.chosen)))] for _ in range(self.recipe.batch)]
+        picks = self.pick_styles(rng)
         self._shift = int(rng.integers(len(SHIFTS)))
-        data = self.recipe.data
-        if data.random_style_crop:
-            scales = (data.min_scale, data.max_scale)
-            found = [self._look(self.styles.crop(i, data.style_size, scales, rng)) for i in picks]
+        if self.recipe.data.random_style_crop:
+            found = [self._look(self.style_square(i, rng)) for i in picks]
         else:
             for index in sorted({i for i in picks if i not in self._seen}):
-                self._seen[index] = self._look(self.styles.centre(index, data.style_size))
+                self._seen[index] = self._look(self.style_square(index))
             found = [self._seen[i] for i in picks]
         flat = torch.stack([seen.moments for seen in found]).to(self.device)
         means, stds = (half.split(list(WIDTHS[:4]), dim=1) for half in flat.chunk(2, dim=1))

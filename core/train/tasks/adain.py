@@ -18,6 +18,8 @@ from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
 from core.nn.paper import PaperNetwork
 from core.nn.vgg import STYLE_LAYERS, WIDTHS
+from core.styles import PICTURES
+from core.train.data import Bank, PictureSet
 from core.train.tasks.base import Task
 
 DISTANCE = "decoder.distance."
@@ -27,6 +29,12 @@ FRESH = ("style_encoder.", "decoder.pooled.", "decoder.predictors.", DISTANCE)
 """Parts that do nothing at first: a network without them is where one with them starts."""
 
 Network = AdaINNetwork | FactorizedNetwork | PaperNetwork
+
+GALLERY_VIEWS = 8
+"""Each picture of the gallery is seen so many ways: whole, and in fixed random crops."""
+
+GALLERY_SCALES = (0.35, 0.9)
+"""Linear scales of these crops: the program encodes styles of up to 512 pixels, a training smaller ones."""
 
 
 class AdaINTask(Task):
@@ -55,6 +63,7 @@ class AdaINTask(Task):
             random.Random(self.recipe.seed).shuffle(chosen)
             chosen = sorted(chosen[: self.recipe.data.max_styles])
         self.chosen = chosen
+        self.gallery = Bank(PictureSet([PICTURES]), self.device) if self.recipe.data.gallery else None
 
     def new_network(self) -> Network:
         """The untrained network of the recipe."""
@@ -103,24 +112,47 @@ class AdaINTask(Task):
 
     # Pictures of a step -------------------------------------------------------------------------------------
 
+    def pick_styles(self, rng: np.random.Generator) -> list[int]:
+        """Numbers of a batch of styles, for ``style_square``; those after the last of ``styles`` are views of the
+        gallery."""
+        picks = []
+        for _ in range(self.recipe.batch):
+            if self.gallery is not None and rng.random() < self.recipe.data.gallery:
+                picks.append(len(self.styles) + int(rng.integers(len(self.gallery) * GALLERY_VIEWS)))
+            else:
+                picks.append(self.chosen[int(rng.integers(len(self.chosen)))])
+        return picks
+
+    def style_square(self, index: int, rng: np.random.Generator | None = None) -> Tensor:
+        """Style ``index`` as a square ``(3, S, S)``: its centre or, with ``rng``, a fresh random crop."""
+        data = self.recipe.data
+        if index < len(self.styles):
+            if rng is None:
+                return self.styles.centre(index, data.style_size)
+            return self.styles.crop(index, data.style_size, (data.min_scale, data.max_scale), rng)
+        assert self.gallery is not None
+        picture, view = divmod(index - len(self.styles), GALLERY_VIEWS)
+        if rng is None and not view:
+            return self.gallery.centre(picture, data.style_size)
+        rng = rng or np.random.default_rng([self.recipe.seed, picture, view, 17])
+        return self.gallery.crop(picture, data.style_size, GALLERY_SCALES, rng)
+
     @torch.no_grad()
     def style_batch(self, rng: np.random.Generator) -> tuple[Tensor | None, list[L.Moments], Tensor | None]:
         """Pictures (only when the encoder learns), teacher moments per layer, student codes (only when frozen)."""
-        picks = [self.chosen[int(rng.integers(len(self.chosen)))] for _ in range(self.recipe.batch)]
-        data = self.recipe.data
-        if data.random_style_crop:
-            scales = (data.min_scale, data.max_scale)
-            pictures = self.put([self.styles.crop(i, data.style_size, scales, rng) for i in picks])
+        picks = self.pick_styles(rng)
+        if self.recipe.data.random_style_crop:
+            pictures = self.put([self.style_square(i, rng) for i in picks])
             flat, codes = self._ask(pictures)
             x: Tensor | None = pictures
         else:
             # One at a time: in batches of changing company the last bits would differ after a resume.
             for index in sorted({i for i in picks if i not in self._styles}):
-                found, code = self._ask(self.put([self.styles.centre(index, data.style_size)]))
+                found, code = self._ask(self.put([self.style_square(index)]))
                 self._styles[index] = (found[0].cpu(), code[0].cpu() if code is not None else None)
             flat = torch.stack([self._styles[i][0] for i in picks]).to(self.device)
             codes = torch.stack([self._styles[i][1] for i in picks]).to(self.device) if self.frozen else None  # type: ignore[misc]
-            x = None if self.frozen else self.put([self.styles.centre(i, data.style_size) for i in picks])
+            x = None if self.frozen else self.put([self.style_square(i) for i in picks])
         widths = list(WIDTHS[:4])
         means, stds, *higher = (part.split(widths, dim=1) for part in flat.split(sum(widths), dim=1))
         self._higher = [torch.cat(pair, dim=1) for pair in zip(*higher, strict=True)]

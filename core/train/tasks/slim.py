@@ -34,6 +34,8 @@ class SlimTask(AdaINTask):
             raise ParameterError(
                 "A slim network is a student that learns encoder and decoder; set freeze_encoder = false."
             )
+        if self.gallery is not None:
+            raise ParameterError("A slim network imitates on the styles given; set data.gallery = 0.")
 
     def start_from(self, state: Mapping[str, Tensor]) -> None:
         """Take the weights of the larger network, which pools last on every level (the session sees to it). Raises

@@ -63,13 +63,8 @@ class FactorizedSourceTask(FactorizedTask):
             self.photos.crop(int(rng.integers(len(self.photos))), data.crop, scales, rng)
             for _ in range(self.recipe.batch)
         ]
-        picks = [self.chosen[int(rng.integers(len(self.chosen)))] for _ in range(self.recipe.batch)]
-        styles = [
-            self.styles.crop(i, data.style_size, scales, rng)
-            if data.random_style_crop
-            else self.styles.centre(i, data.style_size)
-            for i in picks
-        ]
+        picks = self.pick_styles(rng)
+        styles = [self.style_square(i, rng if data.random_style_crop else None) for i in picks]
         return self.put(photos), self.put(styles)
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
