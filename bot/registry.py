@@ -5,7 +5,7 @@ from __future__ import annotations
 from telegram import BotCommand, BotCommandScopeAllPrivateChats
 from telegram.ext import CallbackQueryHandler, CommandHandler, ExtBot, MessageHandler, filters
 
-from bot.handlers import account, errors, gallery, pictures, results, start, survey, taps, train
+from bot.handlers import account, charts, errors, gallery, pictures, results, start, survey, taps, train
 from bot.service import App, installed
 from bot.texts import DEFAULT_LANGUAGE, languages
 
@@ -14,7 +14,7 @@ COMMANDS = {
     "start": start.start,
     "styles": gallery.styles,
     "survey": survey.survey,
-    "results": survey.results,
+    "results": charts.results,
     "settings": account.settings,
     "cancel": results.cancel,
     "help": start.help_,

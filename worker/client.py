@@ -4,7 +4,6 @@ Importing this module and creating a client imports neither torch nor Celery."""
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -16,11 +15,12 @@ from sqlalchemy import delete, func, select, update
 
 from core import registry
 from core.errors import AllaPrimaError, LimitError, NotFoundError, ParameterError
-from core.params import ALPHA_DEFAULT, GRID_SIDE, GRID_SIDE_MAX, STYLES_MAX, WEIGHTS, PaintParams
+from core.params import WEIGHTS, PaintParams
 from core.registry import MethodSpec
 from worker import scheduler
 from worker.broker import Broker
 from worker.jobs import SOURCES, TERMINAL, UNFINISHED, DraftView, JobState, JobView, UserView, new_id
+from worker.orders import GALLERY, fitted, joined, style_ref
 from worker.plugins import load_extra_methods
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
@@ -29,19 +29,15 @@ from worker.store.blobs import UPLOAD, BlobStore
 from worker.store.database import Database, change
 from worker.store.models import Blob, Draft, Job, User
 from worker.survey.forget import forget
+from worker.watching import watch
 
 if TYPE_CHECKING:
-    from redis.client import PubSub
-
     from core.images import Limits
     from core.styles import Style
     from worker.training.service import TrainingService
 
 log = logging.getLogger(__name__)
 
-GALLERY, BLOB = "gallery:", "blob:"
-POLL_SECONDS = 1.0
-LABEL_LENGTH = 120
 PREVIEWS_BYTES = 32 * 2**20
 BOT_NAME_SECONDS = 400 * 86400.0
 
@@ -86,7 +82,7 @@ class Client:
     def style_picture(self, ref: str, owner: str | None = None) -> bytes:
         """The picture of a style, "gallery:NAME" or "blob:KEY" (then only for its owner), as an encoded
         file."""
-        kind, name = _style_ref(ref)
+        kind, name = style_ref(ref)
         if kind == GALLERY:
             from core.styles import style_bytes
 
@@ -142,8 +138,8 @@ class Client:
         if source not in SOURCES:
             raise ParameterError(f"source: must be one of {', '.join(SOURCES)}.")
         styles = [style] if isinstance(style, str) else list(style)
-        params = _fitted(params, len(styles))
-        label = _joined(list(dict.fromkeys(self._style_label(one, owner) for one in styles)))
+        params = fitted(params, len(styles))
+        label = joined(list(dict.fromkeys(self._style_label(one, owner) for one in styles)))
         if not self.blobs.owned(photo, owner):
             raise NotFoundError("This photo is no longer there; please send it again.")
         now = time.time()
@@ -174,7 +170,7 @@ class Client:
         return self.job(row.id)
 
     def _style_label(self, style: str, owner: str) -> str:
-        kind, name = _style_ref(style)
+        kind, name = style_ref(style)
         if kind == GALLERY:
             from core.styles import style as gallery_style
 
@@ -318,32 +314,7 @@ class Client:
         News come through Redis; the database is asked once a second besides, so nothing is missed without it.
         Raises ``NotFoundError``, also when the job is deleted meanwhile.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        subscription = self.broker.subscribe(job_id)
-        try:
-            shown = self.job(job_id)
-            yield shown
-            while not shown.finished:
-                wait = POLL_SECONDS
-                if deadline is not None:
-                    wait = min(wait, deadline - time.monotonic())
-                    if wait <= 0:
-                        return
-                progress, subscription = _hear(subscription, wait)
-                job = self.job(job_id)
-                if subscription is None:
-                    subscription = self.broker.subscribe(job_id)
-                if job.state == JobState.RUNNING:
-                    best = max(
-                        job.progress, progress, shown.progress if job.attempts == shown.attempts else 0.0
-                    )
-                    job = job.model_copy(update={"progress": best})
-                if _news(job) != _news(shown):
-                    shown = job
-                    yield shown
-        finally:
-            if subscription is not None:
-                subscription.close()
+        return watch(self, job_id, timeout)
 
     def unfinished(self, source: str, limit: int = 1000) -> list[JobView]:
         """Jobs of a front end that are still to be painted, with their places in line, oldest first."""
@@ -483,70 +454,3 @@ class Client:
         from worker.metrics import prometheus_text
 
         return prometheus_text(self.database, self.broker, self.blobs)
-
-
-def _fitted(params: PaintParams, styles: int) -> PaintParams:
-    """The parameters of a job with that many styles; raises ``ParameterError`` or ``UnknownNameError``."""
-    method = registry.method(params.method)
-    if not 1 <= styles <= STYLES_MAX:
-        raise ParameterError(f"styles: a painting has between 1 and {STYLES_MAX} of them.")
-    for name in WEIGHTS:
-        given = getattr(params, name)
-        if given is not None and len(given) != styles:
-            raise ParameterError(
-                f"{name}: {_count(styles, 'style')} and {_count(len(given), 'weight')} do not fit."
-            )
-    if styles == 1:
-        params = params.model_copy(update=dict.fromkeys(WEIGHTS))
-    if params.grid:
-        if not method.has_bands:
-            raise ParameterError(f"grid: '{method.name}' has one strength only; choose a method with two.")
-        if (params.size or GRID_SIDE) > GRID_SIDE_MAX:
-            raise ParameterError(f"grid: its small paintings measure at most {GRID_SIDE_MAX} pixels.")
-        both = {"alpha_high": ALPHA_DEFAULT, "alpha_low": ALPHA_DEFAULT}
-        params = params.model_copy(update={"size": params.size or GRID_SIDE, **both})
-    return params
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _joined(labels: Sequence[str]) -> str:
-    """What a mix is called, within the length of its column."""
-    text = " + ".join(labels)
-    return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
-
-
-def _style_ref(ref: str) -> tuple[str, str]:
-    for kind in (GALLERY, BLOB):
-        if ref.startswith(kind) and len(ref) > len(kind):
-            return kind, ref[len(kind) :]
-    raise ParameterError("style: must be gallery:NAME or blob:KEY.")
-
-
-def _news(job: JobView) -> tuple[object, ...]:
-    """What counts as a change for a watcher; the estimate alone does not."""
-    return job.state, job.position, job.progress, job.attempts, job.error
-
-
-def _hear(subscription: PubSub | None, seconds: float) -> tuple[float, PubSub | None]:
-    """Wait for news of a job: the highest progress heard (0 for none), and the subscription if it still
-    works."""
-    if subscription is None:
-        time.sleep(seconds)
-        return 0.0, None
-    from redis.exceptions import RedisError
-
-    progress = 0.0
-    try:
-        message = subscription.get_message(timeout=seconds)
-        while message is not None:
-            if message["type"] == "message":
-                progress = max(progress, float(json.loads(message["data"]).get("progress", 0.0)))
-            message = subscription.get_message(timeout=0)
-    except (RedisError, OSError):
-        subscription.close()
-        time.sleep(seconds)
-        return progress, None
-    return progress, subscription

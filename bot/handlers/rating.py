@@ -7,8 +7,9 @@ from telegram.error import BadRequest
 
 from bot import keyboards, survey_keyboards
 from bot.callbacks import Callback
-from bot.handlers.survey import SOURCE, rooms_of
+from bot.notify import SOURCE
 from bot.service import Context, Person, call, is_harmless, service_of
+from bot.surveys import rooms_of
 from worker.jobs import JobView
 
 

@@ -1,4 +1,4 @@
-"""/survey and /results with their buttons: consent, one picture at a time, thanks; the chart.
+"""/survey with its buttons: consent, one picture at a time, thanks.
 
 The database decides how far a person is, so a restart, a second tap and an old message all lead to the right picture.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import OrderedDict
-from dataclasses import dataclass, field
 
 from telegram import CallbackQuery, InlineKeyboardMarkup, InputMediaPhoto, Message, Update
 from telegram.constants import ParseMode
@@ -16,48 +14,16 @@ from telegram.error import BadRequest
 
 from bot import status, survey_keyboards
 from bot.callbacks import Callback
+from bot.notify import SOURCE
 from bot.service import Context, Person, call, delete_quietly, is_harmless, message_of, service_of, user_of
+from bot.surveys import STUDIES_SHOWN, answer, is_mine, rooms_of
 from core.errors import NotFoundError
-from worker.survey.service import PairView, Progress, StudyState, StudyView, SurveyError, Surveys
+from worker.survey.service import PairView, Progress, StudyView, SurveyError
 
 logger = logging.getLogger(__name__)
 
-SOURCE = "bot"
 LINK = "survey-"  # what a link from the page puts before its token: t.me/<bot>?start=survey-TOKEN
 CARD_SIDE = 1280
-STUDIES_SHOWN = 8
-_KEY = "surveys"
-_MESSAGES_KEPT = 10_000
-_CHART_RATIO = 20  # Telegram's limits for photos
-_CHART_SIDES = 10_000
-
-
-@dataclass
-class Rooms:
-    """What is remembered of surveys while the bot runs: nothing that could not be lost. ``cards``: Telegram's file id
-    of each composed picture; ``shown``: the pair that a message shows."""
-
-    surveys: Surveys
-    cards: dict[tuple[str, str], str] = field(default_factory=dict)
-    shown: OrderedDict[tuple[int, int], str] = field(default_factory=OrderedDict)
-
-    def note(self, message: Message, pair: str) -> None:
-        """Remember what a message shows now; "" once it is done with."""
-        self.shown[message.chat_id, message.message_id] = pair
-        while len(self.shown) > _MESSAGES_KEPT:
-            self.shown.popitem(last=False)
-
-    def shows_another(self, message: Message, pair: str) -> bool:
-        """Whether a message is known to show another pair than ``pair`` by now."""
-        return self.shown.get((message.chat_id, message.message_id), pair) != pair
-
-
-def rooms_of(context: Context) -> Rooms:
-    """The application's; made at the first use."""
-    if _KEY not in context.bot_data:
-        context.bot_data[_KEY] = Rooms(Surveys(service_of(context).client))
-    found: Rooms = context.bot_data[_KEY]
-    return found
 
 
 async def _rater(context: Context, person: Person, study: str) -> str:
@@ -253,23 +219,6 @@ async def _page_link(context: Context, study: str, rater: str) -> str | None:
 
 
 # -- buttons ---------------------------------------------------------------------------------------
-async def _answer(query: CallbackQuery, words: str | None = None) -> None:
-    """Answer a tap; one that waited too long for it (many people at once) is carried out all the same."""
-    try:
-        await query.answer(words)
-    except BadRequest as error:
-        if "query is too old" not in str(error).lower():
-            raise
-
-
-async def _mine(query: CallbackQuery, person: Person, button: Callback) -> bool:
-    """Buttons of a study carry the Telegram id of the person they were made for."""
-    if button.target == str(person.id):
-        return True
-    await _answer(query, person.texts.plain("not_yours"))
-    return False
-
-
 async def _refuse_closed(query: CallbackQuery, person: Person, error: SurveyError) -> None:
     """The study is over, or consent is missing (the data were deleted): say so, and take the buttons away."""
     await query.answer(person.texts.failure_plain(error)[:200], show_alert=True)
@@ -280,19 +229,19 @@ async def _refuse_closed(query: CallbackQuery, person: Person, error: SurveyErro
 
 async def open_study(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """A study was picked from the list."""
-    if not await _mine(query, person, button):
+    if not await is_mine(query, person, button):
         return
     study = await call(rooms_of(context).surveys.study, button.argument or "")
     assert query.message is not None
     again = service_of(context).tapped_again(query.message.message_id, query.data or "")
-    await _answer(query)
+    await answer(query)
     if not again:
         await _enter(context, person, query.message.chat.id, study)
 
 
 async def agree(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """The rater agrees to the consent text: the first picture comes."""
-    if not await _mine(query, person, button):
+    if not await is_mine(query, person, button):
         return
     surveys, name = rooms_of(context).surveys, button.argument or ""
     assert isinstance(query.message, Message)
@@ -303,7 +252,7 @@ async def agree(context: Context, query: CallbackQuery, person: Person, button: 
     except SurveyError as error:
         await _refuse_closed(query, person, error)
         return
-    await _answer(query)
+    await answer(query)
     if known.consented and service_of(context).tapped_again(query.message.message_id, query.data or ""):
         return
     service_of(context).tapped_again(query.message.message_id, query.data or "")
@@ -314,9 +263,9 @@ async def agree(context: Context, query: CallbackQuery, person: Person, button: 
 
 async def decline(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """Not now: nothing is kept of the question."""
-    if not await _mine(query, person, button):
+    if not await is_mine(query, person, button):
         return
-    await _answer(query)
+    await answer(query)
     with contextlib.suppress(BadRequest):
         await query.edit_message_text(person.texts.say("survey_declined"), parse_mode=ParseMode.HTML)
 
@@ -332,20 +281,20 @@ async def grade(context: Context, query: CallbackQuery, person: Person, button: 
         pair = await call(surveys.pair, name, rater, button.target)
         again = rooms_of(context).shows_another(query.message, pair.id)
         if again and pair.score == score:
-            await _answer(query, person.texts.plain("survey_already"))
+            await answer(query, person.texts.plain("survey_already"))
             return
         progress = await call(surveys.rate, name, rater, button.target, score, source=SOURCE)
     except SurveyError as error:
         await _refuse_closed(query, person, error)
         return
-    await _answer(query, person.texts.plain("survey_kept", score=score))
+    await answer(query, person.texts.plain("survey_kept", score=score))
     if not again:
         await _next(context, person, query.message.chat.id, study, rater, progress, query.message)
 
 
 async def undo(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """Take the latest rating back and show its picture again."""
-    if not await _mine(query, person, button):
+    if not await is_mine(query, person, button):
         return
     surveys, name = rooms_of(context).surveys, button.argument or ""
     assert isinstance(query.message, Message)
@@ -356,9 +305,9 @@ async def undo(context: Context, query: CallbackQuery, person: Person, button: C
         await _refuse_closed(query, person, error)
         return
     if pair is None:
-        await _answer(query, person.texts.plain("survey_nothing_to_undo"))
+        await answer(query, person.texts.plain("survey_nothing_to_undo"))
         return
-    await _answer(query, person.texts.plain("survey_undone", score=pair.score))
+    await answer(query, person.texts.plain("survey_undone", score=pair.score))
     progress = await call(surveys.progress, name, rater)
     if query.message.photo:
         await _show(context, person, query.message.chat.id, study, rater, pair, progress, query.message)
@@ -369,86 +318,11 @@ async def undo(context: Context, query: CallbackQuery, person: Person, button: C
 
 async def later(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """Stop for now: the place is kept, whatever happens to this message."""
-    if not await _mine(query, person, button):
+    if not await is_mine(query, person, button):
         return
     surveys, name = rooms_of(context).surveys, button.argument or ""
     progress = await call(surveys.progress, name, await _rater(context, person, name))
-    await _answer(query)
+    await answer(query)
     words = person.texts.say("survey_later", done=progress.done, total=progress.total)
     with contextlib.suppress(BadRequest):
         await query.edit_message_caption(words, parse_mode=ParseMode.HTML)
-
-
-# -- /results --------------------------------------------------------------------------------------
-async def results(update: Update, context: Context) -> None:
-    """/results: the chart of a study, or a choice of studies."""
-    person = await service_of(context).person(user_of(update))
-    chat = message_of(update).chat_id
-    studies = await _readable(context, person)
-    if len(studies) == 1:
-        await _send_chart(context, person, chat, studies[0])
-        return
-    words = person.texts.say("results_choose" if studies else "results_none")
-    keyboard = survey_keyboards.results(person.texts, person.id, studies) if studies else None
-    await context.bot.send_message(chat, words, parse_mode=ParseMode.HTML, reply_markup=keyboard)
-
-
-async def _readable(context: Context, person: Person) -> list[StudyView]:
-    """The studies whose results a person may see: operators all that have ratings, others closed ones that share
-    them."""
-    operator = person.id in service_of(context).settings.operators
-    studies = await call(rooms_of(context).surveys.studies, open_only=False)
-    return [
-        study
-        for study in studies
-        if study.ratings and (operator or (study.state == StudyState.CLOSED and study.shared))
-    ][:STUDIES_SHOWN]
-
-
-async def show_results(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
-    """A study was picked for its chart."""
-    if not await _mine(query, person, button):
-        return
-    study = next((one for one in await _readable(context, person) if one.name == button.argument), None)
-    if study is None:
-        await _answer(query, person.texts.plain("not_yours"))
-        return
-    assert query.message is not None
-    again = service_of(context).tapped_again(query.message.message_id, query.data or "")
-    await _answer(query, person.texts.plain("results_drawing"))
-    if not again:
-        await _send_chart(context, person, query.message.chat.id, study)
-
-
-async def _send_chart(context: Context, person: Person, chat: int, study: StudyView) -> None:
-    surveys, texts = rooms_of(context).surveys, person.texts
-    picture = await call(surveys.chart, study.name, texts.language)
-    found = await call(surveys.results, study.name)
-    overall = found.overall
-    caption = texts.say(
-        "results_caption",
-        title=study.text(texts.language).title,
-        mean="–" if overall.mean is None else f"{overall.mean:.2f}",
-        low="–" if overall.low is None else f"{overall.low:.2f}",
-        high="–" if overall.high is None else f"{overall.high:.2f}",
-        raters=found.raters,
-        ratings=found.given,
-    )
-    width, height = await call(_size, picture)
-    if width + height <= _CHART_SIDES and height <= _CHART_RATIO * width:
-        await context.bot.send_photo(
-            chat, picture, caption, parse_mode=ParseMode.HTML, filename=f"{study.name}.png"
-        )
-    else:  # a study of very many pairs
-        await context.bot.send_document(
-            chat, picture, caption=caption, parse_mode=ParseMode.HTML, filename=f"{study.name}.png"
-        )
-
-
-def _size(picture: bytes) -> tuple[int, int]:
-    import io
-
-    from PIL import Image
-
-    with Image.open(io.BytesIO(picture)) as opened:
-        return opened.size

@@ -10,7 +10,7 @@ from telegram import CallbackQuery, Update
 from telegram.error import BadRequest
 
 from bot.callbacks import Callback, CallbackError, Verb, parse
-from bot.handlers import account, gallery, rating, results, survey
+from bot.handlers import account, charts, gallery, rating, results, survey
 from bot.service import Context, Person, service_of, user_of
 from core.errors import AllaPrimaError, NotFoundError
 
@@ -54,7 +54,7 @@ HANDLERS: dict[Verb, Handler] = {
     Verb.DECLINE: survey.decline,
     Verb.UNDO: survey.undo,
     Verb.LATER: survey.later,
-    Verb.RESULTS: survey.show_results,
+    Verb.RESULTS: charts.show_results,
 }
 
 

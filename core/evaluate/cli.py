@@ -12,7 +12,7 @@ from core.errors import ParameterError
 if TYPE_CHECKING:
     import torch
 
-    from core.evaluate.pairs import Pair
+    from core.evaluate.pairs import Pair, Summary
     from core.methods.base import Method
 
 
@@ -100,7 +100,8 @@ def run(args: argparse.Namespace) -> int:
     with tqdm(total=(len(choose) + len(own)) * len(paints), desc=", ".join(paints), unit="painting") as bar:
         figures = measure_side_by_side(paints, choose, vgg, done=bar.update)
         own_figures = measure_side_by_side(paints, own, vgg, done=bar.update)
-    summaries, notes = {}, []
+    summaries: dict[str, Summary] = {}
+    notes: list[str] = []
     for name, method in methods.items():
         spec = method.spec
         rows = {name: summarise(figures[name])}

@@ -110,7 +110,7 @@ def _measure(work: Slice, kept: Kept, method_name: str, entry: Weights) -> dict[
             f"{describe_device(method.device)}; the time counts encoding the style, too."
         )
         notes = [_identity(method, pairs), *_beside(summaries)]
-        write_card(entry, method, new, notes, measured)
+        write_card(entry, method, {entry.name: new}, notes, measured)
     summaries[f"{entry.name} (new)"] = new
     text = table(summaries)
     work.folder.say(f"measured for publication: {text}")

@@ -1,0 +1,62 @@
+"""What the handlers of surveys share: the service, what is remembered while the bot runs, whose a button is."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from telegram import CallbackQuery, Message
+from telegram.error import BadRequest
+
+from bot.callbacks import Callback
+from bot.service import Context, Person, service_of
+from worker.survey.service import Surveys
+
+STUDIES_SHOWN = 8
+_KEY = "surveys"
+_MESSAGES_KEPT = 10_000
+
+
+@dataclass
+class Rooms:
+    """What is remembered of surveys while the bot runs: nothing that could not be lost. ``cards``: Telegram's file id
+    of each composed picture; ``shown``: the pair that a message shows."""
+
+    surveys: Surveys
+    cards: dict[tuple[str, str], str] = field(default_factory=dict)
+    shown: OrderedDict[tuple[int, int], str] = field(default_factory=OrderedDict)
+
+    def note(self, message: Message, pair: str) -> None:
+        """Remember what a message shows now; "" once it is done with."""
+        self.shown[message.chat_id, message.message_id] = pair
+        while len(self.shown) > _MESSAGES_KEPT:
+            self.shown.popitem(last=False)
+
+    def shows_another(self, message: Message, pair: str) -> bool:
+        """Whether a message is known to show another pair than ``pair`` by now."""
+        return self.shown.get((message.chat_id, message.message_id), pair) != pair
+
+
+def rooms_of(context: Context) -> Rooms:
+    """The application's; made at the first use."""
+    if _KEY not in context.bot_data:
+        context.bot_data[_KEY] = Rooms(Surveys(service_of(context).client))
+    found: Rooms = context.bot_data[_KEY]
+    return found
+
+
+async def answer(query: CallbackQuery, words: str | None = None) -> None:
+    """Answer a tap; one that waited too long for it (many people at once) is carried out all the same."""
+    try:
+        await query.answer(words)
+    except BadRequest as error:
+        if "query is too old" not in str(error).lower():
+            raise
+
+
+async def is_mine(query: CallbackQuery, person: Person, button: Callback) -> bool:
+    """Buttons of a study carry the Telegram id of the person they were made for."""
+    if button.target == str(person.id):
+        return True
+    await answer(query, person.texts.plain("not_yours"))
+    return False

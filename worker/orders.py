@@ -1,0 +1,53 @@
+"""What front ends order, checked: a painting's parameters and how its styles are named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core import registry
+from core.errors import ParameterError
+from core.params import ALPHA_DEFAULT, GRID_SIDE, GRID_SIDE_MAX, STYLES_MAX, WEIGHTS, PaintParams
+
+GALLERY, BLOB = "gallery:", "blob:"
+LABEL_LENGTH = 120
+
+
+def fitted(params: PaintParams, styles: int) -> PaintParams:
+    """The parameters of a job with that many styles; raises ``ParameterError`` or ``UnknownNameError``."""
+    method = registry.method(params.method)
+    if not 1 <= styles <= STYLES_MAX:
+        raise ParameterError(f"styles: a painting has between 1 and {STYLES_MAX} of them.")
+    for name in WEIGHTS:
+        given = getattr(params, name)
+        if given is not None and len(given) != styles:
+            raise ParameterError(
+                f"{name}: {_count(styles, 'style')} and {_count(len(given), 'weight')} do not fit."
+            )
+    if styles == 1:
+        params = params.model_copy(update=dict.fromkeys(WEIGHTS))
+    if params.grid:
+        if not method.has_bands:
+            raise ParameterError(f"grid: '{method.name}' has one strength only; choose a method with two.")
+        if (params.size or GRID_SIDE) > GRID_SIDE_MAX:
+            raise ParameterError(f"grid: its small paintings measure at most {GRID_SIDE_MAX} pixels.")
+        both = {"alpha_high": ALPHA_DEFAULT, "alpha_low": ALPHA_DEFAULT}
+        params = params.model_copy(update={"size": params.size or GRID_SIDE, **both})
+    return params
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def joined(labels: Sequence[str]) -> str:
+    """What a mix is called, within the length of its column."""
+    text = " + ".join(labels)
+    return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
+
+
+def style_ref(ref: str) -> tuple[str, str]:
+    """A style's kind, ``GALLERY`` or ``BLOB``, and its name or key; raises ``ParameterError``."""
+    for kind in (GALLERY, BLOB):
+        if ref.startswith(kind) and len(ref) > len(kind):
+            return kind, ref[len(kind) :]
+    raise ParameterError("style: must be gallery:NAME or blob:KEY.")
