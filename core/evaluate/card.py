@@ -51,6 +51,8 @@ def write_card(
         f"{training.get('hardware', 'unknown hardware')}",
         f"- Material: {training.get('photos', '?')} photographs, {training.get('styles', '?')} styles",
     ]
+    if "gallery" in training:
+        made[-1] += f", and the program's own gallery ({training['gallery']} pictures)"
     if "encoder" in training:
         made.append(f"- Encoder: {training['encoder']}")
     if "changes" in training:

@@ -142,6 +142,7 @@ def test_a_share_of_the_styles_is_the_gallery_in_views_that_stay(
     data = {"crop": 32, "style_size": 32, "crops_per_photo": 2, "hold_out": 0, "gallery": 0.5}
     task = trainer(tiny(data=data, batch=400), pictures, teacher, tmp_path).task
     assert isinstance(task, AdaINTask)
+    assert task.material()["gallery"] == len(styles())
     given = len(task.styles)
     picks = task.pick_styles(np.random.default_rng(1))
     own = [i for i in picks if i >= given]

@@ -65,6 +65,9 @@ class AdaINTask(Task):
         self.chosen = chosen
         self.gallery = Bank(PictureSet([PICTURES]), self.device) if self.recipe.data.gallery else None
 
+    def material(self) -> dict[str, int]:
+        return super().material() | ({"gallery": len(self.gallery)} if self.gallery else {})
+
     def new_network(self) -> Network:
         """The untrained network of the recipe."""
         options = self.recipe.network
