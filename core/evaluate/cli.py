@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         if args.card:
             measured = (
                 f"{len(choose)} pairs ({args.pairs}) of held-out pictures, centre crops of {args.side} px, and {len(own)} "
-                f"of the program's own photographs with its gallery at {args.side} px, "
+                f"pairs of the program's own photographs and gallery, scaled to {args.side * 5 // 4} and {args.side} px, "
                 f"{'float32' if args.float32 else 'the precision of use'}, on {describe(method.device)}; the time counts "
                 "encoding the style, too."
             )
