@@ -29,8 +29,8 @@ METHODS_SHEET = "methods.webp"
 LIMITS = (
     "Large flat regions take on a little of the style's texture. Styles whose character is in the shape of their "
     "parts (mosaic, stained glass) give their colours and contrasts, not their cells. By the most colourful styles "
-    "a faint rim may stay beside things before a plain sky. Beyond strength 1 colours clip. Faces keep their features but "
-    "are not treated specially."
+    "a stray stroke of red may stand beside things before a plain sky. Beyond strength 1 colours clip. Faces keep their "
+    "features but are not treated specially."
 )
 
 
