@@ -28,9 +28,9 @@ METHODS_SHEET = "methods.webp"
 
 LIMITS = (
     "Large flat regions take on a little of the style's texture. Styles whose character is in the shape of their "
-    "parts (mosaic, stained glass) give their colours and contrasts, not their cells. By the most colourful styles "
-    "a stray stroke of red may stand beside things before a plain sky. Beyond strength 1 colours clip. Faces keep their "
-    "features but are not treated specially."
+    "parts (mosaic, stained glass) give their colours and contrasts, not their cells. In the most colourful styles a "
+    "faint rim or a stray stroke of colour may stand beside things before a plain background. Beyond strength 1 colours "
+    "clip. Faces keep their features but are not treated specially."
 )
 
 
