@@ -121,6 +121,11 @@ def is_harmless(error: TelegramError) -> bool:
     )
 
 
+def is_too_late(error: BadRequest) -> bool:
+    """Whether a tap waited so long that Telegram takes no answer to it any more."""
+    return "query is too old" in str(error).lower()
+
+
 async def delete_quietly(bot: Bot, chat: int, message: int | None) -> None:
     """Delete a message of the bot; where that is not possible any more, take its buttons away."""
     if message is None:

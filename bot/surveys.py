@@ -9,7 +9,7 @@ from telegram import CallbackQuery, Message
 from telegram.error import BadRequest
 
 from bot.callbacks import Callback
-from bot.service import Context, Person, service_of
+from bot.service import Context, Person, is_too_late, service_of
 from worker.survey.service import Surveys
 
 STUDIES_SHOWN = 8
@@ -50,7 +50,7 @@ async def answer(query: CallbackQuery, words: str | None = None) -> None:
     try:
         await query.answer(words)
     except BadRequest as error:
-        if "query is too old" not in str(error).lower():
+        if not is_too_late(error):
             raise
 
 

@@ -11,7 +11,7 @@ from telegram.error import BadRequest
 
 from bot.callbacks import Callback, CallbackError, Verb, parse
 from bot.handlers import account, charts, gallery, rating, results, survey
-from bot.service import Context, Person, service_of, user_of
+from bot.service import Context, Person, is_too_late, service_of, user_of
 from core.errors import AllaPrimaError, NotFoundError
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ async def tap(update: Update, context: Context) -> None:
     except AllaPrimaError as error:
         await _answer(query, texts.failure_plain(error), alert=True)
     except BadRequest as error:
-        if "query is too old" not in str(error).lower():
+        if not is_too_late(error):
             await _answer(query, texts.plain("trouble"), alert=True)
             raise
     except Exception:
