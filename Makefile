@@ -108,7 +108,7 @@ $(VENV)/.torch: $(VENV)/.created constraints.txt $(if $(filter $(TORCH),$(INSTAL
 
 $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 	@echo "Installing Alla Prima."
-	@$(PIP) $$(cat $(VENV)/.index) --editable '.[survey]'
+	@$(PIP) $$(cat $(VENV)/.index) --editable '.[survey,vgg]'
 	@touch $@
 
 # Holds the program itself as well, so one call of pip is enough.

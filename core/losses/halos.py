@@ -99,7 +99,7 @@ def _without(found: Tensor, basis: Tensor, weighted: Tensor) -> Tensor:
     gram = basis.transpose(1, 2) @ weighted
     # Invertible also where a tone or colour does not occur.
     gram = gram + 1e-7 * basis.shape[1] * torch.eye(basis.shape[2], device=gram.device, dtype=gram.dtype)
-    return found - basis @ torch.linalg.solve(gram, weighted.transpose(1, 2) @ found)
+    return found - basis @ torch.linalg.solve_ex(gram, weighted.transpose(1, 2) @ found)[0]
 
 
 @torch.no_grad()
@@ -119,16 +119,32 @@ def _rims(photo: Tensor) -> Tensor:
 def _calm_and_beside(photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Of ``(N, 3, H, W)``: the basis of tones and colours, how calm each place is, and how near to an edge, the latter two
     ``(N, 1, H/4, W/4)`` in [0, 1]."""
-    full = photo.float()
-    small = F.avg_pool2d(full, CELL)
-    own = luma(small)
-    across, down = _slopes(own)
-    within = (F.avg_pool2d(luma(full).square(), CELL) - own.square()).clamp_min(0)
-    strength = (within + across.square() + down.square()).sqrt()
-    # Slightly spread, so that the edge itself, where strokes are free, is not calm.
-    calm = 1 / (1 + (low_pass(strength, 3 / CELL) / CALM).square())
+    small = F.avg_pool2d(photo.float(), CELL)
+    strength = _contrasts(photo)
     spread = low_pass(strength, FRINGE_REACH / CELL)
-    return _tones_and_colours(small, own), calm, spread / (spread + EDGE)
+    return _tones_and_colours(small, luma(small)), _calm(strength), spread / (spread + EDGE)
+
+
+@torch.no_grad()
+def calm_places(photo: Tensor) -> Tensor:
+    """How calm each place of pictures ``(N, 3, H, W)`` in [0, 1] is, ``(N, 1, H/4, W/4)`` in [0, 1]: 1 where there is no
+    contrast, half at ``CALM``."""
+    with torch.autocast(photo.device.type, enabled=False):
+        return _calm(_contrasts(photo))
+
+
+def _contrasts(photo: Tensor) -> Tensor:
+    """The luma's contrast within cells and between neighbouring ones, ``(N, 1, H/4, W/4)``."""
+    full = luma(photo.float())
+    own = F.avg_pool2d(full, CELL)
+    across, down = _slopes(own)
+    within = (F.avg_pool2d(full.square(), CELL) - own.square()).clamp_min(0)
+    return (within + across.square() + down.square()).sqrt()
+
+
+def _calm(contrasts: Tensor) -> Tensor:
+    # Slightly spread, so that the edge itself, where strokes are free, is not calm.
+    return 1 / (1 + (low_pass(contrasts, 3 / CELL) / CALM).square())
 
 
 def _slopes(x: Tensor) -> tuple[Tensor, Tensor]:

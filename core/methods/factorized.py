@@ -7,29 +7,21 @@ low-pass into ``rˡ + rʰ`` and added as ``(1 − αˡ) rˡ + (1 − αʰ) rʰ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from core.methods.base import band_weights
 from core.methods.moments import Content, MomentsMethod, mixed
 from core.nn.factorized import FactorizedNetwork, low_pass
-from core.nn.factorized_adaconv import FactorizedKernelNetwork
 from core.params import PaintParams
 
 
 class FactorizedMethod(MomentsMethod):
-    """The factorized network, or with weights that have them the one with predicted kernels; several styles are mixed in
-    each band by that band's weights."""
+    """The factorized network; several styles are mixed in each band by that band's weights."""
 
+    network_class = FactorizedNetwork
     network: FactorizedNetwork
-
-    def _network(self, config: Mapping[str, Any]) -> FactorizedNetwork:
-        return (FactorizedKernelNetwork if "mix_groups" in config else FactorizedNetwork)(**config)
-
-    def _own_code(self, features: list[Tensor], moments: list[tuple[Tensor, Tensor]]) -> Tensor:
-        return self.network.style_code(features, moments)
 
     def _target(
         self,

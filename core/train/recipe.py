@@ -112,6 +112,28 @@ class LossOptions(_Section):
     fringe: float = Field(
         0.0, ge=0, description="Against fringes of colour in calm places beside edges, on whichever side."
     )
+    structure: float = Field(
+        0.0,
+        ge=0,
+        description="adain, adaconv, factorized: on whole covariances of features, relative to the style's, the mean over "
+        "`scales`.",
+    )
+    calm: float = Field(
+        0.0,
+        ge=0,
+        description="The same, only where the photograph is calm: skies and walls are to be painted, too.",
+    )
+    scales: int = Field(
+        3, ge=1, le=4, description="structure, calm: compared at full size, at 1/2, at 1/4 … of the picture."
+    )
+    hold_content: float | None = Field(
+        None,
+        gt=0,
+        description="Lc is to come to this: the weight of the content loss follows, from `content` on.",
+    )
+    hold_ssim: float | None = Field(
+        None, gt=0, le=1, description="1 - SSIM is to come to this: its weight follows, from `ssim` on."
+    )
     higher: float = Field(
         0.0,
         ge=0,
@@ -127,11 +149,11 @@ class LossOptions(_Section):
 
 
 class NetworkOptions(_Section):
-    """student: the multi-level AdaIN network of these sizes; factorized: its octave counterpart; factorized-adaconv: that
-    with predicted kernels in both bands; paper: the paper's of the task, Huang & Belongie's or Chandran et al.'s, which
-    have none to choose, or Timmis's, whose widths and depths can be chosen."""
+    """student: the multi-level AdaIN network of these sizes; factorized: its octave counterpart; paper: the paper's of the
+    task, Huang & Belongie's or Chandran et al.'s, which have none to choose, or Timmis's, whose widths and depths can be
+    chosen."""
 
-    kind: Literal["student", "factorized", "factorized-adaconv", "paper"] = "student"
+    kind: Literal["student", "factorized", "paper"] = "student"
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     depths: tuple[int, int, int] = (2, 2, 2)
     pool_first: int = Field(
@@ -147,9 +169,16 @@ class NetworkOptions(_Section):
         description="student, factorized: the correction of the style's moments also sees how far they lie from the "
         "photograph's own.",
     )
-    size: int = Field(
-        64, gt=0, description="adaconv, factorized-adaconv: channels of a style's (a band's) descriptor."
+    deep: int = Field(
+        0, ge=0, le=16, description="student, factorized: residual blocks at 1/8 (the high band's)."
     )
+    coarse: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="student, factorized: residual blocks at 1/16 (the low band's); with either, noise enters.",
+    )
+    size: int = Field(64, gt=0, description="adaconv: channels of a style's descriptor.")
     style_width: int = Field(96, gt=0, description="adaconv: channels of the style encoder.")
     groups: tuple[int, int, int, int] = Field(
         (0, 8, 32, 128), description="adaconv: groups of the depthwise kernels per level; 0: none there."

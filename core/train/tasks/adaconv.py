@@ -46,9 +46,11 @@ class AdaConvTask(AdaINTask):
 
     def __init__(self, *arguments, **options) -> None:  # type: ignore[no-untyped-def]
         super().__init__(*arguments, **options)
-        if not self.frozen:
+        self.fresh = self.recipe.data.random_style_crop
+        if not self.frozen and not self.fresh:
             raise ParameterError(
-                "The recipe of an AdaConv training freezes the encoder; set freeze_encoder = true."
+                "An AdaConv training keeps what the encoder says of styles: set freeze_encoder = true, or "
+                "data.random_style_crop = true."
             )
         if self.recipe.loss.higher:
             raise ParameterError("AdaConv trains on patterns, not on higher moments; set loss.higher = 0.")
@@ -72,6 +74,8 @@ class AdaConvTask(AdaINTask):
             options.mix_groups,
             pool_first=options.pool_first,
             content_aware=options.content_aware,
+            deep=options.deep,
+            coarse=options.coarse,
         )
 
     def start_from(self, state: Mapping[str, Tensor]) -> None:
@@ -84,15 +88,22 @@ class AdaConvTask(AdaINTask):
             )
 
     def style_batch(self, rng: np.random.Generator) -> tuple[Tensor | None, list[L.Moments], Tensor | None]:
-        """No pictures, the teacher's moments per layer, and codes with their gradient."""
-        picks = self.pick_styles(rng)
+        """No pictures, the teacher's moments per layer, and codes with their gradient; with fresh crops pictures instead
+        of codes."""
         self._shift = int(rng.integers(len(SHIFTS)))
-        if self.recipe.data.random_style_crop:
-            found = [self._look(self.style_square(i, rng)) for i in picks]
-        else:
-            for index in sorted({i for i in picks if i not in self._seen}):
-                self._seen[index] = self._look(self.style_square(index))
-            found = [self._seen[i] for i in picks]
+        if self.fresh:
+            x, wanted, _ = super().style_batch(rng)
+            if self.recipe.loss.patterns:
+                taps = self.teacher(x, STYLE_LAYERS)
+                self._wanted = {
+                    name: shifted_covariance(taps[layer], *SHIFTS[place])
+                    for name, (layer, place) in self._compared().items()
+                }
+            return x, wanted, None
+        picks = self.pick_styles(rng)
+        for index in sorted({i for i in picks if i not in self._seen}):
+            self._seen[index] = self._look(self.style_square(index))
+        found = [self._seen[i] for i in picks]
         flat = torch.stack([seen.moments for seen in found]).to(self.device)
         means, stds = (half.split(list(WIDTHS[:4]), dim=1) for half in flat.chunk(2, dim=1))
         maps = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from core.errors import ModelError, ParameterError
 from core.losses import functional as L
 from core.losses import halos
+from core.losses import structure as S
 from core.nn.adain import channel_moments, instance_normalise, restyle
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
@@ -25,7 +28,7 @@ from core.train.tasks.base import Task
 DISTANCE = "decoder.distance."
 """The part of a network that a content-aware correction has beside another."""
 
-FRESH = ("style_encoder.", "decoder.pooled.", "decoder.predictors.", DISTANCE)
+FRESH = ("style_encoder.", "decoder.pooled.", "decoder.predictors.", "decoder.strokes.", DISTANCE)
 """Parts that do nothing at first: a network without them is where one with them starts."""
 
 Network = AdaINNetwork | FactorizedNetwork | PaperNetwork
@@ -35,6 +38,18 @@ GALLERY_VIEWS = 8
 
 GALLERY_SCALES = (0.35, 0.9)
 """Linear scales of these crops: the program encodes styles of up to 512 pixels, a training smaller ones."""
+
+
+HOLD_RATE, HOLD_RANGE = 0.01, 20.0
+"""A held term's weight grows or shrinks by this share a step for a whole unit beyond its aim, and at most so far from where
+it began."""
+
+CALM_LAYERS = ("relu2_1", "relu3_1")
+"""Layers compared where the photograph is calm: strokes, not colours (relu1_1) or things (relu4_1)."""
+
+
+Covariances = dict[str, Tensor]
+"""Covariances of the teacher's layers by name, each ``(N, C, C)``."""
 
 
 class AdaINTask(Task):
@@ -57,6 +72,9 @@ class AdaINTask(Task):
             )
         self._styles: dict[int, tuple[Tensor, Tensor | None]] = {}
         self._higher: list[Tensor] = []
+        self._wanted_covariances: list[Covariances] = []
+        self._kept_covariances: dict[int, list[Covariances]] = {}
+        self._held: dict[str, Tensor] = {}
         self._crops: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         chosen = list(range(len(self.styles)))
         if self.recipe.data.max_styles is not None:
@@ -80,6 +98,8 @@ class AdaINTask(Task):
             options.hidden,
             pool_first=options.pool_first,
             content_aware=options.content_aware,
+            deep=options.deep,
+            coarse=options.coarse,
         )
 
     def start_from(self, state: Mapping[str, Tensor]) -> None:
@@ -148,11 +168,23 @@ class AdaINTask(Task):
             pictures = self.put([self.style_square(i, rng) for i in picks])
             flat, codes = self._ask(pictures)
             x: Tensor | None = pictures
+            self._wanted_covariances = self._covariances(pictures)
         else:
             # One at a time: in batches of changing company the last bits would differ after a resume.
             for index in sorted({i for i in picks if i not in self._styles}):
                 found, code = self._ask(self.put([self.style_square(index)]))
                 self._styles[index] = (found[0].cpu(), code[0].cpu() if code is not None else None)
+                self._kept_covariances[index] = [
+                    {name: value[0].half().cpu() for name, value in scale.items()}
+                    for scale in self._covariances(self.put([self.style_square(index)]))
+                ]
+            self._wanted_covariances = [
+                {
+                    name: torch.stack([kept[name].float() for kept in scale]).to(self.device)
+                    for name in scale[0]
+                }
+                for scale in zip(*(self._kept_covariances[i] for i in picks), strict=True)
+            ]
             flat = torch.stack([self._styles[i][0] for i in picks]).to(self.device)
             codes = torch.stack([self._styles[i][1] for i in picks]).to(self.device) if self.frozen else None  # type: ignore[misc]
             x = None if self.frozen else self.put([self.style_square(i) for i in picks])
@@ -225,7 +257,8 @@ class AdaINTask(Task):
             wanted = [
                 (a[0].lerp(b[0], alpha), a[1].lerp(b[1], alpha)) for a, b in zip(start, wanted, strict=True)
             ]
-        result = net.decode(features, moments, target)[seen_part]
+        noise = self.noise(features, step)
+        result = self.paint(features, moments, target, noise)[seen_part]
         seen = self.teacher(result, STYLE_LAYERS)
         parts: dict[str, Tensor] = {}
         per_sample = L.style_loss(list(seen.values()), wanted)
@@ -244,13 +277,21 @@ class AdaINTask(Task):
         else:
             aim = restyle(content.float(), channel_moments(content), *wanted[3])
             parts["Lc"] = L.content_target_loss(deep, aim).mean()
-        total = weights.style * parts["Ls"] + weights.content * parts["Lc"]
+        content_weight = self._weight("content", parts["Lc"], weights.hold_content)
+        total = weights.style * parts["Ls"] + content_weight * parts["Lc"]
+        if weights.structure or weights.calm:
+            self._structure(result, seen, photo, parts)
+            for name in ("structure", "calm"):
+                total = total + getattr(weights, name) * parts[name]
         if weights.identity:
             # A quarter of the batch is enough for so easy a term, and another decode of all would cost a fifth more.
             some = slice(0, max(1, len(photo) // 4))
             strengths, aim = self.weaker(photo[some], result[some], own[some], code[some], rng)
-            back = net.decode(
-                [f[some] for f in features], [(m[some], s[some]) for m, s in moments], strengths
+            back = self.paint(
+                [f[some] for f in features],
+                [(m[some], s[some]) for m, s in moments],
+                strengths,
+                None if noise is None else [maps[some] for maps in noise],
             )
             parts["identity"] = (back[seen_part] - aim).abs().mean()
             total = total + weights.identity * parts["identity"]
@@ -260,11 +301,12 @@ class AdaINTask(Task):
         if weights.identity_style and style is not None:
             f = net.encode(style)
             m = net.moments(f)
-            parts["identity_style"] = (net.decode(f, m, net.style_code(f, m)) - style).abs().mean()
+            back = self.paint(f, m, net.style_code(f, m), None)
+            parts["identity_style"] = (back - style).abs().mean()
             total = total + weights.identity_style * parts["identity_style"]
         if weights.ssim:
             parts["SSIM"] = L.ssim(L.luma(result.float().clamp(0, 1)), L.luma(photo)).mean()
-            total = total + weights.ssim * (1 - parts["SSIM"])
+            total = total + self._weight("ssim", 1 - parts["SSIM"], weights.hold_ssim) * (1 - parts["SSIM"])
         if weights.lattice:
             parts["lattice"] = L.lattice_penalty(L.luma(result.float()))
             total = total + weights.lattice * parts["lattice"]
@@ -278,6 +320,73 @@ class AdaINTask(Task):
             parts["tv"] = L.total_variation(result.float())
             total = total + weights.tv * parts["tv"]
         return total + self.further(seen, parts), parts
+
+    def noise(self, features: list[Tensor], step: int) -> list[Tensor] | None:
+        """The noise of a step's paintings, where the network takes any."""
+        if isinstance(self.network, PaperNetwork):
+            return None
+        generator = torch.Generator(self.device)
+        generator.manual_seed(
+            int(np.random.default_rng([self.recipe.seed, step, self.rank, 29]).integers(2**62))
+        )
+        return self.network.noise(features, generator)
+
+    def paint(
+        self,
+        features: list[Tensor],
+        moments: list[L.Moments],
+        code: Tensor,
+        noise: list[Tensor] | None,
+    ) -> Tensor:
+        """The network's picture ``(N, 3, H, W)``, not clamped."""
+        if noise is None or isinstance(self.network, PaperNetwork):
+            return self.network.decode(features, moments, code)
+        return self.network.decode(features, moments, code, noise)
+
+    def _weight(self, name: str, value: Tensor, aim: float | None) -> Tensor | float:
+        """The weight of a term: the recipe's, or with an ``aim`` one that follows, so that the term's mean comes to it."""
+        start = float(getattr(self.recipe.loss, name))
+        if aim is None:
+            return start
+        log = self._held.setdefault(name, torch.tensor(math.log(start), device=self.device))
+        weight = log.exp()
+        if torch.is_grad_enabled():
+            reach = math.log(HOLD_RANGE)
+            self._held[name] = (log + HOLD_RATE * (value.detach().float() - aim)).clamp(
+                math.log(start) - reach, math.log(start) + reach
+            )
+        return weight
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"held": {k: float(v) for k, v in self._held.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        self._held = {k: torch.tensor(v, device=self.device) for k, v in state.get("held", {}).items()}
+
+    def _covariances(self, pictures: Tensor) -> list[Covariances]:
+        """The teacher's covariances of styles at every scale that the recipe compares."""
+        options = self.recipe.loss
+        if not options.structure and not options.calm:
+            return []
+        return [
+            {name: S.covariance(tap) for name, tap in self.teacher(x, STYLE_LAYERS).items()}
+            for x in S.pyramid(pictures, options.scales)
+        ]
+
+    def _structure(
+        self, result: Tensor, seen: dict[str, Tensor], photo: Tensor, parts: dict[str, Tensor]
+    ) -> None:
+        """The parts "structure" and "calm": covariances of the whole and of what is calm, on a pyramid of the result."""
+        calm = halos.calm_places(photo)
+        wholes, calms = [], []
+        pictures = S.pyramid(result, self.recipe.loss.scales)
+        for scale, (picture, wanted) in enumerate(zip(pictures, self._wanted_covariances, strict=True)):
+            taps = seen if scale == 0 else self.teacher(picture, STYLE_LAYERS)
+            wholes.append(S.covariance_loss(list(taps.values()), [wanted[name] for name in taps]).mean())
+            deep = [taps[name] for name in CALM_LAYERS], [wanted[name] for name in CALM_LAYERS]
+            calms.append(S.calm_loss(*deep, calm).mean())
+        parts["structure"], parts["calm"] = torch.stack(wholes).mean(), torch.stack(calms).mean()
 
     def further(self, seen: dict[str, Tensor], parts: dict[str, Tensor]) -> Tensor | float:
         """What another method adds to the loss, from the teacher's taps of the results; its parts go to ``parts``."""

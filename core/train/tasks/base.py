@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,6 +55,13 @@ class Task(ABC):
     def epoch(self) -> int:
         """Steps of one pass over the photos."""
         return self.recipe.epoch(len(self.photos))
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint has to hold besides weights and optimiser."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - most tasks hold nothing else
+        """Take over what ``state`` gave."""
 
     def material(self) -> dict[str, int]:
         """How many pictures it learns from, for the record."""

@@ -6,9 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.errors import ParameterError
 from core.nn.factorized import FactorizedNetwork, low_pass
-from core.nn.factorized_adaconv import FactorizedKernelNetwork
 from core.train.tasks.adain import AdaINTask, Network
 
 CORNERS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))
@@ -27,25 +25,18 @@ class FactorizedTask(AdaINTask):
 
     network: FactorizedNetwork
 
-    def __init__(self, *arguments, **options) -> None:  # type: ignore[no-untyped-def]
-        super().__init__(*arguments, **options)
-        if self.frozen and isinstance(self.network, FactorizedKernelNetwork):
-            raise ParameterError("Predicted kernels learn with the encoder; set freeze_encoder = false.")
-
     def new_network(self) -> Network:
         options = self.recipe.network
-        sizes = options.widths, options.depths, options.blocks, options.hidden, options.ratio
-        if options.kind == "factorized-adaconv":
-            # A band has half of the channels, and so half of the groups.
-            return FactorizedKernelNetwork(
-                *sizes,
-                options.size,
-                options.style_width,
-                [n // 2 for n in options.groups],
-                options.mix_groups,
-                content_aware=options.content_aware,
-            )
-        return FactorizedNetwork(*sizes, content_aware=options.content_aware)
+        return FactorizedNetwork(
+            options.widths,
+            options.depths,
+            options.blocks,
+            options.hidden,
+            options.ratio,
+            content_aware=options.content_aware,
+            deep=options.deep,
+            coarse=options.coarse,
+        )
 
     def weaker(
         self, photo: Tensor, result: Tensor, own: Tensor, code: Tensor, rng: np.random.Generator
