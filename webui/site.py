@@ -8,11 +8,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from webui.pace import Pace
+
 if TYPE_CHECKING:
+    from webui.addresses import Addresses
+    from webui.operators import Gate
+    from webui.people import Visitors
     from webui.pictures import Links
     from worker.client import Client
     from worker.settings import Settings
     from worker.survey.service import Surveys
+
+PICTURES_PER_JOB = 2  # a photo and a style; most jobs repaint what is there
 
 
 class Shelf:
@@ -47,3 +54,50 @@ class Site:
         from worker.survey.service import Surveys
 
         return Surveys(self.client)
+
+    @cached_property
+    def visitors(self) -> Visitors:
+        """Who is who: browser ids."""
+        from webui.people import Visitors
+
+        return Visitors(self.links, self.client, self.surveys)
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        """Where requests come from."""
+        from webui.addresses import Addresses
+
+        return Addresses(self.settings, self.links)
+
+    @cached_property
+    def _orders(self) -> Pace:
+        settings = self.settings
+        return Pace(
+            settings.jobs_per_hour * settings.people_per_address,
+            "Visitors at your network address have sent very many paintings within an hour; please come back in {wait}.",
+        )
+
+    @cached_property
+    def _pictures(self) -> Pace:
+        settings = self.settings
+        return Pace(
+            PICTURES_PER_JOB * settings.jobs_per_hour * settings.people_per_address,
+            "Visitors at your network address have brought very many pictures within an hour; please come back in {wait}.",
+        )
+
+    def ordering(self, request: Any, jobs: int = 1) -> str:
+        """What stands for the address a request comes from, for ``Client.submit``, after counting the jobs it orders;
+        raises ``LimitError``."""
+        self._orders.take(self.addresses.of(request), jobs)
+        return self.addresses.origin(request)
+
+    def bringing(self, request: Any) -> None:
+        """Count a picture that a request brings; raises ``LimitError``."""
+        self._pictures.take(self.addresses.of(request))
+
+    @cached_property
+    def gate(self) -> Gate:
+        """The one gate for operators and researchers."""
+        from webui.operators import Gate
+
+        return Gate(self.settings, self.links, self.addresses)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select, update
 
 from core import registry
-from core.errors import AllaPrimaError, LimitError, NotFoundError, ParameterError
+from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import WEIGHTS, PaintParams
 from core.registry import MethodSpec
-from worker import scheduler
+from worker import limits, scheduler
 from worker.broker import Broker
 from worker.jobs import SOURCES, TERMINAL, UNFINISHED, DraftView, JobState, JobView, UserView, new_id
 from worker.orders import GALLERY, fitted, joined, style_ref
@@ -128,9 +128,11 @@ class Client:
         source: str,
         album: str | None = None,
         context: dict[str, Any] | None = None,
+        origin: str | None = None,
     ) -> JobView:
         """Order a painting of the picture with key ``photo`` in the style "gallery:NAME" or "blob:KEY", or in a mix
-        of several with the weights of ``params``.
+        of several with the weights of ``params``. ``origin``: what stands for the network address it comes from, where
+        people have no accounts; those of one origin share a place in line and a limit.
 
         The job is kept even while the queue server is down. Raises ``LimitError``, ``UnknownNameError``,
         ``NotFoundError``, ``ParameterError``.
@@ -144,9 +146,11 @@ class Client:
             raise NotFoundError("This photo is no longer there; please send it again.")
         now = time.time()
         with self.database.write() as session:
+            if origin is not None:
+                self.database.lock(session, f"origin:{origin}")
             self.database.lock(session, f"owner:{owner}")
             people.ensure_user(session, owner)
-            self._check_limits(session, owner, now)
+            limits.check(session, self.settings, owner, origin, now)
             row = Job(
                 id=new_id(),
                 owner=owner,
@@ -161,6 +165,7 @@ class Client:
                 more_styles=styles[1:],
                 style_label=label,
                 context=context or {},
+                origin=origin,
                 created_at=now,
             )
             session.add(row)
@@ -179,25 +184,6 @@ class Client:
             raise NotFoundError("This style picture is no longer there; please send it again.")
         return "Own picture"
 
-    def _check_limits(self, session: Any, owner: str, now: float) -> None:
-        if owner.startswith("cli:") or owner in {f"tg:{number}" for number in self.settings.operators}:
-            return
-        most = self.settings.jobs_waiting
-        if table.unfinished_count(session, owner) >= most:
-            raise LimitError(
-                f"You already have {most} paintings waiting; please send more when some are finished.",
-                code="limit_waiting",
-            )
-        sent = table.sent_since(session, owner, now - 3600)
-        if len(sent) >= self.settings.jobs_per_hour:
-            minutes = max(1, round((sent[-self.settings.jobs_per_hour] + 3600 - now) / 60))
-            unit = "minute" if minutes == 1 else "minutes"
-            raise LimitError(
-                f"You have sent {self.settings.jobs_per_hour} paintings within an hour; "
-                f"please come back in {minutes} {unit}.",
-                code="limit_hour",
-            )
-
     def compare(
         self,
         owner: str,
@@ -207,6 +193,7 @@ class Client:
         methods: Sequence[str] | None = None,
         size: int | None = None,
         source: str,
+        origin: str | None = None,
     ) -> list[JobView]:
         """Order a painting by each of ``methods`` (all of them unless given) at its defaults, one job each. They
         belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having cancelled what was
@@ -221,7 +208,8 @@ class Client:
         try:
             for name in names:
                 params = PaintParams.parse(method=name, size=size)
-                made.append(self.submit(owner, photo, style, params, source=source, context=context))
+                job = self.submit(owner, photo, style, params, source=source, context=context, origin=origin)
+                made.append(job)
         except AllaPrimaError:
             for job in made:
                 self.cancel(job.id, owner)
@@ -229,8 +217,9 @@ class Client:
         return made
 
     def repaint(self, job_id: str, owner: str, **changes: Any) -> JobView:
-        """Order the same photo again with other parameters, or with ``style=``, ``source=``, ``album=`` or
-        ``context=`` replaced (an album is not taken over, the context is; nor are the weights of other styles)."""
+        """Order the same photo again with other parameters, or with ``style=``, ``source=``, ``album=``, ``origin=`` or
+        ``context=`` replaced (neither album nor origin is taken over, the context is; nor are the weights of other
+        styles)."""
         job = self.job(job_id, owner)
         style = changes.pop("style", None)
         if style is None:
@@ -239,9 +228,9 @@ class Client:
             changes = dict.fromkeys(WEIGHTS) | changes
         source = changes.pop("source", job.source)
         album = changes.pop("album", None)
-        context = changes.pop("context", job.context)
+        more = {"context": changes.pop("context", job.context), "origin": changes.pop("origin", None)}
         params = PaintParams.parse(**{**job.params.model_dump(), **changes})
-        return self.submit(owner, job.photo_key, style, params, source=source, album=album, context=context)
+        return self.submit(owner, job.photo_key, style, params, source=source, album=album, **more)
 
     def job(self, job_id: str, owner: str | None = None) -> JobView:
         """A job as it stands now; raises ``NotFoundError``."""
@@ -344,6 +333,11 @@ class Client:
             return change(session, update(Job).where(*mine).values(delivered_at=time.time())) == 1
 
     # people and drafts
+
+    def is_known(self, owner: str) -> bool:
+        """Whether anything is kept of a person."""
+        with self.database.read() as session:
+            return session.get(User, owner) is not None
 
     def user(self, owner: str) -> UserView:
         """What is remembered of a person, who becomes known by this call."""

@@ -1,14 +1,16 @@
 """Who is painted when: fair share between people, places in the queue, and putting back what got lost.
 
 Redis is first in, first out. Fairness comes from letting only a few jobs of each person in at once: the
-rest wait as rows and are let in, the person with the fewest first, when one ends."""
+rest wait as rows and are let in, the person with the fewest first, when one ends. Visitors of the page have no
+accounts and may call themselves many; those at one network address stand in line as one."""
 
 from __future__ import annotations
 
+import heapq
 import logging
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, func, select
@@ -40,23 +42,44 @@ class Waiting:
     state: str
     created_at: float
     queued_at: float | None
+    origin: str | None = None
+
+    @property
+    def party(self) -> str:
+        """Who counts as one in line: all visitors of one network address, else the person."""
+        return self.owner if self.origin is None else f"origin:{self.origin}"
+
+
+def active_counts(jobs: Iterable[Waiting]) -> Counter[str]:
+    """How many of the jobs that were let in each person and each party has."""
+    found: Counter[str] = Counter()
+    for job in jobs:
+        if job.state != JobState.WAITING:
+            found.update({job.owner, job.party})
+    return found
 
 
 def fair_order(waiting: Iterable[Waiting], active: Counter[str]) -> list[Waiting]:
-    """Waiting jobs in the order they are let in: always the oldest of the person with the fewest let in so
-    far (``active`` counts those in the queue or running), the longest waiting person first among equals."""
-    per_owner: dict[str, deque[Waiting]] = defaultdict(deque)
+    """Waiting jobs in the order they are let in: always the oldest of the party with the fewest let in so far
+    (``active``, of ``active_counts``), the longest waiting one first among equals; and so among the people of a
+    party."""
+    parties: dict[str, dict[str, deque[Waiting]]] = defaultdict(lambda: defaultdict(deque))
     for job in sorted(waiting, key=lambda job: job.created_at):
-        per_owner[job.owner].append(job)
-    let_in = Counter(active)
-    order = []
-    while per_owner:
-        owner = min(per_owner, key=lambda name: (let_in[name], per_owner[name][0].created_at))
-        order.append(per_owner[owner].popleft())
-        let_in[owner] += 1
-        if not per_owner[owner]:
-            del per_owner[owner]
-    return order
+        parties[job.party][job.owner].append(job)
+    return list(_by_turns({name: deque(_by_turns(own, active)) for name, own in parties.items()}, active))
+
+
+def _by_turns(lines: dict[str, deque[Waiting]], active: Counter[str]) -> Iterator[Waiting]:
+    """The jobs of several lines, each time the first of the line with the fewest let in so far."""
+    turns = [(active[name], line[0].created_at, name) for name, line in lines.items() if line]
+    heapq.heapify(turns)
+    while turns:
+        count, _, name = turns[0]
+        yield lines[name].popleft()
+        if lines[name]:
+            heapq.heapreplace(turns, (count + 1, lines[name][0].created_at, name))
+        else:
+            heapq.heappop(turns)
 
 
 def service_order(jobs: Sequence[Waiting]) -> list[str]:
@@ -73,14 +96,14 @@ def service_order(jobs: Sequence[Waiting]) -> list[str]:
             order.append(queues[name].popleft().id)
             if not queues[name]:
                 del queues[name]
-    active = Counter(job.owner for job in jobs if job.state != JobState.WAITING)
+    active = active_counts(jobs)
     waiting = (job for job in jobs if job.state == JobState.WAITING)
     return order + [job.id for job in fair_order(waiting, active)]
 
 
 def unfinished(session: Session) -> list[Waiting]:
     """All unfinished jobs."""
-    columns = (Job.id, Job.owner, Job.queue, Job.state, Job.created_at, Job.queued_at)
+    columns = (Job.id, Job.owner, Job.queue, Job.state, Job.created_at, Job.queued_at, Job.origin)
     return [Waiting(*row) for row in session.execute(select(*columns).where(Job.state.in_(UNFINISHED)))]
 
 
@@ -124,13 +147,14 @@ def let_in(database: Database, session: Session, settings: Settings) -> list[tup
         session.scalars(select(Job.id).where(Job.state == JobState.WAITING, Job.not_before > now))
     )
     jobs = [job for job in unfinished(session) if job.id not in held_back]
-    active = Counter(job.owner for job in jobs if job.state != JobState.WAITING)
+    active = active_counts(jobs)
+    most_together = settings.jobs_at_once * settings.people_per_address
     chosen = []
     for job in fair_order((job for job in jobs if job.state == JobState.WAITING), active):
-        if active[job.owner] >= settings.jobs_at_once:
+        if active[job.owner] >= settings.jobs_at_once or active[job.party] >= most_together:
             continue
         if table.move(session, job.id, (JobState.WAITING,), JobState.QUEUED, queued_at=time.time()):
-            active[job.owner] += 1
+            active.update({job.owner, job.party})
             chosen.append((job.id, job.queue))
     return chosen
 

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError, ParameterError
-from webui.operators import AccessError, Gate
+from webui.operators import STATUS, AccessError
 from webui.survey import figures
 from webui.survey.routes import SIDES, TROUBLE, body_of, status_of, text_field
 
@@ -28,7 +28,6 @@ FILES = {
     "html": "text/html; charset=utf-8",
     "pdf": "application/pdf",
 }
-_STATUS = {"no_password": 403, "password": 401, "wrong_password": 401, "too_often": 429}
 
 
 def studies(surveys: Surveys) -> dict[str, Any]:
@@ -72,11 +71,11 @@ def add_routes(app: FastAPI, site: Site) -> None:
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import JSONResponse, Response
 
-    gate = Gate(site.settings, site.links)
+    gate = site.gate
     fresh = {"Cache-Control": "no-store"}
 
     def refusal(error: AllaPrimaError) -> Response:
-        status = _STATUS.get(error.code, 401) if isinstance(error, AccessError) else status_of(error)
+        status = STATUS.get(error.code, 401) if isinstance(error, AccessError) else status_of(error)
         return JSONResponse({"error": str(error), "code": error.code}, status_code=status, headers=fresh)
 
     async def answer(request: Request, action: Callable[..., Any], *values: Any) -> Any:
@@ -92,11 +91,19 @@ def add_routes(app: FastAPI, site: Site) -> None:
 
     async def enter(request: Request) -> Response:
         try:
-            ticket = gate.enter(text_field(await body_of(request), "password", 400))
+            ticket = gate.enter_request(request, text_field(await body_of(request), "password", 400))
         except AllaPrimaError as error:
             return refusal(error)
         response = JSONResponse({}, headers=fresh)
         gate.remember(request, response, ticket)
+        return response
+
+    async def leave(request: Request) -> Response:
+        response = JSONResponse({}, headers=fresh)
+        try:
+            gate.leave(request, response)
+        except AllaPrimaError as error:
+            return refusal(error)
         return response
 
     async def all_studies(request: Request) -> Response:
@@ -117,6 +124,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
         return Response(found, media_type=FILES[kind], headers=headers)
 
     app.add_route("/survey/research/enter", enter, methods=["POST"], include_in_schema=False)
+    app.add_route("/survey/research/leave", leave, methods=["POST"], include_in_schema=False)
     app.add_route("/survey/research/studies", all_studies, methods=["GET"], include_in_schema=False)
     app.add_route("/survey/research/{study}/view", one, methods=["GET"], include_in_schema=False)
     app.add_route("/survey/research/{study}/file.{kind}", download, methods=["GET"], include_in_schema=False)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_args
 
 from core.errors import AllaPrimaError, NotFoundError, ParameterError, UnknownNameError
-from webui.people import is_visitor, new_visitor, owner_of
+from webui.people import is_visitor, owner_of
 from worker.survey.service import SurveyError, Which
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from webui.site import Site
-    from worker.survey.service import PairView, Progress, StudyView, Surveys
+    from worker.survey.service import PairView, Progress, StudyView
 
 log = logging.getLogger(__name__)
 
@@ -126,20 +126,20 @@ def item_for_rater(pair: PairView) -> dict[str, Any]:
 class Desk:
     """What the routes do, without HTTP. Every method may block and runs in a thread."""
 
-    def __init__(self, surveys: Surveys) -> None:
-        self.surveys = surveys
+    def __init__(self, site: Site) -> None:
+        self.surveys, self.visitors = site.surveys, site.visitors
 
     def _rater(self, study: str, visitor: str) -> str:
-        if not visitor:
+        if not self.visitors.knows(visitor):
             raise StrangerError(NOBODY)
         return self.surveys.rater(study, owner_of(visitor))
 
     def studies(self, visitor: str, language: str) -> dict[str, Any]:
         """All open studies, with the rater's own progress where there is one."""
-        found = []
+        found, known = [], self.visitors.knows(visitor)
         for study in self.surveys.studies():
             progress = None
-            if visitor:
+            if known:
                 progress = self.surveys.progress(study.name, self._rater(study.name, visitor))
             found.append(study_for_rater(study, language, progress))
         return {"studies": found}
@@ -147,13 +147,13 @@ class Desk:
     def consent(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
         """The rater agrees; whoever has no id yet gets one."""
         study = text_field(content, "study")
-        visitor = visitor or new_visitor()
+        visitor = self.visitors.known(visitor)
         self.surveys.consent(study, self._rater(study, visitor), language, source=SOURCE)
         return {"visitor": visitor}
 
     def join(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
         """A link was followed: this browser goes on as its rater."""
-        visitor = visitor or new_visitor()
+        visitor = self.visitors.known(visitor)
         seat = self.surveys.join(text_field(content, "token"), owner_of(visitor))
         return {"visitor": visitor, "study": seat.study}
 
@@ -199,7 +199,7 @@ class Desk:
 
     def withdraw(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
         """Delete everything this rater ever gave, in every study."""
-        return {"deleted": self.surveys.forget(owner_of(visitor)) if visitor else 0}
+        return {"deleted": self.surveys.forget(owner_of(visitor)) if self.visitors.knows(visitor) else 0}
 
 
 def add_routes(app: FastAPI, site: Site) -> None:
@@ -209,7 +209,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
 
     from webui.survey.page import survey_page
 
-    desk = Desk(site.surveys)
+    desk = Desk(site)
     deeds: dict[str, Callable[..., dict[str, Any]]] = {
         deed.__name__: deed
         for deed in (desk.consent, desk.join, desk.rate, desk.undo, desk.link, desk.withdraw)

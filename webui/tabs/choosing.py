@@ -10,7 +10,7 @@ import gradio as gr
 from core.errors import AllaPrimaError
 from webui import views
 from webui.pad import pad
-from webui.people import known_visitor, owner_of
+from webui.people import owner_of
 from webui.tabs.common import Update, picked, store, style_title
 from webui.tabs.layout import LOW, Desk, PaintLayout
 
@@ -19,16 +19,16 @@ class Choosing(PaintLayout):
     """Answers what is chosen before and beside the painting."""
 
     async def take_photo(
-        self, path: str | None, visitor: str, desk: Desk, high: float, low: float
+        self, request: gr.Request, path: str | None, visitor: str, desk: Desk, high: float, low: float
     ) -> AsyncIterator[Update]:
         """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
-        visitor = known_visitor(visitor)
+        visitor = await self.site.visitors.admit(visitor)
         desk.photo = ""
         desk.taken += 1
         note, key = views.taken_in(desk.taken), ""
         if path is not None:
             try:
-                key = await self._store(path, visitor, desk)
+                key = await self._store(request, path, visitor, desk)
             except AllaPrimaError as error:
                 note = views.taken_in(desk.taken, str(error))
         desk.photo = key
@@ -39,15 +39,17 @@ class Choosing(PaintLayout):
             self.pad: pad(high, low),
         }
 
-    async def _store(self, path: str, visitor: str, desk: Desk) -> str:
+    async def _store(self, request: gr.Request, path: str, visitor: str, desk: Desk) -> str:
         desk.incoming += 1
         try:
+            self.site.bringing(request)
             return await store(self.client, path, owner_of(visitor))
         finally:
             desk.incoming -= 1
 
     async def take_style(
         self,
+        request: gr.Request,
         path: str | None,
         style: str,
         colors: str,
@@ -58,13 +60,13 @@ class Choosing(PaintLayout):
         low: float,
     ) -> AsyncIterator[Update]:
         """A style picture was brought or removed."""
-        visitor = known_visitor(visitor)
+        visitor = await self.site.visitors.admit(visitor)
         if path is None:
             kept = [ref for ref in (style, colors) if ref.startswith("gallery:")]
             yield self._style_chosen(desk, kept[0] if kept else "", kept[-1] if kept else "", high, low)
             return
         try:
-            key = await self._store(path, visitor, desk)
+            key = await self._store(request, path, visitor, desk)
         except AllaPrimaError as error:
             yield {self.status: views.failure(str(error)), self.visitor: visitor}
         else:

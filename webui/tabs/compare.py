@@ -15,7 +15,7 @@ from core.errors import AllaPrimaError, NotFoundError
 from webui import views
 from webui.components import photo_field, picker
 from webui.follow import follow
-from webui.people import is_visitor, known_visitor, owner_of
+from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.site import Site
 from webui.tabs.common import (
@@ -141,15 +141,16 @@ class CompareTab:
 
     # what is compared ------------------------------------------------------------------------------------------
 
-    async def take_photo(self, path: str | None, visitor: str, table: Table) -> Update:
+    async def take_photo(self, request: gr.Request, path: str | None, visitor: str, table: Table) -> Update:
         """A photo was brought or removed."""
-        visitor, key = known_visitor(visitor), ""
+        visitor, key = await self.site.visitors.admit(visitor), ""
         table.photo = ""
         table.taken += 1
         note = views.taken_in(table.taken)
         if path is not None:
             table.incoming += 1
             try:
+                self.site.bringing(request)
                 key = await store(self.client, path, owner_of(visitor))
             except AllaPrimaError as error:
                 note = views.taken_in(table.taken, str(error))
@@ -168,7 +169,8 @@ class CompareTab:
 
     async def take_last(self, visitor: str, table: Table) -> Update:
         """Photo and style of the newest painting were asked for."""
-        jobs = await call(self.client.jobs, owner_of(visitor), limit=SEARCHED) if is_visitor(visitor) else []
+        mine = await self.site.visitors.recognises(visitor)
+        jobs = await call(self.client.jobs, owner_of(visitor), limit=SEARCHED) if mine else []
         job = next((job for job in jobs if is_painting(job)), None)
         if job is None:
             return {
@@ -199,7 +201,7 @@ class CompareTab:
     async def open_page(self, visitor: str, table: Table) -> AsyncIterator[Update]:
         """A page was opened or reloaded: show this browser's last comparison, running or finished."""
         yield {self.status: gr.skip()}
-        if not is_visitor(visitor):
+        if not await self.site.visitors.recognises(visitor):
             return
         owner = owner_of(visitor)
         try:
@@ -218,10 +220,17 @@ class CompareTab:
         return sorted(found, key=lambda job: list(self.titles).index(job.params.method))
 
     async def start(
-        self, visitor: str, table: Table, photo: str, style: str, methods: list[str], size: int
+        self,
+        request: gr.Request,
+        visitor: str,
+        table: Table,
+        photo: str,
+        style: str,
+        methods: list[str],
+        size: int,
     ) -> AsyncIterator[Update]:
         """Compare was pressed."""
-        visitor = known_visitor(visitor)
+        visitor = await self.site.visitors.admit(visitor)
         owner = owner_of(visitor)
         yield {self.visitor: visitor}
         try:
@@ -235,10 +244,12 @@ class CompareTab:
             if not methods:
                 raise NotFoundError("Choose at least one method.")
             wanted = [name for name in self.titles if name in methods]
-            longest = int(size) or None
-            jobs = await call(
-                self.client.compare, owner, photo, style, methods=wanted, size=longest, source="web"
-            )
+            options = {
+                "methods": wanted,
+                "size": int(size) or None,
+                "origin": self.site.ordering(request, len(wanted)),
+            }
+            jobs = await call(self.client.compare, owner, photo, style, source="web", **options)
             async for update in self._show(jobs, owner, table):
                 yield update
         except AllaPrimaError as error:
@@ -295,7 +306,7 @@ class CompareTab:
 
     async def stop(self, visitor: str) -> Any:
         """Cancel was pressed. The follower of the jobs shows the end of it."""
-        if not is_visitor(visitor):
+        if not await self.site.visitors.recognises(visitor):
             return gr.skip()
         owner = owner_of(visitor)
         try:

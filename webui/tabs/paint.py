@@ -17,7 +17,7 @@ from core.params import ALPHA_DEFAULT
 from webui import views
 from webui.follow import follow
 from webui.pad import pad, parse_field
-from webui.people import is_visitor, known_visitor, owner_of
+from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.tabs.choosing import Choosing
 from webui.tabs.common import (
@@ -218,7 +218,7 @@ class PaintTab(Choosing):
 
     async def open_page(self, visitor: str, desk: Desk) -> AsyncIterator[Update]:
         """A page was opened or reloaded: find this browser's last job, running or finished, and show it."""
-        visitor = known_visitor(visitor)
+        visitor = await self.site.visitors.admit(visitor)
         async for update in self._guarded(self._find(owner_of(visitor), desk)):
             yield {self.visitor: visitor} | update
 
@@ -280,23 +280,26 @@ class PaintTab(Choosing):
         return await call(copy)
 
     async def start(
-        self, visitor: str, desk: Desk, photo_path: str | None, *chosen: Any
+        self, request: gr.Request, visitor: str, desk: Desk, photo_path: str | None, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Paint was pressed."""
-        visitor = known_visitor(visitor)
-        async for update in self._guarded(self._start(owner_of(visitor), desk, photo_path, *chosen)):
+        visitor = await self.site.visitors.admit(visitor)
+        steps = self._start(request, owner_of(visitor), desk, photo_path, *chosen)
+        async for update in self._guarded(steps):
             yield {self.visitor: visitor} | update
 
     async def _start(
-        self, owner: str, desk: Desk, photo_path: str | None, photo: str, style: str, colors: str, *knobs: Any
+        self, request: gr.Request, owner: str, desk: Desk, photo_path: str | None, *chosen: Any
     ) -> AsyncIterator[Update]:
-        photo, style, colors = await self._chosen(desk, photo, style, colors)
+        (photo, style, colors), knobs = await self._chosen(desk, *chosen[:3]), chosen[3:]
         if not photo and photo_path is not None:
+            self.site.bringing(request)
             photo = desk.photo = await store(self.client, photo_path, owner)
             yield {self.photo_key: photo}
         self._check(photo, style)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
-        job = await call(self.client.submit, owner, photo, styles, params, source="web")
+        origin = self.site.ordering(request)
+        job = await call(self.client.submit, owner, photo, styles, params, source="web", origin=origin)
         async for update in self._show(desk, job, owner):
             yield update
 
@@ -313,34 +316,40 @@ class PaintTab(Choosing):
         if not style:
             raise NotFoundError(NO_STYLE)
 
-    async def adjust(self, visitor: str, desk: Desk, job_id: str, *chosen: Any) -> AsyncIterator[Update]:
+    async def adjust(
+        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+    ) -> AsyncIterator[Update]:
         """A knob was turned: paint the same pictures again, if they are the ones on the easel."""
-        async for update in self._guarded(self._adjust(visitor, desk, job_id, *chosen)):
+        async for update in self._guarded(self._adjust(request, visitor, desk, job_id, *chosen)):
             yield update
 
     async def set_strengths(
-        self, event: gr.EventData, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self, event: gr.EventData, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """A field of the pad was chosen: both sliders go there, and the painting with them."""
         field = str(event._data.get("name", ""))
-        async for update in self._guarded(self._set_strengths(field, visitor, desk, job_id, *chosen)):
+        async for update in self._guarded(
+            self._set_strengths(field, request, visitor, desk, job_id, *chosen)
+        ):
             yield update
 
     async def _set_strengths(
-        self, field: str, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self, field: str, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         strengths = parse_field(field)
         if strengths is None:
             return
         yield dict(zip((self.high, self.low), strengths, strict=True))
         refs, (alpha, _, _, *others) = chosen[: len(self.refs)], chosen[len(self.refs) :]
-        async for update in self._adjust(visitor, desk, job_id, *refs, alpha, *strengths, *others):
+        knobs = (alpha, *strengths, *others)
+        async for update in self._adjust(request, visitor, desk, job_id, *refs, *knobs):
             yield update
 
     async def _adjust(
-        self, visitor: str, desk: Desk, job_id: str, photo: str, style: str, colors: str, *knobs: Any
+        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
-        if not is_visitor(visitor) or not job_id:
+        photo, style, colors, *knobs = chosen
+        if not job_id or not await self.site.visitors.recognises(visitor):
             return
         owner = owner_of(visitor)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
@@ -352,24 +361,28 @@ class PaintTab(Choosing):
         if not job.finished:  # nobody waits for this one any more
             with suppress(AllaPrimaError):
                 await call(self.client.cancel, job.id, owner)
-        again = await call(self.client.repaint, job_id, owner, style=styles, **params.model_dump())
+        changes = {"style": styles, "origin": self.site.ordering(request), **params.model_dump()}
+        again = await call(self.client.repaint, job_id, owner, **changes)
         async for update in self._show(desk, again, owner, shown):
             yield update
 
-    async def show_grid(self, visitor: str, desk: Desk, *chosen: Any) -> AsyncIterator[Update]:
+    async def show_grid(
+        self, request: gr.Request, visitor: str, desk: Desk, *chosen: Any
+    ) -> AsyncIterator[Update]:
         """Small paintings were asked for, all strengths at once."""
-        visitor = known_visitor(visitor)
-        async for update in self._guarded(self._show_grid(owner_of(visitor), desk, *chosen)):
+        visitor = await self.site.visitors.admit(visitor)
+        async for update in self._guarded(self._show_grid(request, owner_of(visitor), desk, *chosen)):
             yield {self.visitor: visitor} | update
 
     async def _show_grid(
-        self, owner: str, desk: Desk, photo: str, style: str, colors: str, *knobs: Any
+        self, request: gr.Request, owner: str, desk: Desk, *chosen: Any
     ) -> AsyncIterator[Update]:
-        photo, style, colors = await self._chosen(desk, photo, style, colors)
+        (photo, style, colors), knobs = await self._chosen(desk, *chosen[:3]), chosen[3:]
         self._check(photo, style)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         high, low = params.alpha_high, params.alpha_low
-        job = await call(self.client.submit, owner, photo, styles, as_grid(params), source="web")
+        options = {"source": "web", "origin": self.site.ordering(request)}
+        job = await call(self.client.submit, owner, photo, styles, as_grid(params), **options)
         yield {self.pad: pad(high, low, note="Painting …")}
         async for view in follow(self.client, job, owner):
             job = view
@@ -386,7 +399,7 @@ class PaintTab(Choosing):
 
     async def stop(self, visitor: str, job_id: str) -> Any:
         """Cancel was pressed. The follower of the job shows the end of it."""
-        if not is_visitor(visitor) or not job_id:
+        if not job_id or not await self.site.visitors.recognises(visitor):
             return gr.skip()
         try:
             job = await call(self.client.cancel, job_id, owner_of(visitor))
@@ -396,7 +409,7 @@ class PaintTab(Choosing):
 
     async def reopen(self, visitor: str, desk: Desk, event: gr.EventData) -> AsyncIterator[Update]:
         """A painting of the history was chosen."""
-        if not is_visitor(visitor):
+        if not await self.site.visitors.recognises(visitor):
             yield self._nothing()
             return
         job_id = str(event._data.get("name", ""))
@@ -417,7 +430,7 @@ class PaintTab(Choosing):
         self, visitor: str, desk: Desk, photo: str | None, style: str | None
     ) -> AsyncIterator[Update]:
         """Delete everything this browser ever sent and start with a new id."""
-        if is_visitor(visitor):
+        if await self.site.visitors.recognises(visitor):
             try:
                 await call(self.client.delete_user_data, owner_of(visitor))
             except AllaPrimaError as error:
@@ -429,7 +442,7 @@ class PaintTab(Choosing):
         desk.turn += 1
         desk.photo = desk.style = desk.colors = ""
         yield {
-            self.visitor: known_visitor(None),
+            self.visitor: self.site.visitors.new(),
             **dict(zip((self.forget, self.forget_yes, self.forget_no), self._asking(False), strict=True)),
             **self._at_rest(message=views.note("Everything you sent has been deleted.")),
             self.easel: views.empty_easel(),

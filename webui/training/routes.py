@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError, LimitError, NotFoundError, ParameterError
-from webui.operators import AccessError, Gate
+from webui.operators import STATUS, AccessError
 from webui.training.desk import Desk
 
 if TYPE_CHECKING:
@@ -26,13 +26,12 @@ log = logging.getLogger(__name__)
 BODY_BYTES = 64_000
 TROUBLE = "Something went wrong on our side; please try again."
 FRESH = {"Cache-Control": "no-store"}
-_STATUS = {"no_password": 403, "password": 401, "wrong_password": 401, "too_often": 429}
 
 
 def status_of(error: AllaPrimaError) -> int:
     """The HTTP status of an expected failure."""
     if isinstance(error, AccessError):
-        return _STATUS.get(error.code, 401)
+        return STATUS.get(error.code, 401)
     kinds: tuple[tuple[type[AllaPrimaError], int], ...] = (
         (NotFoundError, 404),
         (ParameterError, 400),
@@ -62,17 +61,17 @@ def add_routes(app: FastAPI, site: Site) -> None:
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import JSONResponse, Response
 
-    gate, desk = Gate(site.settings, site.links), Desk(site.client)
+    gate, desk = site.gate, Desk(site.client)
 
     def refusal(error: AllaPrimaError) -> Response:
         return JSONResponse(
             {"error": str(error), "code": error.code}, status_code=status_of(error), headers=FRESH
         )
 
-    async def guarded(request: Request, action: Callable[[], Any]) -> Any:
+    async def guarded(request: Request, action: Callable[[], Any], *, json: bool = True) -> Any:
         """What ``action`` returns, for operators; a finished response where it or the gate refuses."""
         try:
-            gate.check_request(request)
+            gate.check_request(request, json=json)
             return await run_in_threadpool(action)
         except AllaPrimaError as error:
             return refusal(error)
@@ -86,12 +85,19 @@ def add_routes(app: FastAPI, site: Site) -> None:
 
     async def enter(request: Request) -> Response:
         try:
-            password = (await body_of(request)).get("password")
-            ticket = gate.enter(password if isinstance(password, str) else "")
+            ticket = gate.enter_request(request, (await body_of(request)).get("password"))
         except AllaPrimaError as error:
             return refusal(error)
         response = JSONResponse({}, headers=FRESH)
         gate.remember(request, response, ticket)
+        return response
+
+    async def leave(request: Request) -> Response:
+        response = JSONResponse({}, headers=FRESH)
+        try:
+            gate.leave(request, response)
+        except AllaPrimaError as error:
+            return refusal(error)
         return response
 
     async def look(request: Request) -> Response:
@@ -122,7 +128,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
         import asyncio
 
         try:
-            gate.check_request(request)
+            gate.check_request(request, json=False)
         except AllaPrimaError as error:
             return refusal(error)
         name = request.query_params.get("name", "")[:200]
@@ -132,7 +138,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
             with open(reader, "rb") as source:
                 return desk.service.archives.keep(name, source)
 
-        taking = asyncio.ensure_future(guarded(request, take))
+        taking = asyncio.ensure_future(guarded(request, take, json=False))
         try:
             with open(writer, "wb", buffering=0) as sink:
                 async for part in request.stream():
@@ -177,6 +183,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
         return Response(found, media_type=kinds[names["suffix"]], headers=FRESH)
 
     app.add_route("/training/api/enter", enter, methods=["POST"], include_in_schema=False)
+    app.add_route("/training/api/leave", leave, methods=["POST"], include_in_schema=False)
     app.add_route("/training/api/upload", upload, methods=["POST"], include_in_schema=False)
     app.add_route("/training/api/{view}", look, methods=["GET"], include_in_schema=False)
     app.add_route("/training/api/{deed}", act, methods=["POST"], include_in_schema=False)

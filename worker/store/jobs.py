@@ -200,9 +200,9 @@ def request_cancel(session: Session, job_id: str) -> None:
     )
 
 
-def unfinished_count(session: Session, owner: str) -> int:
-    """Number of a person's unfinished jobs."""
-    query = select(func.count()).select_from(Job).where(Job.owner == owner, Job.state.in_(UNFINISHED))
+def unfinished_count(session: Session, *whose: ColumnElement[bool]) -> int:
+    """Number of unfinished jobs, of all people or of those that ``whose`` says."""
+    query = select(func.count()).select_from(Job).where(Job.state.in_(UNFINISHED), *whose)
     return session.scalar(query) or 0
 
 

@@ -23,7 +23,7 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """A person: ``owner`` is "tg:<id>", "web:<random id>" or "cli:local"."""
+    """A person: ``owner`` is "tg:<id>", "web:<hash of the browser's id>" or "cli:local"."""
 
     __tablename__ = "users"
 
@@ -51,6 +51,7 @@ class Job(Base):
     __table_args__ = (
         Index("ix_jobs_owner_created_at", "owner", "created_at"),
         Index("ix_jobs_state_created_at", "state", "created_at"),
+        Index("ix_jobs_origin_created_at", "origin", "created_at"),
         Index("ix_jobs_source_delivered_at", "source", "delivered_at", "finished_at"),
     )
 
@@ -68,6 +69,8 @@ class Job(Base):
     more_styles: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     style_label: Mapped[str] = mapped_column(String(120))
     context: Mapped[dict[str, Any]]
+    # What stands for the network address it was ordered from: a keyed hash, where people have no accounts.
+    origin: Mapped[str | None] = mapped_column(String(40))
 
     progress: Mapped[float] = mapped_column(default=0.0)
     error: Mapped[str | None] = mapped_column(Text)

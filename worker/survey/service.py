@@ -389,6 +389,43 @@ class Surveys:
 
     # privacy
 
+    def takes_part(self, person: str) -> bool:
+        """Whether a person is a rater of any study."""
+        with self.database.read() as session:
+            if not table.has_pseudonyms(session):
+                return False
+            names = list(session.scalars(select(StudyRow.name)))
+            own = {name: self.pseudonyms.rater(name, person) for name in names}
+            return any(
+                session.get(RaterRow, (name, table.resolve(session, name, rater)))
+                for name, rater in own.items()
+            )
+
+    def carry_over(self, old: str, person: str) -> bool:
+        """Let somebody who was known as ``old`` go on as ``person`` with all ratings; whether ``person`` takes part in
+        any study then."""
+        with self.database.read() as session:
+            if not table.has_pseudonyms(session):
+                return False
+            names = list(session.scalars(select(StudyRow.name)))
+        for study in names:
+            before, now = (self.pseudonyms.rater(study, name) for name in (old, person))
+            with self.database.read() as session:
+                rater = table.resolve(session, study, before)
+                found = session.get(RaterRow, (study, rater)) is not None
+            if found:
+                with self._turn, self.database.write() as session:
+                    self.database.lock(session, f"study:{study}")
+                    if session.get(RaterRow, (study, rater)) is not None:
+                        table.link(session, study, now, rater)
+        before, now = self.pseudonyms.quick(old), self.pseudonyms.quick(person)
+        with self.database.read() as session:
+            rated = table.has_quick(session, before)
+        if rated:
+            with self._turn, self.database.write() as session:
+                table.rename_quick(session, before, now)
+        return self.takes_part(person)
+
     def forget(self, person: str) -> int:
         """Delete all ratings, consents and links of a person, in studies (open or closed) and under paintings; how
         many ratings that were. ``Client.delete_user_data`` calls it.
