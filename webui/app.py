@@ -13,6 +13,7 @@ from webui.survey import quick, research, routes
 from webui.survey.page import STYLESHEETS, scripts
 from webui.training import page as training_page
 from webui.training import routes as training_routes
+from worker.private import private_folder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -123,7 +124,7 @@ def _prepare(cache: Path) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["GRADIO_TEMP_DIR"] = str(cache)
-    cache.mkdir(parents=True, exist_ok=True)
+    private_folder(cache)
     oldest = time.time() - CACHE_SECONDS
     for path in cache.rglob("*"):
         try:

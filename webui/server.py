@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
+from worker.private import close_folder, keep_private
 
 if TYPE_CHECKING:
     from worker.client import Client
@@ -80,6 +81,10 @@ def run(settings: Settings | None = None, client: Client | None = None, *, next_
         from worker.settings import get_settings
 
         settings = get_settings()
+    main = threading.current_thread() is threading.main_thread()
+    if main:  # else this is a guest in somebody's process
+        keep_private()
+    close_folder(settings.data_dir, all_of_it=True)
     listener = listen(settings.web_host, settings.web_port, next_port=next_port)
     port = listener.getsockname()[1]
 
@@ -103,7 +108,6 @@ def run(settings: Settings | None = None, client: Client | None = None, *, next_
         server.force_exit = server.should_exit  # asked twice: don't wait for open pages
         server.should_exit = True
 
-    main = threading.current_thread() is threading.main_thread()
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, stop) for number in signals} if main else {}
     taken = f" (port {settings.web_port} was taken)" if settings.web_port not in (0, port) else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webui.pace import Pace
+from worker.private import private_file, private_folder
 
 if TYPE_CHECKING:
     from webui.addresses import Addresses
@@ -27,14 +28,14 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
 
     def put(self, data: bytes, suffix: str, *, name: str | None = None) -> str:
         """Write ``data`` into a new file below a folder of an unguessable name; returns its path."""
         folder = self._folder / secrets.token_urlsafe(18)
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         path = folder / (name or f"picture{suffix}")
-        path.write_bytes(data)
+        private_file(path).write_bytes(data)
         return str(path)
 
 

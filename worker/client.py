@@ -22,6 +22,7 @@ from worker.broker import Broker
 from worker.jobs import SOURCES, TERMINAL, UNFINISHED, DraftView, JobState, JobView, UserView, new_id
 from worker.orders import GALLERY, fitted, joined, style_ref
 from worker.plugins import load_extra_methods
+from worker.private import close_folder
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
 from worker.store import people
@@ -48,6 +49,7 @@ class Client:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or get_settings()
+        close_folder(self.settings.data_dir)
         load_extra_methods(self.settings)
         self.database = Database(self.settings.database)
         self.database.upgrade()

@@ -26,6 +26,7 @@ from typing import IO
 
 from core.errors import AllaPrimaError
 from worker.broker import Broker, QueueError
+from worker.private import close_folder, keep_private, open_private, private_folder
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,12 @@ def die_with_parent(signum: int = signal.SIGTERM) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
 
 
+def _begin_server() -> None:
+    """Run in the queue server's process before its program."""
+    keep_private()
+    die_with_parent()
+
+
 def server_program(settings: Settings) -> Path:
     """The program that is started as queue server; raises ``ServiceError`` when there is none."""
     if settings.redis_server is not None:
@@ -101,8 +108,9 @@ class QueueServer:
         """Start the server, or find the one another process runs for the same folder; raises
         ``ServiceError``."""
         program = server_program(self.settings)
-        for folder in (self.folder, self.socket.parent):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        close_folder(self.settings.data_dir)
+        private_folder(self.folder)
+        self.socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.socket.parent.stat().st_uid != os.getuid():
             raise ServiceError(
                 f"The folder {self.socket.parent} belongs to somebody else; set TMPDIR or REDIS_URL."
@@ -121,7 +129,7 @@ class QueueServer:
             cwd=self.folder,
             # Ctrl-C reaches the whole foreground group; the server is to go last.
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=_begin_server,
         )
         atexit.register(self.stop)
         try:
@@ -147,7 +155,7 @@ class QueueServer:
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 
     def _take_lock(self) -> bool:
-        lock = open(self.folder / "lock", "w")  # noqa: SIM115 - held until stop()
+        lock = open(self.folder / "lock", "w", opener=open_private)  # noqa: SIM115 - held until stop()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -210,7 +218,9 @@ def start_worker(
     """
     with tempfile.TemporaryDirectory(prefix="allaprima-") as folder, contextlib.ExitStack() as stack:
         ready = Path(folder) / "ready"
-        output = stack.enter_context(open(log_file, "ab")) if log_file is not None else None
+        output = (
+            stack.enter_context(open(log_file, "ab", opener=open_private)) if log_file is not None else None
+        )
         process = subprocess.Popen(
             [sys.executable, "-m", "worker.tasks.run", str(ready)],
             env={**os.environ, **settings.environment(), PARENT_VARIABLE: str(os.getpid())},

@@ -87,12 +87,13 @@ def run(args: argparse.Namespace) -> int:
     quiet_logs(settings)
     from worker.client import Client
     from worker.embedded import services
+    from worker.private import close_folder
 
     started = time.perf_counter()
     with stop_on_terminate():
         print("Starting the queue and a worker …", flush=True)
         log_file = settings.data_dir / "worker.log"
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        close_folder(settings.data_dir, all_of_it=True)
         with services(settings, log_file=log_file) as running:
             print(
                 f"The queue is at {mask_url(running.redis_url)} ({time.perf_counter() - started:.1f} s).",

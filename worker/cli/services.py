@@ -61,10 +61,13 @@ def _add_web_arguments(parser: argparse.ArgumentParser) -> None:
 def up_command(args: argparse.Namespace) -> int:
     """Everything on this machine, until Ctrl-C."""
     from worker.embedded import services
+    from worker.private import close_folder, keep_private
     from worker.settings import mask_url
 
     settings = web_settings(args)
     quiet_logs(settings)
+    keep_private()
+    close_folder(settings.data_dir, all_of_it=True)
     with stop_on_terminate(), services(settings) as running:
         print(f"The queue is at {mask_url(running.redis_url)}, a worker is ready.", flush=True)
         with bot_process(settings, wanted=not args.no_bot):

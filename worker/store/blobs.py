@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import NotFoundError
 from worker.jobs import UNFINISHED, sha256
+from worker.private import private_folder
 from worker.settings import Settings
 from worker.store.database import Database, StorageError, change
 from worker.store.models import Blob, Job, User
@@ -71,7 +72,7 @@ class DiskBackend:
         path = self.path(key)
         if path.exists():
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -106,7 +107,7 @@ class DiskBackend:
 
     def check(self) -> None:
         """See ``Backend``."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".check-") as file:
             file.write(b"ok")
             file.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 import time
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.errors import AllaPrimaError
+from worker.private import private_file, private_folder
 
 BUSY_TIMEOUT_MS = 15_000
 
@@ -35,8 +37,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        if self.is_sqlite and self.url.database and self.url.database != ":memory:":
+            _make_private(Path(self.url.database))
         try:
             self.engine = self._create_engine()
         except ImportError as error:
@@ -121,6 +123,19 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _make_private(file: Path) -> None:
+    """An SQLite file that only this user can read; those beside it (``-wal``, ``-shm``) get their modes from it."""
+    if not file.parent.is_dir():
+        private_folder(file.parent)
+    with contextlib.suppress(
+        OSError
+    ):  # a folder that cannot be written is told about when the database is opened
+        private_file(file)
+        for beside in ("-wal", "-shm"):
+            if (path := file.with_name(file.name + beside)).exists():
+                private_file(path)
 
 
 @contextmanager

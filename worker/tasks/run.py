@@ -19,6 +19,7 @@ from worker.embedded import PARENT_VARIABLE, die_with_parent
 from worker.jobs import TRAIN_QUEUE
 from worker.leases import machine
 from worker.logs import setup_logging
+from worker.private import close_folder, keep_private
 from worker.settings import Settings, get_settings, use_settings
 from worker.tasks import stopping
 from worker.tasks.companion import own_queues
@@ -86,6 +87,8 @@ def run_worker(settings: Settings, ready_file: str | None = None) -> int:
 
     use_settings(settings)
     setup_logging(settings)
+    keep_private()
+    close_folder(settings.data_dir, all_of_it=True)
     get_context().database.upgrade()
     _follow_parent()
     # Loaded once, before the painting processes are forked: they share it, and one that died is back at once.
