@@ -159,7 +159,7 @@ class Desk:
 
     def course(self, visitor: str, language: str, name: str) -> dict[str, Any]:
         """The study, its pictures in the rater's own order, and how far the rater is."""
-        study = self.surveys.study(name)
+        study = self.surveys.study(name, drafts=False)
         rater = self._rater(name, visitor)
         pairs = self.surveys.pairs(name, rater)
         progress = self.surveys.progress(name, rater)

@@ -24,6 +24,9 @@ from worker.store.study_models import (
     StudyRow,
 )
 
+DRAFT = "draft"
+"""``StudyRow.state`` of a study that has not begun."""
+
 
 def upsert(session: Session, table: Any, keep: Sequence[str] = (), **values: Any) -> None:
     """INSERT … ON CONFLICT DO UPDATE on the primary key, in either database; columns in ``keep`` are not updated."""
@@ -34,11 +37,13 @@ def upsert(session: Session, table: Any, keep: Sequence[str] = (), **values: Any
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=new))
 
 
-def find(session: Session, name: str) -> StudyRow:
-    """A study; raises ``UnknownNameError``."""
+def find(session: Session, name: str, *, drafts: bool = True) -> StudyRow:
+    """A study; raises ``UnknownNameError``. ``drafts=False``: for raters, who neither see nor hear of studies that have
+    not begun."""
     row = session.get(StudyRow, name, populate_existing=True)
-    if row is None:
-        raise UnknownNameError("study", name, session.scalars(select(StudyRow.name)))
+    if row is None or (row.state == DRAFT and not drafts):
+        known = select(StudyRow.name) if drafts else select(StudyRow.name).where(StudyRow.state != DRAFT)
+        raise UnknownNameError("study", name, session.scalars(known))
     return row
 
 

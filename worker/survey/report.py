@@ -76,6 +76,8 @@ def remarks(results: Results) -> list[str]:
     if results.silent:
         people = "person" if results.silent == 1 else "people"
         found.append(f"{results.silent} {people} agreed to take part but rated nothing.")
+    if results.warning:
+        found.append(results.warning)
     return found
 
 

@@ -110,10 +110,10 @@ class Surveys:
         with self.database.read() as session:
             return [study_view(session, row) for row in session.scalars(query).all()]
 
-    def study(self, name: str) -> StudyView:
-        """One study; raises ``UnknownNameError``."""
+    def study(self, name: str, *, drafts: bool = True) -> StudyView:
+        """One study; raises ``UnknownNameError``. ``drafts=False``: for raters, from whom drafts are hidden."""
         with self.database.read() as session:
-            return study_view(session, table.find(session, name))
+            return study_view(session, table.find(session, name, drafts=drafts))
 
     def study_of(self, pair_id: str) -> str:
         """The name of the study a picture belongs to; raises ``NotFoundError``."""
@@ -170,7 +170,7 @@ class Surveys:
     def progress(self, study: str, rater: str) -> Progress:
         """How far the rater is; for somebody unknown: nothing done, not consented."""
         with self.database.read() as session:
-            return progress_view(session, table.find(session, study), rater)
+            return progress_view(session, table.find(session, study, drafts=False), rater)
 
     # rating
 
@@ -190,7 +190,7 @@ class Surveys:
     def pairs(self, study: str, rater: str) -> list[PairView]:
         """All pairs of the rater's order, rated ones with their ``score``. Raises ``SurveyError`` before consent."""
         with self.database.read() as session:
-            row = table.find(session, study)
+            row = table.find(session, study, drafts=False)
             me = consented(session, study, rater)
             given = table.scores(session, study, rater)
             return [pair_view(session, row, me, pair_id, given) for pair_id in me.pairs]
@@ -198,7 +198,7 @@ class Surveys:
     def pair(self, study: str, rater: str, pair_id: str) -> PairView:
         """A pair of the rater's own order, rated or not; raises ``NotFoundError`` for any other."""
         with self.database.read() as session:
-            row = table.find(session, study)
+            row = table.find(session, study, drafts=False)
             me = consented(session, study, rater)
             return pair_view(session, row, me, pair_id, table.scores(session, study, rater))
 
