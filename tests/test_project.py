@@ -28,6 +28,7 @@ FRONT_END_MAY_IMPORT = {
     "worker.client",
     "worker.jobs",
     "worker.logs",
+    "worker.private",
     "worker.settings",
     "worker.survey.service",
     "worker.survey.views",
@@ -45,14 +46,12 @@ FRONT_END_MAY_IMPORT = {
 # Parts of a requirement that are imported by their own names, and the requirement they always come with.
 COME_WITH = {
     "aiohttp": "aiogram",
-    "aiolimiter": "python-telegram-bot",
+    "annotated-types": "pydantic",
     "billiard": "celery",
     "botocore": "boto3",
-    "fastapi": "gradio",
     "gradio-client": "gradio",
     "kombu": "celery",
-    "starlette": "gradio",
-    "uvicorn": "gradio",
+    "packaging": "pytest",
 }
 
 

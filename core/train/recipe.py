@@ -75,7 +75,7 @@ class OptimOptions(_Section):
     optimiser: Literal["adam", "radam", "ranger"] = Field(
         "adam", description="ranger: RAdam with Lookahead and decoupled weight decay."
     )
-    lr: float = Field(1e-3, gt=0, le=1)
+    lr: float = Field(1e-3, gt=0, le=1000)
     fresh: float = Field(
         1.0,
         gt=0,
