@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREFIX = "allaprima:"
+JOB_NEWS = f"{PREFIX}job:"
 PAINT_TASK = "allaprima.paint"
 TRAIN_TASK = "allaprima.train"
 UNACKED, UNACKED_INDEX = "unacked", "unacked_index"
@@ -164,16 +165,19 @@ class Broker:
         """Tell the watchers of a job something; best effort."""
         try:
             with self._reachable():
-                self.redis.publish(f"{PREFIX}job:{job_id}", json.dumps(news))
+                self.redis.publish(JOB_NEWS + job_id, json.dumps(news))
         except QueueError:
             log.debug("progress of %s not published", job_id)
 
-    def subscribe(self, job_id: str) -> PubSub | None:
-        """A subscription to a job's news, or ``None`` when Redis is down."""
+    def subscribe(self, job_id: str | None = None) -> PubSub | None:
+        """A subscription to a job's news, or to those of all jobs; ``None`` when Redis is down."""
         try:
             with self._reachable():
                 subscription = self.redis.pubsub(ignore_subscribe_messages=True)
-                subscription.subscribe(f"{PREFIX}job:{job_id}")
+                if job_id is None:
+                    subscription.psubscribe(f"{JOB_NEWS}*")
+                else:
+                    subscription.subscribe(JOB_NEWS + job_id)
                 return subscription
         except QueueError:
             return None

@@ -8,7 +8,8 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, update
@@ -30,7 +31,7 @@ from worker.store.blobs import UPLOAD, BlobStore
 from worker.store.database import Database, change
 from worker.store.models import Blob, Draft, Job, User
 from worker.survey.forget import forget
-from worker.watching import watch
+from worker.watching import Watcher, watch
 
 if TYPE_CHECKING:
     from core.images import Limits
@@ -242,6 +243,12 @@ class Client:
                 raise NotFoundError("There is no such painting, or it is somebody else's.")
             return self._views(session, [row])[0]
 
+    def jobs_by_id(self, job_ids: Collection[str]) -> dict[str, JobView]:
+        """Those of the jobs that are there, as they stand now."""
+        with self.database.read() as session:
+            rows = session.scalars(select(Job).where(Job.id.in_(job_ids))).all()
+            return {view.id: view for view in self._views(session, rows)}
+
     def jobs(
         self, owner: str, *, limit: int = 20, unfinished_only: bool = False, album: str | None = None
     ) -> list[JobView]:
@@ -306,6 +313,11 @@ class Client:
         Raises ``NotFoundError``, also when the job is deleted meanwhile.
         """
         return watch(self, job_id, timeout)
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        """The same for any number of jobs, with one thread and one subscription for all of them."""
+        return Watcher(self)
 
     def unfinished(self, source: str, limit: int = 1000) -> list[JobView]:
         """Jobs of a front end that are still to be painted, with their places in line, oldest first."""
