@@ -100,6 +100,7 @@ def add_endpoints(site: Site) -> None:
 
     def put(path: str, owner: str) -> str:
         site.bringing(current.get())
+        site.copies.note(owner, path)
         return str(client.put_picture(Path(path).read_bytes(), owner))
 
     async def send(
@@ -152,7 +153,9 @@ def add_endpoints(site: Site) -> None:
 
     async def finished_file(job: JobView, owner: str) -> str:
         data = await call(client.result, job.id, owner)
-        return await call(site.shelf.put, data, ".png", name=download_name(job))
+        path: str = await call(site.shelf.put, data, ".png", name=download_name(job))
+        await call(site.copies.note, owner, path)
+        return path
 
     @spoken
     async def stylize(
@@ -284,10 +287,10 @@ def add_endpoints(site: Site) -> None:
 
     @spoken
     async def delete_my_data(visitor: str) -> dict[str, int]:
-        """Delete everything sent under this id: rows, pictures, caches; running jobs are cancelled."""
+        """Delete everything sent under this id: rows, pictures, copies, caches; running jobs are cancelled."""
         if not visitor:
             raise ParameterError("visitor: say whose data is to be deleted.")
-        return dict(await call(client.delete_user_data, owner_of(await _visitor(visitor))))
+        return dict(await call(site.forget, owner_of(await _visitor(visitor))))
 
     @spoken
     async def styles() -> list[dict[str, str]]:

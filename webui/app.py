@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from webui import api, health, pictures, theme
 from webui.server import run
+from webui.site import CACHE, CACHE_SECONDS
 from webui.survey import quick, research, routes
 from webui.survey.page import STYLESHEETS, scripts
 from webui.training import page as training_page
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["create_app", "run"]
 
 TITLE = "Alla Prima"
-CACHE_SECONDS = 6 * 3600  # how long the page's copies of uploads live
 # The browser itself then refuses whatever would leave this server.
 POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         from worker.client import Client as Worker
 
         client = Worker(settings)
-    cache = settings.data_dir / "web-cache"
+    cache = settings.data_dir / CACHE
     _prepare(cache)
 
     import gradio as gr

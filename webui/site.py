@@ -13,6 +13,7 @@ from worker.private import private_file, private_folder
 
 if TYPE_CHECKING:
     from webui.addresses import Addresses
+    from webui.copies import Copies
     from webui.operators import Gate
     from webui.people import Visitors
     from webui.pictures import Links
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from worker.settings import Settings
     from worker.survey.service import Surveys
 
+CACHE = "web-cache"  # folder of the page's copies of uploads, in the data folder
+CACHE_SECONDS = 6 * 3600  # how long they live
 PICTURES_PER_JOB = 2  # a photo and a style; most jobs repaint what is there
 
 
@@ -62,6 +65,20 @@ class Site:
         from webui.people import Visitors
 
         return Visitors(self.links, self.client, self.surveys)
+
+    @cached_property
+    def copies(self) -> Copies:
+        """Whose the files of the page's cache are."""
+        from webui.copies import Copies
+
+        data = self.settings.data_dir
+        return Copies(data / "web-copies", data / CACHE, CACHE_SECONDS)
+
+    def forget(self, owner: str) -> dict[str, int]:
+        """Delete everything kept of a person, here and in the worker's room: what ``Client.delete_user_data`` counts,
+        and ``copies`` in the page's cache."""
+        copies = self.copies.forget(owner)
+        return {**self.client.delete_user_data(owner), "copies": copies}
 
     @cached_property
     def addresses(self) -> Addresses:

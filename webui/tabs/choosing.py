@@ -43,7 +43,7 @@ class Choosing(PaintLayout):
         desk.incoming += 1
         try:
             self.site.bringing(request)
-            return await store(self.client, path, owner_of(visitor))
+            return await store(self.site, path, owner_of(visitor))
         finally:
             desk.incoming -= 1
 

@@ -13,7 +13,7 @@ from core.registry import MethodSpec
 
 if TYPE_CHECKING:
     from core.styles import Style
-    from worker.client import Client
+    from webui.site import Site
     from worker.jobs import JobView
 
 BROKEN = "Something went wrong on our side; please try again."
@@ -29,10 +29,15 @@ async def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return await asyncio.to_thread(function, *args, **kwargs)
 
 
-async def store(client: Client, path: str, owner: str) -> str:
+async def store(site: Site, path: str, owner: str) -> str:
     """Check and keep an uploaded picture; its key. Raises ``AllaPrimaError``."""
+
+    def take() -> str:
+        site.copies.note(owner, path)
+        return str(site.client.put_picture(Path(path).read_bytes(), owner))
+
     try:
-        return str(await call(lambda: client.put_picture(Path(path).read_bytes(), owner)))
+        return await call(take)
     except FileNotFoundError:
         raise NotFoundError("That picture is no longer here; please bring it again.") from None
 

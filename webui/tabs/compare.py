@@ -151,7 +151,7 @@ class CompareTab:
             table.incoming += 1
             try:
                 self.site.bringing(request)
-                key = await store(self.client, path, owner_of(visitor))
+                key = await store(self.site, path, owner_of(visitor))
             except AllaPrimaError as error:
                 note = views.taken_in(table.taken, str(error))
             finally:
@@ -185,7 +185,9 @@ class CompareTab:
         def copy() -> Any:
             with suppress(AllaPrimaError):
                 data = self.client.picture(job.photo_key, job.owner)
-                return self.site.shelf.put(small_jpeg(data, SHOWN_SIDE, self.client.limits), ".jpg")
+                path = self.site.shelf.put(small_jpeg(data, SHOWN_SIDE, self.client.limits), ".jpg")
+                self.site.copies.note(job.owner, path)
+                return path
             return None
 
         return {

@@ -274,7 +274,9 @@ class PaintTab(Choosing):
         def copy() -> Any:
             with suppress(AllaPrimaError):
                 small = small_jpeg(self.client.picture(key, owner), SHOWN_SIDE, self.client.limits)
-                return self.site.shelf.put(small, ".jpg")
+                path = self.site.shelf.put(small, ".jpg")
+                self.site.copies.note(owner, path)
+                return path
             return None
 
         return await call(copy)
@@ -294,7 +296,7 @@ class PaintTab(Choosing):
         (photo, style, colors), knobs = await self._chosen(desk, *chosen[:3]), chosen[3:]
         if not photo and photo_path is not None:
             self.site.bringing(request)
-            photo = desk.photo = await store(self.client, photo_path, owner)
+            photo = desk.photo = await store(self.site, photo_path, owner)
             yield {self.photo_key: photo}
         self._check(photo, style)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
@@ -432,7 +434,7 @@ class PaintTab(Choosing):
         """Delete everything this browser ever sent and start with a new id."""
         if await self.site.visitors.recognises(visitor):
             try:
-                await call(self.client.delete_user_data, owner_of(visitor))
+                await call(self.site.forget, owner_of(visitor))
             except AllaPrimaError as error:
                 yield self._at_rest(message=views.failure(str(error)))
                 return
