@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import DEFAULT_METHOD, KEEP_COLORS, PaintParams, Share, mixed, of_two
+from webui.bodies import WHOLE_MAX
 from webui.follow import follow
 from webui.people import is_visitor, new_visitor, owner_of
 from webui.pictures import download_name
@@ -40,7 +41,7 @@ def _visitor(given: str | None) -> str:
 def _whole(value: float | None, name: str) -> int | None:
     if value is None:
         return None
-    if value != int(value):
+    if not math.isfinite(value) or value != int(value) or abs(value) > WHOLE_MAX:
         raise ParameterError(f"{name}: a whole number is expected.")
     return int(value)
 
@@ -69,6 +70,8 @@ def add_endpoints(site: Site) -> None:
     """Attach every endpoint to the ``gr.Blocks`` being built."""
     import gradio as gr
 
+    from webui.components import file_field
+
     client = site.client
 
     def spoken(function: Any) -> Any:
@@ -90,7 +93,7 @@ def add_endpoints(site: Site) -> None:
         return await asyncio.to_thread(function, *args, **kwargs)
 
     def put(path: str, owner: str) -> str:
-        return str(client.put_picture(Path(path).read_bytes(), owner))
+        return str(client.put_picture(site.shelf.read(path), owner))
 
     async def send(
         photo: str | None,
@@ -298,9 +301,9 @@ def add_endpoints(site: Site) -> None:
         ]
 
     with gr.Column(visible=False):
-        photo_in = gr.File(label="photo", type="filepath")
+        photo_in = file_field(label="photo")
         style_in = gr.Textbox(label="style (a gallery name)")
-        style_file_in = gr.File(label="style_file (a picture, instead of style)", type="filepath")
+        style_file_in = file_field(label="style_file (a picture, instead of style)")
         alpha_in = gr.Number(label="alpha (strength, 0 to 1.5)", value=None)
         keep_in = gr.Textbox(label=f"keep_colors ({', '.join(KEEP_COLORS)})")
         method_in = gr.Textbox(label="method")
@@ -310,7 +313,7 @@ def add_endpoints(site: Site) -> None:
         high_in = gr.Number(label="alpha_high (strokes, 0 to 1.5)", value=None)
         low_in = gr.Number(label="alpha_low (colours and shapes, 0 to 1.5)", value=None)
         style_low_in = gr.Textbox(label="style_low (a gallery name: another style for colours and shapes)")
-        style_low_file_in = gr.File(label="style_low_file (a picture, instead of style_low)", type="filepath")
+        style_low_file_in = file_field(label="style_low_file (a picture, instead of style_low)")
         mix_in = gr.Textbox(label="mix (more gallery styles: NAME=WEIGHT or NAME=STROKES/COLOURS, …)")
         grid_in = gr.Checkbox(label="grid (a sheet of small paintings over both strengths)")
         methods_in = gr.Textbox(label="methods (names separated by commas; empty: all)")

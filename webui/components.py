@@ -94,6 +94,16 @@ def photo_field(**options: Any) -> gr.Image:
     kinds it does not know.
     """
     field = gr.Image(type="filepath", image_mode=None, format="png", **options)
+    return _as_path(field)
+
+
+def file_field(**options: Any) -> gr.File:
+    """A file field whose handlers get the path of the file, or ``None``. The stock field would leave an empty file behind
+    at every call."""
+    return _as_path(gr.File(type="filepath", **options))
+
+
+def _as_path(field: Any) -> Any:
     # Set on the object: Gradio writes a stub file beside every module that defines a component class.
-    field.preprocess = lambda payload: payload.path if payload is not None else None  # type: ignore[method-assign]
+    field.preprocess = lambda payload: payload.path if payload is not None else None
     return field

@@ -11,7 +11,7 @@ from core.errors import AllaPrimaError
 from webui import views
 from webui.pad import pad
 from webui.people import known_visitor, owner_of
-from webui.tabs.common import Update, picked, store, style_title
+from webui.tabs.common import Update, picked, picked_name, store, style_title
 from webui.tabs.layout import LOW, Desk, PaintLayout
 
 
@@ -42,7 +42,7 @@ class Choosing(PaintLayout):
     async def _store(self, path: str, visitor: str, desk: Desk) -> str:
         desk.incoming += 1
         try:
-            return await store(self.client, path, owner_of(visitor))
+            return await store(self.site, path, owner_of(visitor))
         finally:
             desk.incoming -= 1
 
@@ -76,7 +76,7 @@ class Choosing(PaintLayout):
         self, desk: Desk, style: str, colors: str, band: str, high: float, low: float, event: gr.EventData
     ) -> Update:
         """A gallery tile was chosen."""
-        name = str(event._data.get("name", ""))
+        name = picked_name(event)
         if not any(known.name == name for known in self.styles):
             return {self.choice: gr.skip()}
         chosen = picked(desk.style or style, desk.colors or colors, f"gallery:{name}", band)

@@ -26,6 +26,7 @@ from webui.tabs.common import (
     Update,
     call,
     is_painting,
+    picked_name,
     store,
     style_title,
 )
@@ -150,7 +151,7 @@ class CompareTab:
         if path is not None:
             table.incoming += 1
             try:
-                key = await store(self.client, path, owner_of(visitor))
+                key = await store(self.site, path, owner_of(visitor))
             except AllaPrimaError as error:
                 note = views.taken_in(table.taken, str(error))
             finally:
@@ -160,7 +161,7 @@ class CompareTab:
 
     def pick_style(self, table: Table, event: gr.EventData) -> Update:
         """A gallery tile was chosen."""
-        name = str(event._data.get("name", ""))
+        name = picked_name(event)
         if not any(style.name == name for style in self.styles):
             return {self.choice: gr.skip()}
         table.style = f"gallery:{name}"

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -30,6 +29,7 @@ from webui.tabs.common import (
     call,
     is_painting,
     order,
+    picked_name,
     plays,
     store,
 )
@@ -292,7 +292,7 @@ class PaintTab(Choosing):
     ) -> AsyncIterator[Update]:
         photo, style, colors = await self._chosen(desk, photo, style, colors)
         if not photo and photo_path is not None:
-            photo = desk.photo = await store(self.client, photo_path, owner)
+            photo = desk.photo = await store(self.site, photo_path, owner)
             yield {self.photo_key: photo}
         self._check(photo, style)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
@@ -322,7 +322,7 @@ class PaintTab(Choosing):
         self, event: gr.EventData, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """A field of the pad was chosen: both sliders go there, and the painting with them."""
-        field = str(event._data.get("name", ""))
+        field = picked_name(event)
         async for update in self._guarded(self._set_strengths(field, visitor, desk, job_id, *chosen)):
             yield update
 
@@ -399,7 +399,7 @@ class PaintTab(Choosing):
         if not is_visitor(visitor):
             yield self._nothing()
             return
-        job_id = str(event._data.get("name", ""))
+        job_id = picked_name(event)
         async for update in self._guarded(self._reopen(owner_of(visitor), desk, job_id)):
             yield update
 
@@ -424,8 +424,7 @@ class PaintTab(Choosing):
                 yield self._at_rest(message=views.failure(str(error)))
                 return
         for path in (photo, style):
-            if path is not None:
-                Path(path).unlink(missing_ok=True)
+            await call(self.site.shelf.remove, path)
         desk.turn += 1
         desk.photo = desk.style = desk.colors = ""
         yield {
