@@ -6,9 +6,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from core.errors import AllaPrimaError
+from webui.bodies import Body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
 COOKIE = "alla-prima-operator"
 HOURS = 12
 WRONG_PER_MINUTE = 20  # all visitors together: a password of some length cannot be guessed at this pace
+
+
+class Entering(Body):
+    """The password, given to be let in."""
+
+    password: Annotated[str, Field(max_length=400)] = ""
 
 
 class AccessError(AllaPrimaError):

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 import secrets
 
+from core.errors import AllaPrimaError
+
 _VISITOR = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+class StrangerError(AllaPrimaError):
+    """A call that needs a rater came without one."""
+
+    code = "consent"
 
 
 def new_visitor() -> str:
