@@ -50,6 +50,7 @@ COME_WITH = {
     "botocore": "boto3",
     "fastapi": "gradio",
     "gradio-client": "gradio",
+    "httpx": "gradio",
     "kombu": "celery",
     "starlette": "gradio",
     "uvicorn": "gradio",
