@@ -19,6 +19,7 @@ from webui.bodies import WHOLE_MAX
 from webui.follow import follow
 from webui.people import is_visitor, new_visitor, owner_of
 from webui.pictures import download_name
+from webui.uploads import path_of
 
 if TYPE_CHECKING:
     from webui.site import Site
@@ -70,7 +71,7 @@ def add_endpoints(site: Site) -> None:
     """Attach every endpoint to the ``gr.Blocks`` being built."""
     import gradio as gr
 
-    from webui.components import file_field
+    from webui.components import RAW, file_field
 
     client = site.client
 
@@ -92,13 +93,13 @@ def add_endpoints(site: Site) -> None:
     async def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         return await asyncio.to_thread(function, *args, **kwargs)
 
-    def put(path: str, owner: str) -> str:
-        return str(client.put_picture(site.shelf.read(path), owner))
+    def put(file: Any, owner: str) -> str:
+        return str(client.put_picture(site.shelf.read(path_of(file) or ""), owner))
 
     async def send(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         alpha: float | None,
         keep_colors: str | None,
         method: str | None,
@@ -108,7 +109,7 @@ def add_endpoints(site: Site) -> None:
         alpha_high: float | None,
         alpha_low: float | None,
         style_low: str | None,
-        style_low_file: str | None,
+        style_low_file: Any,
         mix: str | None,
         grid: bool | None,
     ) -> JobView:
@@ -148,9 +149,9 @@ def add_endpoints(site: Site) -> None:
 
     @spoken
     async def stylize(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         alpha: float | None,
         keep_colors: str | None,
         method: str | None,
@@ -160,7 +161,7 @@ def add_endpoints(site: Site) -> None:
         alpha_high: float | None,
         alpha_low: float | None,
         style_low: str | None,
-        style_low_file: str | None,
+        style_low_file: Any,
         mix: str | None,
         grid: bool | None,
     ) -> tuple[str, dict[str, Any]]:
@@ -177,9 +178,9 @@ def add_endpoints(site: Site) -> None:
 
     @spoken
     async def submit(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         alpha: float | None,
         keep_colors: str | None,
         method: str | None,
@@ -189,7 +190,7 @@ def add_endpoints(site: Site) -> None:
         alpha_high: float | None,
         alpha_low: float | None,
         style_low: str | None,
-        style_low_file: str | None,
+        style_low_file: Any,
         mix: str | None,
         grid: bool | None,
     ) -> dict[str, Any]:
@@ -202,9 +203,9 @@ def add_endpoints(site: Site) -> None:
 
     @spoken
     async def compare(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         methods: str | None,
         size: float | None,
         visitor: str | None,
@@ -358,4 +359,7 @@ def add_endpoints(site: Site) -> None:
             (methods, [], [json_out]),
         ]
         for function, inputs, outputs in endpoints:
-            trigger.click(function, inputs, outputs, api_name=function.__name__, concurrency_limit=None)
+            options: dict[str, Any] = RAW if photo_in in inputs else {}
+            trigger.click(
+                function, inputs, outputs, api_name=function.__name__, concurrency_limit=None, **options
+            )

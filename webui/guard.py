@@ -6,6 +6,7 @@ that tell a browser to trust nothing else than this page."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import ipaddress
@@ -13,6 +14,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,13 +32,14 @@ WILDCARDS = ("0.0.0.0", "::")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PATH_BYTES = 2048
 QUERY_BYTES = 4096
+DRAIN_BYTES, DRAIN_SECONDS = 200_000, 1.0
 
 NOT_HERE = "There is no such page."
 
 # Gradio's routes that the page and gradio_client use, besides those that webui.upload_routes answers itself.
 READ = re.compile(
     r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt"
-    r"|/(assets|static)/[A-Za-z0-9_./-]+"
+    r"|/(assets|static)(/[A-Za-z0-9_.-]{1,120}){1,6}"
     r"|/gradio_api/info"
     r"|/gradio_api/heartbeat/[A-Za-z0-9_-]{1,64}"
 )
@@ -265,8 +268,9 @@ class Guard:
         answer = JSONResponse(
             {"detail": sentence, "error": sentence},
             status_code=status,
-            headers={"Cache-Control": "no-store", "Connection": "close"},
+            headers={"Cache-Control": "no-store"},
         )
+        await _drained(receive)
         await answer(scope, receive, _Answer(self, scope, send, "", gradio=False))
 
     def policy(self, html: bytes) -> str:
@@ -357,6 +361,17 @@ async def _rewritten(scope: Any, receive: Any, check: Callable[[Any], dict[str, 
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
+
+
+async def _drained(receive: Any) -> None:
+    """Read what little is on its way: whoever is cut off while still speaking does not hear the answer."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            size, more = 0, True
+            while more and size < DRAIN_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 def _drop(scope: Any, *names: bytes) -> None:

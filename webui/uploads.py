@@ -41,6 +41,12 @@ NOT_HERE = "That picture is no longer here; please bring it again."
 _FOLDER = re.compile(rf"([0-9a-f]{{{TAG_LETTERS}}})-[A-Za-z0-9_-]{{24}}")
 
 
+def path_of(file: object) -> str | None:
+    """The path in what a file field hands to its handlers; ``None`` without a file."""
+    path = file.get("path") if isinstance(file, dict) else None
+    return path if isinstance(path, str) else None
+
+
 @dataclass(frozen=True)
 class Room:
     """How much the cache may take: bytes per file, per session, in all, and what must stay free on the disk."""

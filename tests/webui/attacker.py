@@ -65,14 +65,23 @@ class Attacker:
         answer = self.join(number, data, **more)
         if answer.status_code != 200:
             return {"success": False, "status": answer.status_code, "output": answer.json()}
-        event = answer.json()["event_id"]
+        for message in self.messages():
+            if (
+                message.get("msg") == "process_completed"
+                and message.get("event_id") == answer.json()["event_id"]
+            ):
+                found = message
+        assert found is not None, "the event never ended"
+        return found
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """What the page session is told until there is no more to tell. A stream left before its end would take away
+        the news of the next event."""
         asked = {"session_hash": self.session}
         with self.http.stream("GET", "/gradio_api/queue/data", params=asked) as stream:
             for line in stream.iter_lines():
-                message = json.loads(line[5:]) if line.startswith("data:") else {}
-                if message.get("msg") == "process_completed" and message.get("event_id") == event:
-                    return message
-        raise AssertionError("the event never ended")
+                if line.startswith("data:"):
+                    yield json.loads(line[5:])
 
     def order(self, photo: object, **more: Any) -> list[Any]:
         """The values of /submit with a photo."""

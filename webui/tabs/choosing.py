@@ -13,16 +13,17 @@ from webui.pad import pad
 from webui.people import known_visitor, owner_of
 from webui.tabs.common import Update, picked, picked_name, store, style_title
 from webui.tabs.layout import LOW, Desk, PaintLayout
+from webui.uploads import path_of
 
 
 class Choosing(PaintLayout):
     """Answers what is chosen before and beside the painting."""
 
     async def take_photo(
-        self, path: str | None, visitor: str, desk: Desk, high: float, low: float
+        self, file: Any, visitor: str, desk: Desk, high: float, low: float
     ) -> AsyncIterator[Update]:
         """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
-        visitor = known_visitor(visitor)
+        visitor, path = known_visitor(visitor), path_of(file)
         desk.photo = ""
         desk.taken += 1
         note, key = views.taken_in(desk.taken), ""
@@ -48,7 +49,7 @@ class Choosing(PaintLayout):
 
     async def take_style(
         self,
-        path: str | None,
+        file: Any,
         style: str,
         colors: str,
         band: str,
@@ -58,7 +59,7 @@ class Choosing(PaintLayout):
         low: float,
     ) -> AsyncIterator[Update]:
         """A style picture was brought or removed."""
-        visitor = known_visitor(visitor)
+        visitor, path = known_visitor(visitor), path_of(file)
         if path is None:
             kept = [ref for ref in (style, colors) if ref.startswith("gallery:")]
             yield self._style_chosen(desk, kept[0] if kept else "", kept[-1] if kept else "", high, low)

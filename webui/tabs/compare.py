@@ -13,7 +13,7 @@ import gradio as gr
 
 from core.errors import AllaPrimaError, NotFoundError
 from webui import views
-from webui.components import photo_field, picker
+from webui.components import RAW, photo_field, picker
 from webui.follow import follow
 from webui.people import is_visitor, known_visitor, owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
@@ -30,6 +30,7 @@ from webui.tabs.common import (
     store,
     style_title,
 )
+from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +130,7 @@ class CompareTab:
             [self.photo, self.visitor, self.table],
             [self.photo_key, self.photo_note, self.visitor],
             **many,
+            **RAW,
         )
         self.tiles.select(self.pick_style, [self.table], [self.style_ref, self.choice], **many)
         self.last.click(self.take_last, [self.visitor, self.table], [*chosen, self.status], **many)
@@ -142,9 +144,9 @@ class CompareTab:
 
     # what is compared ------------------------------------------------------------------------------------------
 
-    async def take_photo(self, path: str | None, visitor: str, table: Table) -> Update:
+    async def take_photo(self, file: Any, visitor: str, table: Table) -> Update:
         """A photo was brought or removed."""
-        visitor, key = known_visitor(visitor), ""
+        visitor, path, key = known_visitor(visitor), path_of(file), ""
         table.photo = ""
         table.taken += 1
         note = views.taken_in(table.taken)

@@ -14,6 +14,7 @@ import gradio as gr
 from core.errors import AllaPrimaError, NotFoundError
 from core.params import ALPHA_DEFAULT
 from webui import views
+from webui.components import RAW
 from webui.follow import follow
 from webui.pad import pad, parse_field
 from webui.people import is_visitor, known_visitor, owner_of
@@ -34,6 +35,7 @@ from webui.tabs.common import (
     store,
 )
 from webui.tabs.layout import Desk
+from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +68,14 @@ class PaintTab(Choosing):
             [self.photo, self.visitor, self.desk, *strengths],
             [self.photo_key, self.photo_note, self.visitor, self.pad],
             **many,
+            **RAW,
         )
         self.own_style.input(
             self.take_style,
             [self.own_style, *styles, self.band, self.visitor, self.desk, *strengths],
             [*styles, self.choice, self.tiles, self.status, self.visitor, self.pad],
             **many,
+            **RAW,
         )
         self.tiles.select(
             self.pick_style,
@@ -85,6 +89,7 @@ class PaintTab(Choosing):
             [self.visitor, self.desk, self.photo, *self.refs, *knobs],
             [self.visitor, self.photo_key, *stage],
             **many,
+            **RAW,
         )
         turned = [self.visitor, self.desk, self.job_id, *self.refs, *knobs]
         for slider in (self.alpha, self.high, self.low):
@@ -112,6 +117,7 @@ class PaintTab(Choosing):
             [self.visitor, self.desk, self.photo, self.own_style],
             [self.visitor, *confirm, *stage, *chosen],
             **quiet,
+            **RAW,
         )
 
     # what the easel shows --------------------------------------------------------------------------------------
@@ -279,12 +285,10 @@ class PaintTab(Choosing):
 
         return await call(copy)
 
-    async def start(
-        self, visitor: str, desk: Desk, photo_path: str | None, *chosen: Any
-    ) -> AsyncIterator[Update]:
+    async def start(self, visitor: str, desk: Desk, photo_file: Any, *chosen: Any) -> AsyncIterator[Update]:
         """Paint was pressed."""
         visitor = known_visitor(visitor)
-        async for update in self._guarded(self._start(owner_of(visitor), desk, photo_path, *chosen)):
+        async for update in self._guarded(self._start(owner_of(visitor), desk, path_of(photo_file), *chosen)):
             yield {self.visitor: visitor} | update
 
     async def _start(
@@ -413,9 +417,7 @@ class PaintTab(Choosing):
     def _asking(asking: bool) -> list[Any]:
         return [gr.update(visible=not asking), gr.update(visible=asking), gr.update(visible=asking)]
 
-    async def forget_all(
-        self, visitor: str, desk: Desk, photo: str | None, style: str | None
-    ) -> AsyncIterator[Update]:
+    async def forget_all(self, visitor: str, desk: Desk, photo: Any, style: Any) -> AsyncIterator[Update]:
         """Delete everything this browser ever sent and start with a new id."""
         if is_visitor(visitor):
             try:
@@ -423,8 +425,8 @@ class PaintTab(Choosing):
             except AllaPrimaError as error:
                 yield self._at_rest(message=views.failure(str(error)))
                 return
-        for path in (photo, style):
-            await call(self.site.shelf.remove, path)
+        for file in (photo, style):
+            await call(self.site.shelf.remove, path_of(file))
         desk.turn += 1
         desk.photo = desk.style = desk.colors = ""
         yield {
