@@ -50,6 +50,7 @@ COME_WITH = {
     "billiard": "celery",
     "botocore": "boto3",
     "gradio-client": "gradio",
+    "httpx": "gradio",
     "kombu": "celery",
     "packaging": "pytest",
 }

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 from contextvars import ContextVar
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import DEFAULT_METHOD, KEEP_COLORS, PaintParams, Share, mixed, of_two
+from webui.bodies import WHOLE_MAX
 from webui.follow import follow
 from webui.people import is_visitor, owner_of
 from webui.pictures import download_name
+from webui.uploads import path_of
 
 if TYPE_CHECKING:
     from webui.site import Site
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 def _whole(value: float | None, name: str) -> int | None:
     if value is None:
         return None
-    if value != int(value):
+    if not math.isfinite(value) or value != int(value) or abs(value) > WHOLE_MAX:
         raise ParameterError(f"{name}: a whole number is expected.")
     return int(value)
 
@@ -60,6 +62,8 @@ def read_mix(text: str | None) -> list[Share]:
 def add_endpoints(site: Site) -> None:
     """Attach every endpoint to the ``gr.Blocks`` being built."""
     import gradio as gr
+
+    from webui.components import RAW, file_field
 
     client = site.client
     current: ContextVar[Any] = ContextVar("request of an endpoint")
@@ -98,15 +102,16 @@ def add_endpoints(site: Site) -> None:
     async def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         return await asyncio.to_thread(function, *args, **kwargs)
 
-    def put(path: str, owner: str) -> str:
+    def put(file: Any, owner: str) -> str:
         site.bringing(current.get())
+        path = path_of(file) or ""
         site.copies.note(owner, path)
-        return str(client.put_picture(Path(path).read_bytes(), owner))
+        return str(client.put_picture(site.shelf.read(path), owner))
 
     async def send(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         alpha: float | None,
         keep_colors: str | None,
         method: str | None,
@@ -116,7 +121,7 @@ def add_endpoints(site: Site) -> None:
         alpha_high: float | None,
         alpha_low: float | None,
         style_low: str | None,
-        style_low_file: str | None,
+        style_low_file: Any,
         mix: str | None,
         grid: bool | None,
     ) -> JobView:
@@ -159,9 +164,9 @@ def add_endpoints(site: Site) -> None:
 
     @spoken
     async def stylize(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         alpha: float | None,
         keep_colors: str | None,
         method: str | None,
@@ -171,7 +176,7 @@ def add_endpoints(site: Site) -> None:
         alpha_high: float | None,
         alpha_low: float | None,
         style_low: str | None,
-        style_low_file: str | None,
+        style_low_file: Any,
         mix: str | None,
         grid: bool | None,
     ) -> tuple[str, dict[str, Any]]:
@@ -188,9 +193,9 @@ def add_endpoints(site: Site) -> None:
 
     @spoken
     async def submit(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         alpha: float | None,
         keep_colors: str | None,
         method: str | None,
@@ -200,7 +205,7 @@ def add_endpoints(site: Site) -> None:
         alpha_high: float | None,
         alpha_low: float | None,
         style_low: str | None,
-        style_low_file: str | None,
+        style_low_file: Any,
         mix: str | None,
         grid: bool | None,
     ) -> dict[str, Any]:
@@ -213,9 +218,9 @@ def add_endpoints(site: Site) -> None:
 
     @spoken
     async def compare(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         methods: str | None,
         size: float | None,
         visitor: str | None,
@@ -315,9 +320,9 @@ def add_endpoints(site: Site) -> None:
         ]
 
     with gr.Column(visible=False):
-        photo_in = gr.File(label="photo", type="filepath")
+        photo_in = file_field(label="photo")
         style_in = gr.Textbox(label="style (a gallery name)")
-        style_file_in = gr.File(label="style_file (a picture, instead of style)", type="filepath")
+        style_file_in = file_field(label="style_file (a picture, instead of style)")
         alpha_in = gr.Number(label="alpha (strength, 0 to 1.5)", value=None)
         keep_in = gr.Textbox(label=f"keep_colors ({', '.join(KEEP_COLORS)})")
         method_in = gr.Textbox(label="method")
@@ -327,7 +332,7 @@ def add_endpoints(site: Site) -> None:
         high_in = gr.Number(label="alpha_high (strokes, 0 to 1.5)", value=None)
         low_in = gr.Number(label="alpha_low (colours and shapes, 0 to 1.5)", value=None)
         style_low_in = gr.Textbox(label="style_low (a gallery name: another style for colours and shapes)")
-        style_low_file_in = gr.File(label="style_low_file (a picture, instead of style_low)", type="filepath")
+        style_low_file_in = file_field(label="style_low_file (a picture, instead of style_low)")
         mix_in = gr.Textbox(label="mix (more gallery styles: NAME=WEIGHT or NAME=STROKES/COLOURS, …)")
         grid_in = gr.Checkbox(label="grid (a sheet of small paintings over both strengths)")
         methods_in = gr.Textbox(label="methods (names separated by commas; empty: all)")
@@ -372,4 +377,7 @@ def add_endpoints(site: Site) -> None:
             (methods, [], [json_out]),
         ]
         for function, inputs, outputs in endpoints:
-            trigger.click(function, inputs, outputs, api_name=function.__name__, concurrency_limit=None)
+            options: dict[str, Any] = RAW if photo_in in inputs else {}
+            trigger.click(
+                function, inputs, outputs, api_name=function.__name__, concurrency_limit=None, **options
+            )

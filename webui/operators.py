@@ -12,11 +12,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
+
+from pydantic import Field
 
 from core.errors import AllaPrimaError
 from webui.addresses import UNKNOWN
+from webui.bodies import Body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -41,6 +44,12 @@ STATUS = {
     "content_type": 415,
 }
 """HTTP status by the code of an ``AccessError``."""
+
+
+class Entering(Body):
+    """The password, given to be let in."""
+
+    password: Annotated[str, Field(max_length=400)] = ""
 
 
 class AccessError(AllaPrimaError):

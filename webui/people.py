@@ -15,6 +15,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from core.errors import AllaPrimaError
+
 if TYPE_CHECKING:
     from webui.pictures import Links
     from worker.client import Client
@@ -24,6 +26,12 @@ _VISITOR = re.compile(r"[A-Za-z0-9_-]{32}")
 _RANDOM_CHARACTERS = 16
 _RANDOM_BYTES = 12
 REMEMBERED = 4096  # ids of older versions whose ratings need not be looked for again
+
+
+class StrangerError(AllaPrimaError):
+    """A call that needs a rater came without one."""
+
+    code = "consent"
 
 
 def is_visitor(value: object) -> bool:

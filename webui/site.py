@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from webui.pace import Pace
-from worker.private import private_file, private_folder
+from webui.uploads import KEPT_SECONDS, Shelf
+
+__all__ = ["Shelf", "Site"]
 
 if TYPE_CHECKING:
     from webui.addresses import Addresses
@@ -22,24 +22,7 @@ if TYPE_CHECKING:
     from worker.survey.service import Surveys
 
 CACHE = "web-cache"  # folder of the page's copies of uploads, in the data folder
-CACHE_SECONDS = 6 * 3600  # how long they live
 PICTURES_PER_JOB = 2  # a photo and a style; most jobs repaint what is there
-
-
-class Shelf:
-    """A folder for the few files the page must hand to image fields; kept clean by the page's own upkeep."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        private_folder(folder)
-
-    def put(self, data: bytes, suffix: str, *, name: str | None = None) -> str:
-        """Write ``data`` into a new file below a folder of an unguessable name; returns its path."""
-        folder = self._folder / secrets.token_urlsafe(18)
-        folder.mkdir(mode=0o700)
-        path = folder / (name or f"picture{suffix}")
-        private_file(path).write_bytes(data)
-        return str(path)
 
 
 @dataclass
@@ -72,7 +55,7 @@ class Site:
         from webui.copies import Copies
 
         data = self.settings.data_dir
-        return Copies(data / "web-copies", data / CACHE, CACHE_SECONDS)
+        return Copies(data / "web-copies", data / CACHE, KEPT_SECONDS)
 
     def forget(self, owner: str) -> dict[str, int]:
         """Delete everything kept of a person, here and in the worker's room: what ``Client.delete_user_data`` counts,

@@ -116,6 +116,33 @@ class Settings(BaseSettings):
         description="Addresses or networks (`10.0.0.0/8`) of the proxies before the page, separated by commas; only "
         "they may say in `X-Forwarded-For` and `X-Forwarded-Proto` where a visitor comes from.",
     )
+    web_allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Further host names that people reach the page at, separated by commas; those of this machine's "
+        "loopback, of `ALLAPRIMA_WEB_HOST` and of `ALLAPRIMA_WEB_PUBLIC_URL` are always allowed.",
+    )
+    web_upload_files: int = Field(4, ge=1, le=100, description="Files that one upload to the page may carry.")
+    web_visitor_mb: float = Field(
+        200.0,
+        gt=0,
+        description="Room that one visitor's uploads may take on the page, in MB; the oldest go first.",
+    )
+    web_cache_mb: float = Field(
+        2000.0,
+        gt=0,
+        description="Room that all uploads together may take on the page, in MB; the oldest go first.",
+    )
+    web_min_free_mb: float = Field(
+        500.0,
+        ge=0,
+        description="The page takes no more pictures when the disk has less room than this, in MB.",
+    )
+    web_body_seconds: float = Field(
+        20.0,
+        gt=0,
+        le=600,
+        description="Longest pause while an upload arrives, in seconds; slow ones are broken off.",
+    )
     metrics: bool = Field(True, description="Serve Prometheus figures at `/metrics` of the page.")
     operator_password: SecretStr | None = Field(
         None,
@@ -245,7 +272,13 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "operators", "worker_queues", "preload", "extra_methods", "trusted_proxies", mode="before"
+        "operators",
+        "worker_queues",
+        "preload",
+        "extra_methods",
+        "trusted_proxies",
+        "web_allowed_hosts",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: Any) -> Any:

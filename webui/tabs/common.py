@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import NotFoundError
 from core.params import GRID_SIDE, PaintParams, mixed, of_two
 from core.registry import MethodSpec
 
@@ -34,12 +32,15 @@ async def store(site: Site, path: str, owner: str) -> str:
 
     def take() -> str:
         site.copies.note(owner, path)
-        return str(site.client.put_picture(Path(path).read_bytes(), owner))
+        return str(site.client.put_picture(site.shelf.read(path), owner))
 
-    try:
-        return await call(take)
-    except FileNotFoundError:
-        raise NotFoundError("That picture is no longer here; please bring it again.") from None
+    return await call(take)
+
+
+def picked_name(event: Any) -> str:
+    """The name that an event of tiles or of the pad carries; "" for one that carries none."""
+    data = event._data
+    return str(data.get("name", ""))[:120] if isinstance(data, dict) else ""
 
 
 def taken_knobs(spec: MethodSpec, knobs: Sequence[Any]) -> PaintParams:

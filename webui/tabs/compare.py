@@ -13,7 +13,7 @@ import gradio as gr
 
 from core.errors import AllaPrimaError, NotFoundError
 from webui import views
-from webui.components import photo_field, picker
+from webui.components import RAW, photo_field, picker
 from webui.follow import follow
 from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
@@ -26,9 +26,11 @@ from webui.tabs.common import (
     Update,
     call,
     is_painting,
+    picked_name,
     store,
     style_title,
 )
+from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +130,7 @@ class CompareTab:
             [self.photo, self.visitor, self.table],
             [self.photo_key, self.photo_note, self.visitor],
             **many,
+            **RAW,
         )
         self.tiles.select(self.pick_style, [self.table], [self.style_ref, self.choice], **many)
         self.last.click(self.take_last, [self.visitor, self.table], [*chosen, self.status], **many)
@@ -141,9 +144,9 @@ class CompareTab:
 
     # what is compared ------------------------------------------------------------------------------------------
 
-    async def take_photo(self, request: gr.Request, path: str | None, visitor: str, table: Table) -> Update:
+    async def take_photo(self, request: gr.Request, file: Any, visitor: str, table: Table) -> Update:
         """A photo was brought or removed."""
-        visitor, key = await self.site.visitors.admit(visitor), ""
+        visitor, path, key = await self.site.visitors.admit(visitor), path_of(file), ""
         table.photo = ""
         table.taken += 1
         note = views.taken_in(table.taken)
@@ -161,7 +164,7 @@ class CompareTab:
 
     def pick_style(self, table: Table, event: gr.EventData) -> Update:
         """A gallery tile was chosen."""
-        name = str(event._data.get("name", ""))
+        name = picked_name(event)
         if not any(style.name == name for style in self.styles):
             return {self.choice: gr.skip()}
         table.style = f"gallery:{name}"

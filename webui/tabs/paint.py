@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,6 +14,7 @@ import gradio as gr
 from core.errors import AllaPrimaError, NotFoundError
 from core.params import ALPHA_DEFAULT
 from webui import views
+from webui.components import RAW
 from webui.follow import follow
 from webui.pad import pad, parse_field
 from webui.people import owner_of
@@ -30,10 +30,12 @@ from webui.tabs.common import (
     call,
     is_painting,
     order,
+    picked_name,
     plays,
     store,
 )
 from webui.tabs.layout import Desk
+from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +68,14 @@ class PaintTab(Choosing):
             [self.photo, self.visitor, self.desk, *strengths],
             [self.photo_key, self.photo_note, self.visitor, self.pad],
             **many,
+            **RAW,
         )
         self.own_style.input(
             self.take_style,
             [self.own_style, *styles, self.band, self.visitor, self.desk, *strengths],
             [*styles, self.choice, self.tiles, self.status, self.visitor, self.pad],
             **many,
+            **RAW,
         )
         self.tiles.select(
             self.pick_style,
@@ -85,6 +89,7 @@ class PaintTab(Choosing):
             [self.visitor, self.desk, self.photo, *self.refs, *knobs],
             [self.visitor, self.photo_key, *stage],
             **many,
+            **RAW,
         )
         turned = [self.visitor, self.desk, self.job_id, *self.refs, *knobs]
         for slider in (self.alpha, self.high, self.low):
@@ -112,6 +117,7 @@ class PaintTab(Choosing):
             [self.visitor, self.desk, self.photo, self.own_style],
             [self.visitor, *confirm, *stage, *chosen],
             **quiet,
+            **RAW,
         )
 
     # what the easel shows --------------------------------------------------------------------------------------
@@ -282,11 +288,11 @@ class PaintTab(Choosing):
         return await call(copy)
 
     async def start(
-        self, request: gr.Request, visitor: str, desk: Desk, photo_path: str | None, *chosen: Any
+        self, request: gr.Request, visitor: str, desk: Desk, photo_file: Any, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Paint was pressed."""
         visitor = await self.site.visitors.admit(visitor)
-        steps = self._start(request, owner_of(visitor), desk, photo_path, *chosen)
+        steps = self._start(request, owner_of(visitor), desk, path_of(photo_file), *chosen)
         async for update in self._guarded(steps):
             yield {self.visitor: visitor} | update
 
@@ -329,7 +335,7 @@ class PaintTab(Choosing):
         self, event: gr.EventData, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """A field of the pad was chosen: both sliders go there, and the painting with them."""
-        field = str(event._data.get("name", ""))
+        field = picked_name(event)
         async for update in self._guarded(
             self._set_strengths(field, request, visitor, desk, job_id, *chosen)
         ):
@@ -414,7 +420,7 @@ class PaintTab(Choosing):
         if not await self.site.visitors.recognises(visitor):
             yield self._nothing()
             return
-        job_id = str(event._data.get("name", ""))
+        job_id = picked_name(event)
         async for update in self._guarded(self._reopen(owner_of(visitor), desk, job_id)):
             yield update
 
@@ -428,9 +434,7 @@ class PaintTab(Choosing):
     def _asking(asking: bool) -> list[Any]:
         return [gr.update(visible=not asking), gr.update(visible=asking), gr.update(visible=asking)]
 
-    async def forget_all(
-        self, visitor: str, desk: Desk, photo: str | None, style: str | None
-    ) -> AsyncIterator[Update]:
+    async def forget_all(self, visitor: str, desk: Desk, photo: Any, style: Any) -> AsyncIterator[Update]:
         """Delete everything this browser ever sent and start with a new id."""
         if await self.site.visitors.recognises(visitor):
             try:
@@ -438,9 +442,8 @@ class PaintTab(Choosing):
             except AllaPrimaError as error:
                 yield self._at_rest(message=views.failure(str(error)))
                 return
-        for path in (photo, style):
-            if path is not None:
-                Path(path).unlink(missing_ok=True)
+        for file in (photo, style):
+            await call(self.site.shelf.remove, path_of(file))
         desk.turn += 1
         desk.photo = desk.style = desk.colors = ""
         yield {

@@ -72,6 +72,10 @@ class Archives:
             raise NotFoundError(f"There is no uploaded archive '{name}'.")
         return self.folder / name
 
+    def discard(self, place: str) -> None:
+        """Delete what ``keep`` has just kept as ``place``."""
+        (self.folder / place.removeprefix(UPLOAD)).unlink(missing_ok=True)
+
     def drop(self, places: Iterable[str]) -> None:
         """Delete those of a training's places that are archives kept here."""
         for place in map(Path, places):
