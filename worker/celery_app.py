@@ -10,11 +10,8 @@ from celery import Celery
 from kombu import Queue
 
 from worker.broker import celery_url
-from worker.jobs import QUEUES
+from worker.jobs import HARD_LIMIT_AFTER, QUEUES
 from worker.settings import Settings, get_settings
-
-# A child that hangs so hard that the soft limit does not reach it is killed this much later.
-HARD_LIMIT_AFTER = 30.0
 
 
 def make_app(settings: Settings) -> Celery:

@@ -20,6 +20,8 @@ from core.params import PaintParams
 SOURCES = ("cli", "web", "bot", "api")
 QUEUES = ("paint", "batch", "train")
 TRAIN_QUEUE = QUEUES[2]
+HARD_LIMIT_AFTER = 30.0
+"""A painting process that the time limit does not stop is killed this many seconds later."""
 ID_LENGTH = 12
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 

@@ -52,6 +52,10 @@ class Job(Base):
         Index("ix_jobs_owner_created_at", "owner", "created_at"),
         Index("ix_jobs_state_created_at", "state", "created_at"),
         Index("ix_jobs_source_delivered_at", "source", "delivered_at", "finished_at"),
+        Index("ix_jobs_owner_state_created_at", "owner", "state", "created_at", "id"),
+        Index("ix_jobs_state_turn", "state", "turn", "created_at", "id"),
+        Index("ix_jobs_state_queued_at", "state", "queue", "queued_at", "id"),
+        Index("ix_jobs_state_finished_at", "state", "finished_at"),
     )
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -80,6 +84,8 @@ class Job(Base):
 
     created_at: Mapped[float]
     not_before: Mapped[float] = mapped_column(default=0.0)
+    # Of a waiting job: how many of the same person are let in before it (see worker.scheduler).
+    turn: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     queued_at: Mapped[float | None]
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
@@ -107,6 +113,18 @@ class Blob(Base):
     size: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[float]
     expires_at: Mapped[float] = mapped_column(index=True)
+
+
+class Erasure(Base):
+    """A picture that was deleted and of which caches and logs elsewhere may still know (see worker.erasure); the row
+    holds nothing but the hash."""
+
+    __tablename__ = "erasures"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[float] = mapped_column(index=True)
+    # When it was forgotten a first time.
+    erased_at: Mapped[float | None]
 
 
 class WorkerRow(Base):

@@ -16,7 +16,7 @@ from celery.platforms import SecurityWarning
 
 from worker.broker import PAINT_TASK, TRAIN_TASK
 from worker.embedded import PARENT_VARIABLE, die_with_parent
-from worker.jobs import TRAIN_QUEUE
+from worker.jobs import HARD_LIMIT_AFTER, TRAIN_QUEUE
 from worker.leases import machine
 from worker.logs import setup_logging
 from worker.settings import Settings, get_settings, use_settings
@@ -30,7 +30,6 @@ from worker.tasks.train import SLICE_LIMIT_SECONDS, train
 log = logging.getLogger(__name__)
 
 TRAIN_NICENESS = 5
-HARD_LIMIT_AFTER = 30.0
 
 READY = "worker is ready"
 """Logged when the worker takes jobs."""
