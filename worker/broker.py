@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
-from worker.jobs import QUEUES
+from worker.jobs import QUEUES, trace
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 PREFIX = "allaprima:"
 PAINT_TASK = "allaprima.paint"
 TRAIN_TASK = "allaprima.train"
-_DIGEST = re.compile(rb"[0-9a-f]{64}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 UNACKED, UNACKED_INDEX = "unacked", "unacked_index"
 """Where Celery's Redis transport keeps messages that were taken and not acknowledged."""
 
@@ -201,15 +201,14 @@ class Broker:
         except QueueError:
             log.debug("cache entry not kept")
 
-    def drop_styles(self, pictures: Collection[str]) -> int:
-        """Delete the encoded styles that were made of any of these pictures (SHA-256), as the style or as the photograph
-        it was recoloured to; their number. Raises ``QueueError``."""
-        wanted = {key.encode() for key in pictures}
+    def drop_styles(self, traces: Collection[str]) -> int:
+        """Delete the encoded styles that were made of pictures with these traces (``worker.jobs.trace``), as the style or
+        as the photograph it was recoloured to; their number. Raises ``QueueError``."""
         with self._reachable():
             found = [
                 name
                 for name in self.redis.scan_iter(f"{PREFIX}style:*", count=1000)
-                if not wanted.isdisjoint(_DIGEST.findall(name))
+                if any(trace(digest) in traces for digest in _DIGEST.findall(name.decode()))
             ]
             return int(self.redis.delete(*found)) if found else 0
 

@@ -143,10 +143,10 @@ class Client:
             raise NotFoundError("This photo is no longer there; please send it again.")
         with self.database.write() as session:
             self.database.lock(session, f"owner:{owner}")
+            self.database.lock(session, table.PROMOTION)
             people.ensure_user(session, owner)
             now = read_clock(session)
             self._check_limits(session, owner, now)
-            self.database.lock(session, table.PROMOTION)
             row = Job(
                 id=new_id(),
                 owner=owner,

@@ -61,6 +61,11 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def trace(key: str) -> str:
+    """What stands for a deleted picture's key while it is being forgotten: the key cannot be read from it."""
+    return sha256(b"erasure:" + key.encode())
+
+
 def output_key(
     photo_key: str, style_hashes: Sequence[str], params: PaintParams, model_hash: str, max_side: int
 ) -> str:

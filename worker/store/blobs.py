@@ -23,11 +23,11 @@ from sqlalchemy import ColumnElement, Text, cast, delete, exists, func, or_, sel
 from sqlalchemy.orm import Session
 
 from core.errors import NotFoundError
-from worker.jobs import UNFINISHED, sha256
+from worker.jobs import UNFINISHED, sha256, trace
 from worker.settings import Settings
 from worker.store.database import Database, StorageError, change, clock, lock, read_clock
-from worker.store.models import Blob, Erasure, Job, ModelVersion, User
-from worker.store.people import ensure_user, insert_if_missing
+from worker.store.models import Blob, Erasure, Job, ModelVersion
+from worker.store.people import ensure_user, insert_if_missing, is_known
 
 log = logging.getLogger(__name__)
 
@@ -312,7 +312,7 @@ class BlobStore:
         now = read_clock(session)
         if new_owner:
             ensure_user(session, owner)
-        elif session.get(User, owner) is None:
+        elif not is_known(session, owner):
             raise NotFoundError("The person this picture belongs to is not known any more.")
         expires = now + self._ttl[kind]
         insert_if_missing(
@@ -360,8 +360,8 @@ class BlobStore:
 def note_erasure(session: Session, key: str) -> None:
     """Write down that a picture is to be forgotten elsewhere (``worker.erasure``), in the transaction that deletes
     it."""
-    session.execute(delete(Erasure).where(Erasure.key == key))
-    insert_if_missing(session, Erasure, key=key, created_at=clock())
+    session.execute(delete(Erasure).where(Erasure.trace == trace(key)))
+    insert_if_missing(session, Erasure, trace=trace(key), created_at=clock())
 
 
 def _is_full(error: OSError) -> bool:

@@ -117,11 +117,11 @@ class Blob(Base):
 
 class Erasure(Base):
     """A picture that was deleted and of which caches and logs elsewhere may still know (see worker.erasure); the row
-    holds nothing but the hash."""
+    holds ``worker.jobs.trace`` of its key."""
 
     __tablename__ = "erasures"
 
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    trace: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[float] = mapped_column(index=True)
     # When it was forgotten a first time.
     erased_at: Mapped[float | None]

@@ -27,10 +27,10 @@ def upgrade() -> None:
         op.create_index(name, "jobs", columns)
     op.create_table(
         "erasures",
-        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("trace", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("erased_at", sa.Double(), nullable=True),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_erasures")),
+        sa.PrimaryKeyConstraint("trace", name=op.f("pk_erasures")),
     )
     op.create_index("ix_erasures_created_at", "erasures", ["created_at"])
     op.execute(
