@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 PREFIX = "allaprima:"
 PAINT_TASK = "allaprima.paint"
 TRAIN_TASK = "allaprima.train"
+TRANSPORT = "allaprima"
+"""Name of ``worker.transport`` for kombu."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 UNACKED, UNACKED_INDEX = "unacked", "unacked_index"
 """Where Celery's Redis transport keeps messages that were taken and not acknowledged."""
@@ -43,8 +45,10 @@ class QueueError(AllaPrimaError):
 
 
 def celery_url(redis_url: str) -> str:
-    """A redis-py URL as Celery spells it."""
-    return "redis+socket://" + redis_url[len("unix://") :] if redis_url.startswith("unix://") else redis_url
+    """A redis-py URL as Celery spells it for the transport ``TRANSPORT``."""
+    if redis_url.startswith("unix://"):
+        return f"{TRANSPORT}+socket://" + redis_url[len("unix://") :]
+    return redis_url
 
 
 class Broker:

@@ -182,6 +182,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Memory per painting process for photographs already encoded (a slider move is quick).",
     )
+    process_memory_mb: float = Field(
+        6000.0,
+        ge=0,
+        description="A painting process that has needed more memory than this, in MB, is replaced by a fresh one after its "
+        "job; 0 never replaces one.",
+    )
     style_cache_days: float = Field(30.0, gt=0, description="Time encoded styles are kept in Redis.")
     lease_seconds: float = Field(
         20.0,
