@@ -11,6 +11,7 @@ import time
 import warnings
 from typing import Any
 
+from billiard import active_children
 from celery import Celery, signals
 from celery.platforms import SecurityWarning
 
@@ -64,6 +65,12 @@ class _Hooks:
 
     def worker_shutting_down(self, **_: Any) -> None:
         stopping.ask()
+        if self._housekeeping is None:
+            # Not ready yet, so nothing is under way; Celery would wait until the queue answers.
+            for child in active_children():
+                child.terminate()
+            logging.shutdown()
+            os._exit(0)
 
     def worker_shutdown(self, **_: Any) -> None:
         if self._housekeeping is not None:
