@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         print("Starting the queue and a worker …", flush=True)
         log_file = settings.data_dir / "worker.log"
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        with services(settings, log_file=log_file) as running:
+        with services(settings, log_file=log_file, keep=True) as running:
             print(
                 f"The queue is at {mask_url(running.redis_url)} ({time.perf_counter() - started:.1f} s).",
                 flush=True,
