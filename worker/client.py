@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
@@ -20,6 +19,7 @@ from core.params import WEIGHTS, PaintParams
 from core.registry import MethodSpec
 from worker import limits, scheduler
 from worker.broker import Broker
+from worker.erasure import delete_person
 from worker.jobs import SOURCES, TERMINAL, UNFINISHED, DraftView, JobState, JobView, UserView, new_id
 from worker.orders import GALLERY, fitted, joined, style_ref
 from worker.plugins import load_extra_methods
@@ -28,9 +28,8 @@ from worker.settings import Settings, get_settings
 from worker.store import jobs as table
 from worker.store import people
 from worker.store.blobs import UPLOAD, BlobStore
-from worker.store.database import Database, change
-from worker.store.models import Blob, Draft, Job, User
-from worker.survey.forget import forget
+from worker.store.database import Database, change, clock, read_clock
+from worker.store.models import Draft, Job, User
 from worker.watching import Watcher, watch
 
 if TYPE_CHECKING:
@@ -147,13 +146,13 @@ class Client:
         label = joined(list(dict.fromkeys(self._style_label(one, owner) for one in styles)))
         if not self.blobs.owned(photo, owner):
             raise NotFoundError("This photo is no longer there; please send it again.")
-        now = time.time()
+        party = owner if origin is None else f"origin:{origin}"
         with self.database.write() as session:
-            if origin is not None:
-                self.database.lock(session, f"origin:{origin}")
             self.database.lock(session, f"owner:{owner}")
+            self.database.lock(session, table.PROMOTION)
             people.ensure_user(session, owner)
-            limits.check(session, self.settings, owner, origin, now)
+            now = read_clock(session)
+            limits.check(session, self.settings, owner, party, now)
             row = Job(
                 id=new_id(),
                 owner=owner,
@@ -168,8 +167,9 @@ class Client:
                 more_styles=styles[1:],
                 style_label=label,
                 context=context or {},
-                origin=origin,
-                created_at=now,
+                party=party,
+                created_at=table.after_the_last(session, owner, now),
+                turn=table.next_turn(session, party),
             )
             session.add(row)
             session.flush()
@@ -344,7 +344,7 @@ class Client:
         so that of two notifiers only one sends."""
         with self.database.write() as session:
             mine = (Job.id == job_id, Job.state.in_(TERMINAL), Job.delivered_at.is_(None))
-            return change(session, update(Job).where(*mine).values(delivered_at=time.time())) == 1
+            return change(session, update(Job).where(*mine).values(delivered_at=clock())) == 1
 
     # people and drafts
 
@@ -397,37 +397,19 @@ class Client:
             session.execute(delete(Draft).where(Draft.id == draft_id, Draft.owner == owner))
 
     def delete_user_data(self, owner: str) -> dict[str, int]:
-        """Delete everything kept of a person: jobs (running ones stop), drafts, pictures, caches, settings.
+        """Delete everything kept of a person: jobs (running ones stop), drafts, pictures, caches, settings
+        (``worker.erasure.PLACES`` lists where that is).
 
         How many of each were deleted: ``jobs``, ``drafts``, ``pictures``, ``styles`` (encoded, in the cache),
         ``ratings`` (``worker.survey.forget`` says what that does to results).
         """
-        with self.database.read() as session:
-            ids = list(session.scalars(select(Job.id).where(Job.owner == owner)))
-            keys = set(session.scalars(select(Blob.key).where(Blob.owner == owner)))
-            drafts = session.scalar(select(func.count()).select_from(Draft).where(Draft.owner == owner)) or 0
-        pictures = self.blobs.remove_all(owner)
-        with self.database.write() as session:
-            # With the row goes the right to paint: the painter notices at its next step.
-            session.execute(delete(Job).where(Job.owner == owner))
-            session.execute(delete(Draft).where(Draft.owner == owner))
-            session.execute(delete(Blob).where(Blob.owner == owner))
-            session.execute(delete(User).where(User.owner == owner))
-        styles = sum(self.broker.drop_cached(f"style:{key}:*") for key in keys)
-        self.broker.bump("forget")
+        found, ids = delete_person(self.database, self.blobs, self.broker, self.settings, owner)
         with self._previews_lock:
             self._previews.clear()
         for job_id in ids:
             self.broker.publish(job_id, changed=True)
         scheduler.promote(self.database, self.broker, self.settings)
-        ratings = forget(self.database, self.settings, owner)
-        return {
-            "jobs": len(ids),
-            "drafts": drafts,
-            "pictures": pictures,
-            "styles": styles,
-            "ratings": ratings,
-        }
+        return found
 
     # front ends about each other
 

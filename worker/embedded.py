@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import ctypes
 import fcntl
+import functools
 import logging
 import os
 import shutil
@@ -120,6 +121,25 @@ class QueueServer:
             log.info("using the queue server that already runs for %s", self.settings.data_dir)
             return
         self._wait_for_old_server()
+        self._spawn(program)
+
+    def take_over(self) -> bool:
+        """Start the server here if the process that ran it has ended; whether it had. Raises ``ServiceError``."""
+        if self._lock is None and not self._take_lock():
+            return False
+        self._wait_for_old_server()
+        self._spawn(server_program(self.settings))
+        return True
+
+    def revive(self) -> subprocess.Popen[bytes] | None:
+        """Start the server that was started here again, after it has ended. Raises ``ServiceError``."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.process is not None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self._spawn(server_program(self.settings), keep_lock=True)
+        return self.process
+
+    def _spawn(self, program: Path, *, keep_lock: bool = False) -> None:
         self.socket.unlink(missing_ok=True)
         self.process = subprocess.Popen(
             [str(program), *self._options()],
@@ -135,7 +155,10 @@ class QueueServer:
         try:
             self._wait("cannot be started")
         except BaseException:
-            self.stop()
+            if not keep_lock:
+                self.stop()
+            elif self.process is not None:
+                stop_process(self.process)
             raise
 
     def _options(self) -> list[str]:
@@ -214,7 +237,7 @@ def start_worker(
 ) -> subprocess.Popen[bytes]:
     """A worker as a child process, ready for jobs when this returns; raises ``ServiceError``.
 
-    ``log_file``: where its log goes, instead of this process's stderr.
+    ``log_file``: where its log goes, instead of this process's stderr. Without ``wait`` it may not be ready yet.
     """
     with tempfile.TemporaryDirectory(prefix="allaprima-") as folder, contextlib.ExitStack() as stack:
         ready = Path(folder) / "ready"
@@ -222,7 +245,7 @@ def start_worker(
             stack.enter_context(open(log_file, "ab", opener=open_private)) if log_file is not None else None
         )
         process = subprocess.Popen(
-            [sys.executable, "-m", "worker.tasks.run", str(ready)],
+            [sys.executable, "-m", "worker.tasks.run", *([str(ready)] if wait else [])],
             env={**os.environ, **settings.environment(), PARENT_VARIABLE: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -264,27 +287,40 @@ def _stop_children() -> None:
 
 
 @contextmanager
-def services(settings: Settings, worker: bool = True, *, log_file: Path | None = None) -> Iterator[Running]:
-    """The queue server (unless ``REDIS_URL`` names one) and a worker, while the block runs.
+def services(
+    settings: Settings, worker: bool = True, *, log_file: Path | None = None, keep: bool = False
+) -> Iterator[Running]:
+    """The queue server (unless ``REDIS_URL`` names one) and a worker, while the block runs; with ``keep`` they are
+    started again when they end by themselves.
 
     Call it from the main thread: children end with the thread that started them. Raises ``ServiceError``.
     """
+    from worker.supervise import Keeper, keep_queue
+
     server = QueueServer(settings)
     process = None
+    keepers: list[Keeper] = []
     try:
         if settings.redis_url is None:
             server.start()
+            if keep:
+                keepers.append(keep_queue(server))
         elif not _reachable(settings):
             raise ServiceError(
                 "The queue that REDIS_URL names does not answer; start that server or correct it."
             )
         if worker:
             process = start_worker(settings, log_file=log_file)
+            if keep:
+                again = functools.partial(start_worker, settings, log_file=log_file, wait=False)
+                keepers.append(Keeper("the worker", process, again).begin())
         yield Running(settings.redis, server.process, process)
     finally:
+        for keeper in keepers:
+            keeper.end()
         # The worker goes first: it still has to tell the queue how its job ended.
         if process is not None:
-            stop_process(process)
+            stop_process(keepers[-1].process or process if keep else process)
         server.stop()
 
 

@@ -19,9 +19,9 @@ def unlimited(settings: Settings, owner: str) -> bool:
     return owner.startswith("cli:") or owner in {f"tg:{number}" for number in settings.operators}
 
 
-def check(session: Session, settings: Settings, owner: str, origin: str | None, now: float) -> None:
-    """Raises ``LimitError`` when one more job of this person, or from this origin, is too many; the sentence says when
-    to come back. ``now``: seconds since 1970."""
+def check(session: Session, settings: Settings, owner: str, party: str, now: float) -> None:
+    """Raises ``LimitError`` when one more job of this person, or of the party it belongs to, is too many; the sentence
+    says when to come back. ``party``: see ``Job.party``; ``now``: seconds since 1970."""
     if unlimited(settings, owner):
         return
     most = settings.jobs_waiting
@@ -40,7 +40,7 @@ def check(session: Session, settings: Settings, owner: str, origin: str | None, 
             code="limit_hour",
         )
     most *= settings.people_per_address
-    if origin is not None and table.unfinished_count(session, Job.origin == origin) >= most:
+    if party != owner and table.unfinished_count(session, Job.party == party) >= most:
         raise LimitError(
             f"{most} paintings are already waiting for visitors at your network address; please send more when some "
             "are finished.",

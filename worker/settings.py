@@ -169,8 +169,8 @@ class Settings(BaseSettings):
     people_per_address: int = Field(
         4,
         ge=1,
-        description="Visitors of the page at one network address may together have as many jobs at once, waiting and in "
-        "an hour as this many users.",
+        description="Visitors of the page at one network address stand in line as one user; they may together have as "
+        "many jobs waiting, and in an hour, as this many.",
     )
     jobs_in_all: int = Field(
         1000, ge=1, description="Unfinished jobs of all users together; beyond, new ones are refused."
@@ -223,6 +223,12 @@ class Settings(BaseSettings):
         512.0,
         ge=0,
         description="Memory per painting process for photographs already encoded (a slider move is quick).",
+    )
+    process_memory_mb: float = Field(
+        6000.0,
+        ge=0,
+        description="A painting process that has needed more memory than this, in MB, is replaced by a fresh one after its "
+        "job; 0 never replaces one.",
     )
     style_cache_days: float = Field(30.0, gt=0, description="Time encoded styles are kept in Redis.")
     lease_seconds: float = Field(

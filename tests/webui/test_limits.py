@@ -86,7 +86,7 @@ def test_what_older_versions_kept_is_moved_under_hashes_and_stays_reachable(
 ) -> None:
     old, hexadecimal = f"web:{OLD}", "web:" + "0" * 32
     with client.database.write() as session:
-        command.downgrade(migrate.config(session.connection()), "0004")
+        command.downgrade(migrate.config(session.connection()), "0005")
     with client.database.write() as session:
         for owner in (old, "tg:7", "web:operator", hexadecimal, "cli:local"):
             session.add(User(owner=owner, language="en", defaults={"alpha": 1.2}, created_at=5.0))
@@ -149,7 +149,7 @@ def test_an_invented_id_for_every_call_gets_no_more_than_its_address(client: Cli
         rows = session.scalars(select(Job)).all()
     assert len(rows) == 4
     assert len({row.owner for row in rows}) == 4
-    assert len({row.origin for row in rows}) == 1
+    assert len({row.party for row in rows}) == 1
 
 
 def test_a_trusted_proxy_tells_visitors_apart(tmp_path: Path, photo: Path) -> None:

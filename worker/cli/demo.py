@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         print("Starting the queue and a worker …", flush=True)
         log_file = settings.data_dir / "worker.log"
         close_folder(settings.data_dir, all_of_it=True)
-        with services(settings, log_file=log_file) as running:
+        with services(settings, log_file=log_file, keep=True) as running:
             print(
                 f"The queue is at {mask_url(running.redis_url)} ({time.perf_counter() - started:.1f} s).",
                 flush=True,

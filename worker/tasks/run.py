@@ -11,12 +11,13 @@ import time
 import warnings
 from typing import Any
 
+from billiard import active_children
 from celery import Celery, signals
 from celery.platforms import SecurityWarning
 
 from worker.broker import PAINT_TASK, TRAIN_TASK
 from worker.embedded import PARENT_VARIABLE, die_with_parent
-from worker.jobs import TRAIN_QUEUE
+from worker.jobs import HARD_LIMIT_AFTER, TRAIN_QUEUE
 from worker.leases import machine
 from worker.logs import setup_logging
 from worker.private import close_folder, keep_private
@@ -31,7 +32,6 @@ from worker.tasks.train import SLICE_LIMIT_SECONDS, train
 log = logging.getLogger(__name__)
 
 TRAIN_NICENESS = 5
-HARD_LIMIT_AFTER = 30.0
 
 READY = "worker is ready"
 """Logged when the worker takes jobs."""
@@ -66,6 +66,12 @@ class _Hooks:
 
     def worker_shutting_down(self, **_: Any) -> None:
         stopping.ask()
+        if self._housekeeping is None:
+            # Not ready yet, so nothing is under way; Celery would wait until the queue answers.
+            for child in active_children():
+                child.terminate()
+            logging.shutdown()
+            os._exit(0)
 
     def worker_shutdown(self, **_: Any) -> None:
         if self._housekeeping is not None:

@@ -1,7 +1,7 @@
-"""visitors: the page's ids are kept as hashes only; where jobs come from
+"""visitors: the page's ids are kept as hashes only; who counts as one in line
 
-Revision ID: 0005
-Revises: 0004
+Revision ID: 0006
+Revises: 0005
 """
 
 import hashlib
@@ -10,8 +10,8 @@ import re
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
@@ -25,10 +25,7 @@ def hashed(owner: str) -> str:
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("origin", sa.String(length=40), nullable=True))
-        batch_op.create_index("ix_jobs_origin_created_at", ["origin", "created_at"], unique=False)
-
+    op.add_column("jobs", sa.Column("party", sa.String(length=120), server_default="", nullable=False))
     connection = op.get_bind()
     users = sa.table("users", *(sa.column(name) for name in ("owner", "language", "defaults", "created_at")))
     owned = [sa.table(name, sa.column("owner")) for name in ("jobs", "drafts", "blobs")]
@@ -41,10 +38,12 @@ def upgrade() -> None:
         for table in owned:
             connection.execute(table.update().where(table.c.owner == old).values(owner=new))
         connection.execute(users.delete().where(users.c.owner == old))
+    op.execute("UPDATE jobs SET party = owner")
+    op.create_index("ix_jobs_party_state_created_at", "jobs", ["party", "state", "created_at", "id"])
 
 
 def downgrade() -> None:
     # The ids themselves are gone; their hashes stay valid owners.
+    op.drop_index("ix_jobs_party_state_created_at", table_name="jobs")
     with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index("ix_jobs_origin_created_at")
-        batch_op.drop_column("origin")
+        batch_op.drop_column("party")
