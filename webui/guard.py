@@ -155,6 +155,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        receive = _Heard(receive)
         try:
             self._check_address(scope)
             self._check_origin(scope)
@@ -262,7 +263,7 @@ class Guard:
 
     # on the way out --------------------------------------------------------------------------------------------
 
-    async def _refuse(self, scope: Any, receive: Any, send: Any, status: int, sentence: str) -> None:
+    async def _refuse(self, scope: Any, receive: _Heard, send: Any, status: int, sentence: str) -> None:
         from starlette.responses import JSONResponse
 
         answer = JSONResponse(
@@ -270,7 +271,7 @@ class Guard:
             status_code=status,
             headers={"Cache-Control": "no-store"},
         )
-        await _drained(receive)
+        await receive.drain()
         await answer(scope, receive, _Answer(self, scope, send, "", gradio=False))
 
     def policy(self, html: bytes) -> str:
@@ -363,15 +364,26 @@ async def _rewritten(scope: Any, receive: Any, check: Callable[[Any], dict[str, 
     return replay
 
 
-async def _drained(receive: Any) -> None:
-    """Read what little is on its way: whoever is cut off while still speaking does not hear the answer."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(DRAIN_SECONDS):
-            size, more = 0, True
-            while more and size < DRAIN_BYTES:
-                message = await receive()
-                size += len(message.get("body", b""))
-                more = message["type"] == "http.request" and message.get("more_body", False)
+class _Heard:
+    """Receives a request and knows whether its body has ended."""
+
+    def __init__(self, receive: Any) -> None:
+        self._receive = receive
+        self.ended = False
+
+    async def __call__(self) -> Any:
+        """The next message."""
+        message = await self._receive()
+        self.ended = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Read what little is on its way: whoever is cut off while still speaking does not hear the answer."""
+        size = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while not self.ended and size < DRAIN_BYTES:
+                    size += len((await self()).get("body", b""))
 
 
 def _drop(scope: Any, *names: bytes) -> None:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import urllib.parse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.webui.attacker import META, Attacker, file_data, lure
+from tests.webui.page_process import Page
+from tests.webui.studio import Studio
 from webui.uploads import NOT_HERE, Shelf
 from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SECRET = b"operator password: hunter2"
 
@@ -207,3 +214,35 @@ def test_the_shelf_opens_nothing_but_its_own_files(shelf: Shelf, tmp_path: Path)
     assert path.exists()
     shelf.remove(str(path))
     assert not path.parent.exists()
+
+
+def test_the_page_hands_its_own_copies_to_their_visitor_alone(
+    running_page: Page, browser: Browser, photo: Path
+) -> None:
+    """After a reload the field shows a copy that the page has made; Paint still takes it, nobody else gets it."""
+    context = browser.new_context()
+    studio = Studio(context, running_page.url)
+    studio.bring_photo(photo)
+    studio.pick_style(0)
+    studio.pick_method("mix")
+    studio.paint()
+    studio.status("done")
+    first = studio.shown_job()
+    studio.open()
+    shown = studio.page.locator("#photo img")
+    shown.wait_for()
+    studio.page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
+    address = shown.get_attribute("src") or ""
+    assert "/gradio_api/file=" in address
+    stranger = httpx.get(address, trust_env=False)
+    assert stranger.status_code == 404
+    studio.paint()
+    studio.wait_other_job(first)
+    # A field that the page has filled takes the next picture as it is, whatever the stock component thinks of it.
+    odd = photo.with_name("odd.txt")
+    odd.write_bytes(photo.read_bytes())
+    studio.page.get_by_label("Clear").or_(studio.page.get_by_label("Remove Image")).first.click()
+    studio.page.locator("#photo input[type=file]").wait_for(state="attached")
+    studio.bring_photo(odd)
+    assert studio.faults == []
+    context.close()
