@@ -238,11 +238,11 @@ def test_the_page_hands_its_own_copies_to_their_visitor_alone(
     assert stranger.status_code == 404
     studio.paint()
     studio.wait_other_job(first)
-    # A field that the page has filled takes the next picture as it is, whatever the stock component thinks of it.
-    odd = photo.with_name("odd.txt")
-    odd.write_bytes(photo.read_bytes())
+    # A field that the page has filled hands on the next file as it is, too: the page's own sentence comes, not Gradio's.
+    odd = photo.with_name("odd.png")
+    odd.write_bytes(b"not a picture")
     studio.page.get_by_label("Clear").or_(studio.page.get_by_label("Remove Image")).first.click()
-    studio.page.locator("#photo input[type=file]").wait_for(state="attached")
-    studio.bring_photo(odd)
+    studio.page.locator("#photo input[type=file]").set_input_files(odd)
+    studio.page.locator("#photo-note [role=alert]", has_text="not a picture we can read").wait_for()
     assert studio.faults == []
     context.close()
