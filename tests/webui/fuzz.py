@@ -335,8 +335,6 @@ class Fuzzer:
 
     def _took(self, began: float, what: str) -> None:
         took = time.monotonic() - began
-        if took > 1:
-            print(f"{took:.1f}", what[:150], flush=True)
         if took > self.report.slowest:
             self.report.slowest, self.report.slowest_call = took, what
 
