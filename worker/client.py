@@ -16,6 +16,7 @@ from core import registry
 from core.errors import AllaPrimaError, LimitError, NotFoundError, ParameterError
 from core.params import WEIGHTS, PaintParams
 from core.registry import MethodSpec
+from core.words import count
 from worker import scheduler
 from worker.broker import Broker
 from worker.erasure import delete_person
@@ -186,16 +187,15 @@ class Client:
         most = self.settings.jobs_waiting
         if table.unfinished_count(session, owner) >= most:
             raise LimitError(
-                f"You already have {most} paintings waiting; please send more when some are finished.",
+                f"You already have {count(most, 'painting')} waiting; please send more when some are finished.",
                 code="limit_waiting",
             )
         sent = table.sent_since(session, owner, now - 3600)
         if len(sent) >= self.settings.jobs_per_hour:
             minutes = max(1, round((sent[-self.settings.jobs_per_hour] + 3600 - now) / 60))
-            unit = "minute" if minutes == 1 else "minutes"
             raise LimitError(
-                f"You have sent {self.settings.jobs_per_hour} paintings within an hour; "
-                f"please come back in {minutes} {unit}.",
+                f"You have sent {count(self.settings.jobs_per_hour, 'painting')} within an hour; "
+                f"please come back in {count(minutes, 'minute')}.",
                 code="limit_hour",
             )
 
