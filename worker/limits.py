@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import LimitError
+from core.words import count
 from worker.store import jobs as table
 from worker.store.models import Job
 
@@ -27,23 +28,22 @@ def check(session: Session, settings: Settings, owner: str, party: str, now: flo
     most = settings.jobs_waiting
     if table.unfinished_count(session, Job.owner == owner) >= most:
         raise LimitError(
-            f"You already have {most} paintings waiting; please send more when some are finished.",
+            f"You already have {count(most, 'painting')} waiting; please send more when some are finished.",
             code="limit_waiting",
         )
     sent = table.sent_since(session, owner, now - 3600)
     if len(sent) >= settings.jobs_per_hour:
         minutes = max(1, round((sent[-settings.jobs_per_hour] + 3600 - now) / 60))
-        unit = "minute" if minutes == 1 else "minutes"
         raise LimitError(
-            f"You have sent {settings.jobs_per_hour} paintings within an hour; "
-            f"please come back in {minutes} {unit}.",
+            f"You have sent {count(settings.jobs_per_hour, 'painting')} within an hour; "
+            f"please come back in {count(minutes, 'minute')}.",
             code="limit_hour",
         )
     most *= settings.people_per_address
     if party != owner and table.unfinished_count(session, Job.party == party) >= most:
         raise LimitError(
-            f"{most} paintings are already waiting for visitors at your network address; please send more when some "
-            "are finished.",
+            f"Visitors at your network address already have {count(most, 'painting')} waiting; please send more when "
+            "some are finished.",
             code="limit_waiting",
         )
     if table.unfinished_count(session) >= settings.jobs_in_all:

@@ -12,7 +12,6 @@ from core.evaluate import hatching as H
 from core.nn.vgg import VGG
 from core.samples import samples
 
-
 SIDE = 128
 
 
@@ -69,7 +68,7 @@ def test_calmest_place_is_the_even_one() -> None:
     assert columns.stop <= 200
 
 
-@pytest.fixture()
+@pytest.fixture
 def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(H, "STYLES", H.STYLES[:4])
     monkeypatch.setattr(H, "samples", lambda: samples()[:2])

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError, ParameterError
 from core.params import PARAMS, PaintParams
+from core.words import count
 from worker.cli.parser import Subcommands
 from worker.cli.services import bot_process, changed, quiet_logs, serve_page, stop_on_terminate
-from worker.cli.show import Board, count
+from worker.cli.show import Board
 from worker.cli.submit import state_text, times_text
 
 if TYPE_CHECKING:
