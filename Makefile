@@ -31,7 +31,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(shell [ -t 2 ] || echo -q) \
 	--constraint constraints.txt $(PIP_ARGS)
 
-.PHONY: help demo test lint format settings setup setup-dev clean FORCE
+.PHONY: help demo test lint format audit settings setup setup-dev clean FORCE
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -59,6 +59,10 @@ lint: setup-dev ## check format, lint and types
 format: setup-dev ## put the code into its usual form
 	$(BIN)/python -m ruff format .
 	$(BIN)/python -m ruff check --fix .
+
+audit: setup-dev ## look for published advisories on what is installed
+	@$(PIP) 'pip-audit>=2.9'
+	@$(BIN)/pip-audit --skip-editable
 
 settings: setup ## put the table of settings into README.md
 	@$(BIN)/python -c 'import pathlib; from worker.settings import TABLE_BEGIN as b, TABLE_END as e, markdown_table; \

@@ -27,6 +27,7 @@ from bot.trainings import Herald
 from core.errors import AllaPrimaError, ParameterError
 from worker.client import Client
 from worker.logs import setup_logging
+from worker.private import close_folder, keep_private
 from worker.settings import Settings, get_settings
 
 logger = logging.getLogger(__name__)
@@ -171,6 +172,8 @@ def run(settings: Settings | None = None) -> int:
     """The bot's process: until SIGINT or SIGTERM. Exit code 2 and one sentence where it cannot start."""
     settings = settings or get_settings()
     setup_logging(settings)
+    keep_private()
+    close_folder(settings.data_dir, all_of_it=True)
     try:
         with Client(settings) as client:
             application = build_application(settings, client)

@@ -1,23 +1,28 @@
 """The page's named endpoints for programs (``gradio_client``): the same jobs as the page's, by the same rules.
 
-A caller is known by its ``visitor`` id: 32 URL-safe characters that nobody else can guess. Leave it empty in the
-first call and use the one that comes back (``info["visitor"]``) to reach the same jobs again.
+A caller is known by its ``visitor`` id: 32 URL-safe characters that only the server issues. Leave it empty in the first
+call and use the one that comes back (``info["visitor"]``) to reach the same jobs again; an id that was not issued here
+is replaced by a new one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
+import math
+from contextvars import ContextVar
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import DEFAULT_METHOD, KEEP_COLORS, PaintParams, Share, mixed, of_two
+from webui.bodies import WHOLE_MAX
 from webui.follow import follow
-from webui.people import is_visitor, new_visitor, owner_of
+from webui.people import is_visitor, owner_of
 from webui.pictures import download_name
+from webui.uploads import path_of
 
 if TYPE_CHECKING:
     from webui.site import Site
@@ -26,21 +31,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def _visitor(given: str | None) -> str:
-    """The caller's id, a new one when none is given; raises ``ParameterError`` on a malformed one."""
-    if not given:
-        return new_visitor()
-    if not is_visitor(given):
-        raise ParameterError(
-            "visitor: 32 letters, digits, '-' or '_' are expected; leave it empty to get one."
-        )
-    return given
-
-
 def _whole(value: float | None, name: str) -> int | None:
     if value is None:
         return None
-    if value != int(value):
+    if not math.isfinite(value) or value != int(value) or abs(value) > WHOLE_MAX:
         raise ParameterError(f"{name}: a whole number is expected.")
     return int(value)
 
@@ -69,13 +63,26 @@ def add_endpoints(site: Site) -> None:
     """Attach every endpoint to the ``gr.Blocks`` being built."""
     import gradio as gr
 
+    from webui.components import RAW, file_field
+
     client = site.client
+    current: ContextVar[Any] = ContextVar("request of an endpoint")
+
+    async def _visitor(given: str | None) -> str:
+        """The caller's id, a new one when none is given or it is not ours; raises ``ParameterError`` on a malformed
+        one."""
+        if given and not is_visitor(given):
+            raise ParameterError(
+                "visitor: 32 letters, digits, '-' or '_' are expected; leave it empty to get one."
+            )
+        return await site.visitors.admit(given)
 
     def spoken(function: Any) -> Any:
         """Expected failures reach the caller as their one sentence, others as a general one."""
 
         @wraps(function)
-        async def guarded(*args: Any) -> Any:
+        async def guarded(request: Any, *args: Any) -> Any:
+            current.set(request)
             try:
                 return await function(*args)
             except AllaPrimaError as error:
@@ -84,18 +91,27 @@ def add_endpoints(site: Site) -> None:
                 log.exception("an endpoint failed")
                 raise gr.Error("Something went wrong on the server.", print_exception=False) from None
 
+        # Gradio looks at the signature to see that the request is wanted.
+        own = inspect.signature(function)
+        first = inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=gr.Request)
+        signed: Any = guarded
+        signed.__signature__ = own.replace(parameters=[first, *own.parameters.values()])
+        signed.__annotations__ = {"request": gr.Request, **function.__annotations__}
         return guarded
 
     async def call(function: Any, *args: Any, **kwargs: Any) -> Any:
         return await asyncio.to_thread(function, *args, **kwargs)
 
-    def put(path: str, owner: str) -> str:
-        return str(client.put_picture(Path(path).read_bytes(), owner))
+    def put(file: Any, owner: str) -> str:
+        site.bringing(current.get())
+        path = path_of(file) or ""
+        site.copies.note(owner, path)
+        return str(client.put_picture(site.shelf.read(path), owner))
 
     async def send(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         alpha: float | None,
         keep_colors: str | None,
         method: str | None,
@@ -105,7 +121,7 @@ def add_endpoints(site: Site) -> None:
         alpha_high: float | None,
         alpha_low: float | None,
         style_low: str | None,
-        style_low_file: str | None,
+        style_low_file: Any,
         mix: str | None,
         grid: bool | None,
     ) -> JobView:
@@ -136,18 +152,21 @@ def add_endpoints(site: Site) -> None:
             refs += [f"gallery:{share.style}" for share in further]
             params = mixed(params, [Share(refs[0], 1.0, 1.0), *further])
         key = await call(put, photo, owner)
-        job: JobView = await call(client.submit, owner, key, refs, params, source="api")
+        origin = site.ordering(current.get())
+        job: JobView = await call(client.submit, owner, key, refs, params, source="api", origin=origin)
         return job
 
     async def finished_file(job: JobView, owner: str) -> str:
         data = await call(client.result, job.id, owner)
-        return await call(site.shelf.put, data, ".png", name=download_name(job))
+        path: str = await call(site.shelf.put, data, ".png", name=download_name(job))
+        await call(site.copies.note, owner, path)
+        return path
 
     @spoken
     async def stylize(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         alpha: float | None,
         keep_colors: str | None,
         method: str | None,
@@ -157,12 +176,12 @@ def add_endpoints(site: Site) -> None:
         alpha_high: float | None,
         alpha_low: float | None,
         style_low: str | None,
-        style_low_file: str | None,
+        style_low_file: Any,
         mix: str | None,
         grid: bool | None,
     ) -> tuple[str, dict[str, Any]]:
         """Paint a photo and wait for it: returns the full-size PNG and a description of the job."""
-        visitor = _visitor(visitor)
+        visitor = await _visitor(visitor)
         owner = owner_of(visitor)
         more = (alpha_high, alpha_low, style_low, style_low_file, mix, grid)
         job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner, *more)
@@ -174,9 +193,9 @@ def add_endpoints(site: Site) -> None:
 
     @spoken
     async def submit(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         alpha: float | None,
         keep_colors: str | None,
         method: str | None,
@@ -186,12 +205,12 @@ def add_endpoints(site: Site) -> None:
         alpha_high: float | None,
         alpha_low: float | None,
         style_low: str | None,
-        style_low_file: str | None,
+        style_low_file: Any,
         mix: str | None,
         grid: bool | None,
     ) -> dict[str, Any]:
         """Queue a photo and return at once; ask /job about it and fetch it with /result."""
-        visitor = _visitor(visitor)
+        visitor = await _visitor(visitor)
         owner = owner_of(visitor)
         more = (alpha_high, alpha_low, style_low, style_low_file, mix, grid)
         job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner, *more)
@@ -199,15 +218,15 @@ def add_endpoints(site: Site) -> None:
 
     @spoken
     async def compare(
-        photo: str | None,
+        photo: Any,
         style: str | None,
-        style_file: str | None,
+        style_file: Any,
         methods: str | None,
         size: float | None,
         visitor: str | None,
     ) -> list[dict[str, Any]]:
         """Queue one photo in one style with several methods (names separated by commas; none: all), one job each."""
-        visitor = _visitor(visitor)
+        visitor = await _visitor(visitor)
         owner = owner_of(visitor)
         if photo is None:
             raise ParameterError("photo: a picture is expected.")
@@ -216,7 +235,9 @@ def add_endpoints(site: Site) -> None:
         names = [name.strip() for name in (methods or "").split(",") if name.strip()] or None
         ref = f"gallery:{style}" if style_file is None else f"blob:{await call(put, style_file, owner)}"
         key = await call(put, photo, owner)
-        options = {"methods": names, "size": _whole(size, "size"), "source": "api"}
+        count = len(client.methods() if names is None else names)
+        origin = site.ordering(current.get(), count)
+        options = {"methods": names, "size": _whole(size, "size"), "source": "api", "origin": origin}
         return [describe(job, visitor) for job in await call(client.compare, owner, key, ref, **options)]
 
     @spoken
@@ -231,7 +252,7 @@ def add_endpoints(site: Site) -> None:
         alpha_low: float | None,
     ) -> dict[str, Any]:
         """Paint the same photo and style again with other settings; what is left empty stays as it was."""
-        visitor = _visitor(visitor)
+        visitor = await _visitor(visitor)
         given = {
             "alpha": alpha,
             "alpha_high": alpha_high,
@@ -241,39 +262,40 @@ def add_endpoints(site: Site) -> None:
             "size": _whole(size, "size"),
         }
         changes = {name: value for name, value in given.items() if value is not None}
+        changes["origin"] = site.ordering(current.get())
         return describe(await call(client.repaint, job_id, owner_of(visitor), **changes), visitor)
 
     @spoken
     async def job(job_id: str, visitor: str) -> dict[str, Any]:
         """Where a job stands."""
-        visitor = _visitor(visitor)
+        visitor = await _visitor(visitor)
         return describe(await call(client.job, job_id, owner_of(visitor)), visitor)
 
     @spoken
     async def jobs(visitor: str, limit: float | None) -> list[dict[str, Any]]:
         """The caller's own jobs, newest first."""
-        visitor = _visitor(visitor)
+        visitor = await _visitor(visitor)
         count = min(max(_whole(limit, "limit") or 20, 1), 100)
         return [describe(view, visitor) for view in await call(client.jobs, owner_of(visitor), limit=count)]
 
     @spoken
     async def result(job_id: str, visitor: str) -> str:
         """The full-size PNG of a finished job."""
-        owner = owner_of(_visitor(visitor))
+        owner = owner_of(await _visitor(visitor))
         return await finished_file(await call(client.job, job_id, owner), owner)
 
     @spoken
     async def cancel(job_id: str, visitor: str) -> dict[str, Any]:
         """Cancel a waiting or running job."""
-        visitor = _visitor(visitor)
+        visitor = await _visitor(visitor)
         return describe(await call(client.cancel, job_id, owner_of(visitor)), visitor)
 
     @spoken
     async def delete_my_data(visitor: str) -> dict[str, int]:
-        """Delete everything sent under this id: rows, pictures, caches; running jobs are cancelled."""
+        """Delete everything sent under this id: rows, pictures, copies, caches; running jobs are cancelled."""
         if not visitor:
             raise ParameterError("visitor: say whose data is to be deleted.")
-        return dict(await call(client.delete_user_data, owner_of(_visitor(visitor))))
+        return dict(await call(site.forget, owner_of(await _visitor(visitor))))
 
     @spoken
     async def styles() -> list[dict[str, str]]:
@@ -298,9 +320,9 @@ def add_endpoints(site: Site) -> None:
         ]
 
     with gr.Column(visible=False):
-        photo_in = gr.File(label="photo", type="filepath")
+        photo_in = file_field(label="photo")
         style_in = gr.Textbox(label="style (a gallery name)")
-        style_file_in = gr.File(label="style_file (a picture, instead of style)", type="filepath")
+        style_file_in = file_field(label="style_file (a picture, instead of style)")
         alpha_in = gr.Number(label="alpha (strength, 0 to 1.5)", value=None)
         keep_in = gr.Textbox(label=f"keep_colors ({', '.join(KEEP_COLORS)})")
         method_in = gr.Textbox(label="method")
@@ -310,7 +332,7 @@ def add_endpoints(site: Site) -> None:
         high_in = gr.Number(label="alpha_high (strokes, 0 to 1.5)", value=None)
         low_in = gr.Number(label="alpha_low (colours and shapes, 0 to 1.5)", value=None)
         style_low_in = gr.Textbox(label="style_low (a gallery name: another style for colours and shapes)")
-        style_low_file_in = gr.File(label="style_low_file (a picture, instead of style_low)", type="filepath")
+        style_low_file_in = file_field(label="style_low_file (a picture, instead of style_low)")
         mix_in = gr.Textbox(label="mix (more gallery styles: NAME=WEIGHT or NAME=STROKES/COLOURS, …)")
         grid_in = gr.Checkbox(label="grid (a sheet of small paintings over both strengths)")
         methods_in = gr.Textbox(label="methods (names separated by commas; empty: all)")
@@ -355,4 +377,7 @@ def add_endpoints(site: Site) -> None:
             (methods, [], [json_out]),
         ]
         for function, inputs, outputs in endpoints:
-            trigger.click(function, inputs, outputs, api_name=function.__name__, concurrency_limit=None)
+            options: dict[str, Any] = RAW if photo_in in inputs else {}
+            trigger.click(
+                function, inputs, outputs, api_name=function.__name__, concurrency_limit=None, **options
+            )

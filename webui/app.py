@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
-import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from webui import api, health, pictures, theme
+from webui import api, health, pictures, theme, upload_routes
+from webui.guard import Guard, Hosts
+from webui.payloads import Payloads
 from webui.server import run
+from webui.sessions import Sessions
+from webui.site import CACHE
 from webui.survey import quick, research, routes
 from webui.survey.page import STYLESHEETS, scripts
 from webui.training import page as training_page
 from webui.training import routes as training_routes
+from webui.uploads import KEPT_SECONDS, TIDY_SECONDS, Room, Shelf
+from worker.private import private_folder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -20,15 +29,12 @@ if TYPE_CHECKING:
     from worker.client import Client
     from worker.settings import Settings
 
-__all__ = ["create_app", "run"]
+__all__ = ["Guard", "create_app", "run"]
+
+log = logging.getLogger(__name__)
 
 TITLE = "Alla Prima"
-CACHE_SECONDS = 6 * 3600  # how long the page's copies of uploads live
-# The browser itself then refuses whatever would leave this server.
-POLICY = (
-    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    "connect-src 'self' data: blob:; frame-ancestors 'self'; base-uri 'self'; form-action 'self'"
-)
+SESSIONS = 2000  # open pages whose state is kept
 
 
 def create_app(settings: Settings | None = None, client: Client | None = None) -> FastAPI:
@@ -45,26 +51,38 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         from worker.client import Client as Worker
 
         client = Worker(settings)
-    cache = settings.data_dir / "web-cache"
+    cache = settings.data_dir / CACHE
     _prepare(cache)
 
     import gradio as gr
     from fastapi import FastAPI
 
-    from webui.site import Shelf, Site
+    from webui.site import Site
 
-    site = Site(settings, client, pictures.Links.in_folder(settings.data_dir), Shelf(cache))
-    app = FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None)
+    links = pictures.Links.in_folder(settings.data_dir)
+    site = Site(settings, client, links, Shelf(cache, room_of(settings)))
+    page, head = build(site), theme.head() + scripts() + training_page.scripts()
+    app = FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None, lifespan=_tidying(site.shelf))
+    upload_routes.add_routes(app, site.shelf, settings)
     health.add_routes(app, client, metrics=settings.metrics)
     quick.add_routes(app, site)  # before the pictures, whose addresses its own looks like
     pictures.add_routes(app, client, site.links)
     routes.add_routes(app, site)
     research.add_routes(app, site)
     training_routes.add_routes(app, site)
-    app.add_middleware(Guard)
+    app.add_middleware(
+        Guard,
+        hosts=Hosts(settings.web_host, settings.web_public_url, settings.web_allowed_hosts),
+        sessions=Sessions(links),
+        payloads=Payloads(page, site.shelf),
+        head=head,
+    )
+    # Gradio's own check of the paths it is given rests on this, which only its launch() would set.
+    page.has_launched = True
+    page.state_session_capacity = SESSIONS
     return gr.mount_gradio_app(
         app,
-        build(site),
+        page,
         path="/",
         server_name=settings.web_host,
         server_port=settings.web_port,
@@ -74,12 +92,26 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         pwa=False,
         mcp_server=False,
         enable_monitoring=False,
-        show_error=True,
+        show_error=False,  # of an error that nobody foresaw, a visitor learns only that there was one
         max_file_size=int(settings.max_upload_mb * 1_000_000),
         favicon_path=str(theme.ICON),
         theme=theme.theme(),
         css_paths=[theme.STYLESHEET, *STYLESHEETS, training_page.STYLESHEET],
-        head=theme.head() + scripts() + training_page.scripts(),
+        head=head,
+    )
+
+
+def room_of(settings: Settings) -> Room:
+    """How much the page's cache may take."""
+
+    def size(megabytes: float) -> int:
+        return int(megabytes * 1_000_000)
+
+    return Room(
+        file=size(settings.max_upload_mb),
+        session=size(settings.web_visitor_mb),
+        total=size(settings.web_cache_mb),
+        free=size(settings.web_min_free_mb),
     )
 
 
@@ -91,7 +123,10 @@ def build(site: Any) -> Any:
     from webui.tabs import tabs
 
     with gr.Blocks(
-        title=TITLE, analytics_enabled=False, delete_cache=(600, CACHE_SECONDS), fill_width=True
+        title=TITLE,
+        analytics_enabled=False,
+        delete_cache=(int(TIDY_SECONDS), int(KEPT_SECONDS)),
+        fill_width=True,
     ) as page:
         # The fixed secret only hides the id from a glance; what protects it is that nobody can guess it.
         site.visitor = gr.BrowserState("", storage_key="alla-prima-visitor", secret="alla prima")
@@ -119,35 +154,28 @@ def close_streams(app: FastAPI) -> None:
 
 
 def _prepare(cache: Path) -> None:
-    """Make Gradio stay at home, and clear away copies that an earlier process left behind."""
+    """Make Gradio stay at home."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["GRADIO_TEMP_DIR"] = str(cache)
-    cache.mkdir(parents=True, exist_ok=True)
-    oldest = time.time() - CACHE_SECONDS
-    for path in cache.rglob("*"):
-        try:
-            if path.is_file() and path.stat().st_mtime < oldest:
-                path.unlink()
-        except FileNotFoundError:  # another page is tidying too
-            continue
+    private_folder(cache)
 
 
-class Guard:
-    """ASGI middleware that adds the headers above. Not Starlette's convenience form, which holds back streams."""
+def _tidying(shelf: Shelf) -> Any:
+    """A lifespan during which the cache is tidied, at its beginning and from time to time."""
 
-    def __init__(self, app: Any) -> None:
-        self.app = app
+    async def tidy() -> None:
+        while True:
+            try:
+                await asyncio.to_thread(shelf.tidy)
+            except OSError:
+                log.exception("the page's cache could not be tidied")
+            await asyncio.sleep(TIDY_SECONDS)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def guarded(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                if any(k.lower() == b"content-type" and v.startswith(b"text/html") for k, v in headers):
-                    headers.append((b"content-security-policy", POLICY.encode()))
-                if not any(k.lower() == b"x-content-type-options" for k, _ in headers):
-                    headers.append((b"x-content-type-options", b"nosniff"))
-                message = {**message, "headers": headers}
-            await send(message)
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(tidy())
+        yield
+        task.cancel()
 
-        await self.app(scope, receive, guarded if scope["type"] == "http" else send)
+    return lifespan

@@ -87,13 +87,19 @@ def labelled_choices(name: str) -> list[tuple[str, str]]:
     return [(labels.get(value, value), value) for value in PARAMS[name].choices or ()]
 
 
-def photo_field(**options: Any) -> gr.Image:
-    """An image field whose handlers get the path of the untouched file, or ``None``.
+RAW: dict[str, Any] = {"preprocess": False}
+"""Options of every event that takes a file, whose handler then makes a path of it with ``webui.uploads.path_of``.
 
-    The stock field would decode the file at once, with none of the checks that ``core.images`` makes, and refuse
-    kinds it does not know.
-    """
-    field = gr.Image(type="filepath", image_mode=None, format="png", **options)
-    # Set on the object: Gradio writes a stub file beside every module that defines a component class.
-    field.preprocess = lambda payload: payload.path if payload is not None else None  # type: ignore[method-assign]
-    return field
+Else the stock fields would open the file at once, with none of the checks that ``core.images`` makes, refuse kinds they
+do not know, and leave an empty file behind. (Their ``preprocess`` cannot be replaced on the object: Gradio makes a new
+one of the stock class whenever the field is given a value.)"""
+
+
+def photo_field(**options: Any) -> gr.Image:
+    """An image field for events with the options ``RAW``: any file, untouched."""
+    return gr.Image(type="filepath", image_mode=None, format="png", **options)
+
+
+def file_field(**options: Any) -> gr.File:
+    """A file field for events with the options ``RAW``."""
+    return gr.File(type="filepath", **options)

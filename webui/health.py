@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from core.errors import AllaPrimaError
+
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.responses import Response
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from worker.client import Client
 
 log = logging.getLogger(__name__)
+
+PARTS = ("database", "queue", "storage")
 
 
 def add_routes(app: FastAPI, client: Client, *, metrics: bool = True) -> None:
@@ -25,6 +29,11 @@ def add_routes(app: FastAPI, client: Client, *, metrics: bool = True) -> None:
         except Exception:
             log.exception("health check failed")
             report = {"ok": False, "error": "The health check itself failed; see the log."}
+        for part in PARTS:
+            if report.get(part, "ok") != "ok":
+                # The reason names paths, hosts and addresses; that is for whoever reads the log.
+                log.warning("health check, %s: %s", part, report[part])
+                report[part] = f"The {part} cannot be used at the moment; see the log."
         return JSONResponse(
             report, status_code=200 if report.get("ok") else 503, headers={"Cache-Control": "no-store"}
         )
@@ -34,4 +43,9 @@ def add_routes(app: FastAPI, client: Client, *, metrics: bool = True) -> None:
 
     @app.get("/metrics", include_in_schema=False)
     def figures() -> Response:
-        return Response(client.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        try:
+            text = client.metrics()
+        except AllaPrimaError as error:
+            log.warning("there are no figures: %s", error)
+            return Response("There are no figures at the moment; see the log.", 503, media_type="text/plain")
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

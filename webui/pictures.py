@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError
+from worker.private import private_folder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -40,7 +41,7 @@ class Links:
     def in_folder(cls, folder: Path) -> Links:
         """With the key kept in ``folder``, so that links shown before a restart still work after it."""
         path = folder / "web.key"
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         draft = folder / f"web.key.{os.getpid()}.{secrets.token_hex(4)}"
         if not path.exists():
             # Written whole under another name first: a second page starting now never reads half a key.

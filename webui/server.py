@@ -9,9 +9,10 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
+from worker.private import close_folder, keep_private
 
 if TYPE_CHECKING:
     from worker.client import Client
@@ -57,6 +58,19 @@ def address(settings: Settings, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{port}"
 
 
+def server_options(settings: Settings) -> dict[str, Any]:
+    """How uvicorn serves the page."""
+    return {
+        "log_level": settings.log_level.lower() if settings.log_level != "INFO" else "warning",
+        "access_log": False,
+        "timeout_graceful_shutdown": 3,
+        "server_header": False,
+        # Uvicorn on its own would believe whoever connects from this machine.
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": settings.trusted_proxies,
+    }
+
+
 def run(settings: Settings | None = None, client: Client | None = None, *, next_port: bool = True) -> int:
     """Serve the page until SIGINT or SIGTERM; returns the exit status 0. Says on stdout where it is.
 
@@ -67,6 +81,10 @@ def run(settings: Settings | None = None, client: Client | None = None, *, next_
         from worker.settings import get_settings
 
         settings = get_settings()
+    main = threading.current_thread() is threading.main_thread()
+    if main:  # else this is a guest in somebody's process
+        keep_private()
+    close_folder(settings.data_dir, all_of_it=True)
     listener = listen(settings.web_host, settings.web_port, next_port=next_port)
     port = listener.getsockname()[1]
 
@@ -84,21 +102,12 @@ def run(settings: Settings | None = None, client: Client | None = None, *, next_
             await super().shutdown(sockets)
 
     app = create_app(settings, client)
-    server = Server(
-        uvicorn.Config(
-            app,
-            log_level=settings.log_level.lower() if settings.log_level != "INFO" else "warning",
-            access_log=False,
-            timeout_graceful_shutdown=3,
-            server_header=False,
-        )
-    )
+    server = Server(uvicorn.Config(app, **server_options(settings)))
 
     def stop(number: int, frame: FrameType | None) -> None:
         server.force_exit = server.should_exit  # asked twice: don't wait for open pages
         server.should_exit = True
 
-    main = threading.current_thread() is threading.main_thread()
     signals = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, stop) for number in signals} if main else {}
     taken = f" (port {settings.web_port} was taken)" if settings.web_port not in (0, port) else ""

@@ -8,14 +8,15 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
-from worker.jobs import QUEUES
+from worker.jobs import QUEUES, trace
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREFIX = "allaprima:"
+JOB_NEWS = f"{PREFIX}job:"
 PAINT_TASK = "allaprima.paint"
 TRAIN_TASK = "allaprima.train"
+TRANSPORT = "allaprima"
+"""Name of ``worker.transport`` for kombu."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 UNACKED, UNACKED_INDEX = "unacked", "unacked_index"
 """Where Celery's Redis transport keeps messages that were taken and not acknowledged."""
 
@@ -41,8 +46,10 @@ class QueueError(AllaPrimaError):
 
 
 def celery_url(redis_url: str) -> str:
-    """A redis-py URL as Celery spells it."""
-    return "redis+socket://" + redis_url[len("unix://") :] if redis_url.startswith("unix://") else redis_url
+    """A redis-py URL as Celery spells it for the transport ``TRANSPORT``."""
+    if redis_url.startswith("unix://"):
+        return f"{TRANSPORT}+socket://" + redis_url[len("unix://") :]
+    return redis_url
 
 
 class Broker:
@@ -53,6 +60,8 @@ class Broker:
         self._lock = threading.Lock()
         self._redis: Redis | None = None
         self._app: Celery | None = None
+        # When each taken message was first seen, by this process's monotonic clock.
+        self._taken: dict[bytes, float] = {}
 
     @property
     def redis(self) -> Redis:
@@ -119,20 +128,20 @@ class Broker:
 
     def present(self) -> tuple[set[str], dict[str, float]]:
         """Ids of the jobs and trainings whose message lies in a queue, and of those whose message a worker has
-        taken, with the age of the taking in seconds. Raises ``QueueError``."""
+        taken, with the seconds since this process first saw it so (the takers' clocks may be wrong). Raises
+        ``QueueError``."""
         with self._reachable():
             pipe = self.redis.pipeline(transaction=True)
             for queue in QUEUES:
                 pipe.lrange(queue, 0, -1)
             pipe.hgetall(UNACKED)
-            pipe.zrange(UNACKED_INDEX, 0, -1, withscores=True)
-            *lists, unacked, index = pipe.execute()
-        now = time.time()
-        taken_at = dict(index)
-        queued = {_message_id(json.loads(raw)) for messages in lists for raw in messages}
-        taken = {
-            _message_id(json.loads(raw)[0]): now - taken_at.get(tag, now) for tag, raw in unacked.items()
-        }
+            *lists, unacked = pipe.execute()
+        now = time.monotonic()
+        with self._lock:
+            self._taken = {tag: self._taken.get(tag, now) for tag in unacked}
+            seen = dict(self._taken)
+        queued = {_message_id(raw) for messages in lists for raw in messages}
+        taken = {_message_id(raw, taken=True): now - seen[tag] for tag, raw in unacked.items()}
         queued.discard("")
         taken.pop("", None)
         return queued, taken
@@ -142,7 +151,7 @@ class Broker:
         timeout."""
         with self._reachable():
             for tag, raw in self.redis.hgetall(UNACKED).items():
-                if _message_id(json.loads(raw)[0]) == job_id:
+                if _message_id(raw, taken=True) == job_id:
                     pipe = self.redis.pipeline(transaction=True)
                     pipe.zrem(UNACKED_INDEX, tag)
                     pipe.hdel(UNACKED, tag)
@@ -164,16 +173,19 @@ class Broker:
         """Tell the watchers of a job something; best effort."""
         try:
             with self._reachable():
-                self.redis.publish(f"{PREFIX}job:{job_id}", json.dumps(news))
+                self.redis.publish(JOB_NEWS + job_id, json.dumps(news))
         except QueueError:
             log.debug("progress of %s not published", job_id)
 
-    def subscribe(self, job_id: str) -> PubSub | None:
-        """A subscription to a job's news, or ``None`` when Redis is down."""
+    def subscribe(self, job_id: str | None = None) -> PubSub | None:
+        """A subscription to a job's news, or to those of all jobs; ``None`` when Redis is down."""
         try:
             with self._reachable():
                 subscription = self.redis.pubsub(ignore_subscribe_messages=True)
-                subscription.subscribe(f"{PREFIX}job:{job_id}")
+                if job_id is None:
+                    subscription.psubscribe(f"{JOB_NEWS}*")
+                else:
+                    subscription.subscribe(JOB_NEWS + job_id)
                 return subscription
         except QueueError:
             return None
@@ -197,14 +209,34 @@ class Broker:
         except QueueError:
             log.debug("cache entry not kept")
 
-    def drop_cached(self, pattern: str) -> int:
-        """Delete the cache entries whose key matches a glob; their number (0 when Redis is down)."""
-        try:
-            with self._reachable():
-                keys = list(self.redis.scan_iter(PREFIX + pattern, count=1000))
-                return int(self.redis.delete(*keys)) if keys else 0
-        except QueueError:
-            return 0
+    def drop_styles(self, traces: Collection[str]) -> int:
+        """Delete the encoded styles that were made of pictures with these traces (``worker.jobs.trace``), as the style or
+        as the photograph it was recoloured to; their number. Raises ``QueueError``."""
+        with self._reachable():
+            found = [
+                name
+                for name in self.redis.scan_iter(f"{PREFIX}style:*", count=1000)
+                if any(trace(digest) in traces for digest in _DIGEST.findall(name.decode()))
+            ]
+            return int(self.redis.delete(*found)) if found else 0
+
+    def rewrite_file(self) -> bool:
+        """Have Redis write its files anew, without what was deleted; ``False`` when it is at it already, so that it has
+        to be asked again. A server that does not let us is its operator's. Raises ``QueueError``."""
+        from redis.exceptions import ResponseError
+
+        with self._reachable():
+            try:
+                state = self.redis.info("persistence")
+                if state.get("aof_rewrite_in_progress") or state.get("rdb_bgsave_in_progress"):
+                    return False
+                if state.get("aof_enabled"):
+                    self.redis.bgrewriteaof()
+                elif self.redis.config_get("save").get("save"):
+                    self.redis.bgsave()
+            except ResponseError as error:
+                log.warning("the queue server does not write its files anew: %s", error)
+        return True
 
     def bump(self, key: str) -> None:
         """Advance a number that others compare; best effort."""
@@ -215,11 +247,15 @@ class Broker:
             log.debug("%s not advanced", key)
 
 
-def _message_id(message: dict[str, Any]) -> str:
-    """The job's or training's id in a message of ours as the transport stores it; "" for any other message."""
+def _message_id(raw: bytes | str, taken: bool = False) -> str:
+    """The job's or training's id in a message of ours as the transport stores it (``taken``: in the list of messages
+    taken, with two more fields); "" for anything else."""
     try:
+        message = json.loads(raw)
+        if taken:
+            message = message[0]
         if message["headers"]["task"] not in (PAINT_TASK, TRAIN_TASK):
             return ""
         return str(json.loads(base64.b64decode(message["body"]))[0][0])
-    except (KeyError, IndexError, TypeError, ValueError):
+    except (KeyError, IndexError, TypeError, ValueError, RecursionError):
         return ""

@@ -9,19 +9,19 @@ import functools
 from celery import Celery
 from kombu import Queue
 
-from worker.broker import celery_url
-from worker.jobs import QUEUES
+from worker.broker import TRANSPORT, celery_url
+from worker.jobs import HARD_LIMIT_AFTER, QUEUES
 from worker.settings import Settings, get_settings
-
-# A child that hangs so hard that the soft limit does not reach it is killed this much later.
-HARD_LIMIT_AFTER = 30.0
 
 
 def make_app(settings: Settings) -> Celery:
     """A Celery application for these settings. Front ends only send with it; ``get_app`` adds the tasks."""
+    import worker.transport  # noqa: F401 - makes its name known to kombu
+
     app = Celery("allaprima", set_as_current=False)
     app.conf.update(
         broker_url=celery_url(settings.redis),
+        broker_transport=TRANSPORT,
         task_serializer="json",
         accept_content=["json"],
         # The result is the row in the database.
@@ -50,6 +50,8 @@ def make_app(settings: Settings) -> Celery:
             "health_check_interval": 10,
         },
         worker_concurrency=settings.paint_concurrency,
+        # In kilobytes, of the largest amount the process ever had.
+        worker_max_memory_per_child=int(settings.process_memory_mb * 1024) or None,
         worker_pool="prefork",
         worker_proc_alive_timeout=60.0,
         worker_hijack_root_logger=False,

@@ -6,30 +6,31 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from core import registry
-from core.errors import AllaPrimaError, LimitError, NotFoundError, ParameterError
+from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import WEIGHTS, PaintParams
 from core.registry import MethodSpec
-from worker import scheduler
+from worker import limits, scheduler
 from worker.broker import Broker
+from worker.erasure import delete_person
 from worker.jobs import SOURCES, TERMINAL, UNFINISHED, DraftView, JobState, JobView, UserView, new_id
 from worker.orders import GALLERY, fitted, joined, style_ref
 from worker.plugins import load_extra_methods
+from worker.private import close_folder
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
 from worker.store import people
 from worker.store.blobs import UPLOAD, BlobStore
-from worker.store.database import Database, change
-from worker.store.models import Blob, Draft, Job, User
-from worker.survey.forget import forget
-from worker.watching import watch
+from worker.store.database import Database, change, clock, read_clock
+from worker.store.models import Draft, Job, User
+from worker.watching import Watcher, watch
 
 if TYPE_CHECKING:
     from core.images import Limits
@@ -48,6 +49,7 @@ class Client:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or get_settings()
+        close_folder(self.settings.data_dir)
         load_extra_methods(self.settings)
         self.database = Database(self.settings.database)
         self.database.upgrade()
@@ -128,9 +130,11 @@ class Client:
         source: str,
         album: str | None = None,
         context: dict[str, Any] | None = None,
+        origin: str | None = None,
     ) -> JobView:
         """Order a painting of the picture with key ``photo`` in the style "gallery:NAME" or "blob:KEY", or in a mix
-        of several with the weights of ``params``.
+        of several with the weights of ``params``. ``origin``: what stands for the network address it comes from, where
+        people have no accounts; those of one origin share a place in line and a limit.
 
         The job is kept even while the queue server is down. Raises ``LimitError``, ``UnknownNameError``,
         ``NotFoundError``, ``ParameterError``.
@@ -142,11 +146,13 @@ class Client:
         label = joined(list(dict.fromkeys(self._style_label(one, owner) for one in styles)))
         if not self.blobs.owned(photo, owner):
             raise NotFoundError("This photo is no longer there; please send it again.")
-        now = time.time()
+        party = owner if origin is None else f"origin:{origin}"
         with self.database.write() as session:
             self.database.lock(session, f"owner:{owner}")
+            self.database.lock(session, table.PROMOTION)
             people.ensure_user(session, owner)
-            self._check_limits(session, owner, now)
+            now = read_clock(session)
+            limits.check(session, self.settings, owner, party, now)
             row = Job(
                 id=new_id(),
                 owner=owner,
@@ -161,7 +167,9 @@ class Client:
                 more_styles=styles[1:],
                 style_label=label,
                 context=context or {},
-                created_at=now,
+                party=party,
+                created_at=table.after_the_last(session, owner, now),
+                turn=table.next_turn(session, party),
             )
             session.add(row)
             session.flush()
@@ -179,25 +187,6 @@ class Client:
             raise NotFoundError("This style picture is no longer there; please send it again.")
         return "Own picture"
 
-    def _check_limits(self, session: Any, owner: str, now: float) -> None:
-        if owner.startswith("cli:") or owner in {f"tg:{number}" for number in self.settings.operators}:
-            return
-        most = self.settings.jobs_waiting
-        if table.unfinished_count(session, owner) >= most:
-            raise LimitError(
-                f"You already have {most} paintings waiting; please send more when some are finished.",
-                code="limit_waiting",
-            )
-        sent = table.sent_since(session, owner, now - 3600)
-        if len(sent) >= self.settings.jobs_per_hour:
-            minutes = max(1, round((sent[-self.settings.jobs_per_hour] + 3600 - now) / 60))
-            unit = "minute" if minutes == 1 else "minutes"
-            raise LimitError(
-                f"You have sent {self.settings.jobs_per_hour} paintings within an hour; "
-                f"please come back in {minutes} {unit}.",
-                code="limit_hour",
-            )
-
     def compare(
         self,
         owner: str,
@@ -207,6 +196,7 @@ class Client:
         methods: Sequence[str] | None = None,
         size: int | None = None,
         source: str,
+        origin: str | None = None,
     ) -> list[JobView]:
         """Order a painting by each of ``methods`` (all of them unless given) at its defaults, one job each. They
         belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having cancelled what was
@@ -221,7 +211,8 @@ class Client:
         try:
             for name in names:
                 params = PaintParams.parse(method=name, size=size)
-                made.append(self.submit(owner, photo, style, params, source=source, context=context))
+                job = self.submit(owner, photo, style, params, source=source, context=context, origin=origin)
+                made.append(job)
         except AllaPrimaError:
             for job in made:
                 self.cancel(job.id, owner)
@@ -229,8 +220,9 @@ class Client:
         return made
 
     def repaint(self, job_id: str, owner: str, **changes: Any) -> JobView:
-        """Order the same photo again with other parameters, or with ``style=``, ``source=``, ``album=`` or
-        ``context=`` replaced (an album is not taken over, the context is; nor are the weights of other styles)."""
+        """Order the same photo again with other parameters, or with ``style=``, ``source=``, ``album=``, ``origin=`` or
+        ``context=`` replaced (neither album nor origin is taken over, the context is; nor are the weights of other
+        styles)."""
         job = self.job(job_id, owner)
         style = changes.pop("style", None)
         if style is None:
@@ -239,9 +231,9 @@ class Client:
             changes = dict.fromkeys(WEIGHTS) | changes
         source = changes.pop("source", job.source)
         album = changes.pop("album", None)
-        context = changes.pop("context", job.context)
+        more = {"context": changes.pop("context", job.context), "origin": changes.pop("origin", None)}
         params = PaintParams.parse(**{**job.params.model_dump(), **changes})
-        return self.submit(owner, job.photo_key, style, params, source=source, album=album, context=context)
+        return self.submit(owner, job.photo_key, style, params, source=source, album=album, **more)
 
     def job(self, job_id: str, owner: str | None = None) -> JobView:
         """A job as it stands now; raises ``NotFoundError``."""
@@ -250,6 +242,12 @@ class Client:
             if row is None or (owner is not None and row.owner != owner):
                 raise NotFoundError("There is no such painting, or it is somebody else's.")
             return self._views(session, [row])[0]
+
+    def jobs_by_id(self, job_ids: Collection[str]) -> dict[str, JobView]:
+        """Those of the jobs that are there, as they stand now."""
+        with self.database.read() as session:
+            rows = session.scalars(select(Job).where(Job.id.in_(job_ids))).all()
+            return {view.id: view for view in self._views(session, rows)}
 
     def jobs(
         self, owner: str, *, limit: int = 20, unfinished_only: bool = False, album: str | None = None
@@ -316,6 +314,11 @@ class Client:
         """
         return watch(self, job_id, timeout)
 
+    @cached_property
+    def watcher(self) -> Watcher:
+        """The same for any number of jobs, with one thread and one subscription for all of them."""
+        return Watcher(self)
+
     def unfinished(self, source: str, limit: int = 1000) -> list[JobView]:
         """Jobs of a front end that are still to be painted, with their places in line, oldest first."""
         query = select(Job).where(Job.source == source, Job.state.in_(UNFINISHED))
@@ -341,9 +344,14 @@ class Client:
         so that of two notifiers only one sends."""
         with self.database.write() as session:
             mine = (Job.id == job_id, Job.state.in_(TERMINAL), Job.delivered_at.is_(None))
-            return change(session, update(Job).where(*mine).values(delivered_at=time.time())) == 1
+            return change(session, update(Job).where(*mine).values(delivered_at=clock())) == 1
 
     # people and drafts
+
+    def is_known(self, owner: str) -> bool:
+        """Whether anything is kept of a person."""
+        with self.database.read() as session:
+            return session.get(User, owner) is not None
 
     def user(self, owner: str) -> UserView:
         """What is remembered of a person, who becomes known by this call."""
@@ -389,37 +397,19 @@ class Client:
             session.execute(delete(Draft).where(Draft.id == draft_id, Draft.owner == owner))
 
     def delete_user_data(self, owner: str) -> dict[str, int]:
-        """Delete everything kept of a person: jobs (running ones stop), drafts, pictures, caches, settings.
+        """Delete everything kept of a person: jobs (running ones stop), drafts, pictures, caches, settings
+        (``worker.erasure.PLACES`` lists where that is).
 
         How many of each were deleted: ``jobs``, ``drafts``, ``pictures``, ``styles`` (encoded, in the cache),
         ``ratings`` (``worker.survey.forget`` says what that does to results).
         """
-        with self.database.read() as session:
-            ids = list(session.scalars(select(Job.id).where(Job.owner == owner)))
-            keys = set(session.scalars(select(Blob.key).where(Blob.owner == owner)))
-            drafts = session.scalar(select(func.count()).select_from(Draft).where(Draft.owner == owner)) or 0
-        pictures = self.blobs.remove_all(owner)
-        with self.database.write() as session:
-            # With the row goes the right to paint: the painter notices at its next step.
-            session.execute(delete(Job).where(Job.owner == owner))
-            session.execute(delete(Draft).where(Draft.owner == owner))
-            session.execute(delete(Blob).where(Blob.owner == owner))
-            session.execute(delete(User).where(User.owner == owner))
-        styles = sum(self.broker.drop_cached(f"style:{key}:*") for key in keys)
-        self.broker.bump("forget")
+        found, ids = delete_person(self.database, self.blobs, self.broker, self.settings, owner)
         with self._previews_lock:
             self._previews.clear()
         for job_id in ids:
             self.broker.publish(job_id, changed=True)
         scheduler.promote(self.database, self.broker, self.settings)
-        ratings = forget(self.database, self.settings, owner)
-        return {
-            "jobs": len(ids),
-            "drafts": drafts,
-            "pictures": pictures,
-            "styles": styles,
-            "ratings": ratings,
-        }
+        return found
 
     # front ends about each other
 

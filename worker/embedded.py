@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import ctypes
 import fcntl
+import functools
 import logging
 import os
 import shutil
@@ -26,6 +27,7 @@ from typing import IO
 
 from core.errors import AllaPrimaError
 from worker.broker import Broker, QueueError
+from worker.private import close_folder, keep_private, open_private, private_folder
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,12 @@ def die_with_parent(signum: int = signal.SIGTERM) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
 
 
+def _begin_server() -> None:
+    """Run in the queue server's process before its program."""
+    keep_private()
+    die_with_parent()
+
+
 def server_program(settings: Settings) -> Path:
     """The program that is started as queue server; raises ``ServiceError`` when there is none."""
     if settings.redis_server is not None:
@@ -101,8 +109,9 @@ class QueueServer:
         """Start the server, or find the one another process runs for the same folder; raises
         ``ServiceError``."""
         program = server_program(self.settings)
-        for folder in (self.folder, self.socket.parent):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        close_folder(self.settings.data_dir)
+        private_folder(self.folder)
+        self.socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.socket.parent.stat().st_uid != os.getuid():
             raise ServiceError(
                 f"The folder {self.socket.parent} belongs to somebody else; set TMPDIR or REDIS_URL."
@@ -112,6 +121,25 @@ class QueueServer:
             log.info("using the queue server that already runs for %s", self.settings.data_dir)
             return
         self._wait_for_old_server()
+        self._spawn(program)
+
+    def take_over(self) -> bool:
+        """Start the server here if the process that ran it has ended; whether it had. Raises ``ServiceError``."""
+        if self._lock is None and not self._take_lock():
+            return False
+        self._wait_for_old_server()
+        self._spawn(server_program(self.settings))
+        return True
+
+    def revive(self) -> subprocess.Popen[bytes] | None:
+        """Start the server that was started here again, after it has ended. Raises ``ServiceError``."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.process is not None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self._spawn(server_program(self.settings), keep_lock=True)
+        return self.process
+
+    def _spawn(self, program: Path, *, keep_lock: bool = False) -> None:
         self.socket.unlink(missing_ok=True)
         self.process = subprocess.Popen(
             [str(program), *self._options()],
@@ -121,13 +149,16 @@ class QueueServer:
             cwd=self.folder,
             # Ctrl-C reaches the whole foreground group; the server is to go last.
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=_begin_server,
         )
         atexit.register(self.stop)
         try:
             self._wait("cannot be started")
         except BaseException:
-            self.stop()
+            if not keep_lock:
+                self.stop()
+            elif self.process is not None:
+                stop_process(self.process)
             raise
 
     def _options(self) -> list[str]:
@@ -147,7 +178,7 @@ class QueueServer:
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 
     def _take_lock(self) -> bool:
-        lock = open(self.folder / "lock", "w")  # noqa: SIM115 - held until stop()
+        lock = open(self.folder / "lock", "w", opener=open_private)  # noqa: SIM115 - held until stop()
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -206,13 +237,15 @@ def start_worker(
 ) -> subprocess.Popen[bytes]:
     """A worker as a child process, ready for jobs when this returns; raises ``ServiceError``.
 
-    ``log_file``: where its log goes, instead of this process's stderr.
+    ``log_file``: where its log goes, instead of this process's stderr. Without ``wait`` it may not be ready yet.
     """
     with tempfile.TemporaryDirectory(prefix="allaprima-") as folder, contextlib.ExitStack() as stack:
         ready = Path(folder) / "ready"
-        output = stack.enter_context(open(log_file, "ab")) if log_file is not None else None
+        output = (
+            stack.enter_context(open(log_file, "ab", opener=open_private)) if log_file is not None else None
+        )
         process = subprocess.Popen(
-            [sys.executable, "-m", "worker.tasks.run", str(ready)],
+            [sys.executable, "-m", "worker.tasks.run", *([str(ready)] if wait else [])],
             env={**os.environ, **settings.environment(), PARENT_VARIABLE: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -254,27 +287,40 @@ def _stop_children() -> None:
 
 
 @contextmanager
-def services(settings: Settings, worker: bool = True, *, log_file: Path | None = None) -> Iterator[Running]:
-    """The queue server (unless ``REDIS_URL`` names one) and a worker, while the block runs.
+def services(
+    settings: Settings, worker: bool = True, *, log_file: Path | None = None, keep: bool = False
+) -> Iterator[Running]:
+    """The queue server (unless ``REDIS_URL`` names one) and a worker, while the block runs; with ``keep`` they are
+    started again when they end by themselves.
 
     Call it from the main thread: children end with the thread that started them. Raises ``ServiceError``.
     """
+    from worker.supervise import Keeper, keep_queue
+
     server = QueueServer(settings)
     process = None
+    keepers: list[Keeper] = []
     try:
         if settings.redis_url is None:
             server.start()
+            if keep:
+                keepers.append(keep_queue(server))
         elif not _reachable(settings):
             raise ServiceError(
                 "The queue that REDIS_URL names does not answer; start that server or correct it."
             )
         if worker:
             process = start_worker(settings, log_file=log_file)
+            if keep:
+                again = functools.partial(start_worker, settings, log_file=log_file, wait=False)
+                keepers.append(Keeper("the worker", process, again).begin())
         yield Running(settings.redis, server.process, process)
     finally:
+        for keeper in keepers:
+            keeper.end()
         # The worker goes first: it still has to tell the queue how its job ended.
         if process is not None:
-            stop_process(process)
+            stop_process(keepers[-1].process or process if keep else process)
         server.stop()
 
 

@@ -5,9 +5,12 @@ Torch, and with it CUDA, is imported and touched by the first painting, never be
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import io
 import logging
 import os
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -115,12 +118,14 @@ class ContentCache:
         """Bytes kept."""
         return sum(entry.nbytes for entry in self._entries.values())
 
-    def clear(self, idle_seconds: float = 0.0) -> None:
-        """Drop what was not used for this long."""
+    def clear(self, idle_seconds: float = 0.0) -> int:
+        """Drop what was not used for this long; how many photographs that were."""
         before = time.monotonic() - idle_seconds
         with self._lock:
-            for key in [key for key, entry in self._entries.items() if entry.used_at <= before]:
+            idle = [key for key, entry in self._entries.items() if entry.used_at <= before]
+            for key in idle:
                 del self._entries[key]
+        return len(idle)
 
 
 class Engine:
@@ -150,10 +155,12 @@ class Engine:
             self.forget()
 
     def forget(self) -> None:
-        """Drop photographs that were deleted anywhere, or not used for a while."""
+        """Drop photographs that were deleted anywhere, or not used for a while, and give their memory back."""
         counter = self.broker.cached(FORGET)
-        self.photos.clear(0.0 if counter != self._forgotten else CONTENT_IDLE_SECONDS)
+        dropped = self.photos.clear(0.0 if counter != self._forgotten else CONTENT_IDLE_SECONDS)
         self._forgotten = counter
+        if dropped:
+            give_memory_back()
 
     def method(self, name: str) -> Method:
         """A loaded method, with the weights in use now; raises ``UnknownNameError`` or ``ModelError``."""
@@ -223,6 +230,7 @@ class Engine:
         import torch
 
         self.photos.clear()
+        give_memory_back()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
@@ -282,6 +290,15 @@ class Engine:
             code = method.encode_style(method.prepare_style(_open(style.read()), photo, params))
             self.broker.cache(key, code, self.settings.style_cache_days * 86400)
         return code
+
+
+def give_memory_back() -> None:
+    """Return freed memory to the system where the C library would keep it (glibc; elsewhere nothing happens)."""
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _open(data: bytes) -> Image.Image:

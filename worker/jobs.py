@@ -20,6 +20,8 @@ from core.params import PaintParams
 SOURCES = ("cli", "web", "bot", "api")
 QUEUES = ("paint", "batch", "train")
 TRAIN_QUEUE = QUEUES[2]
+HARD_LIMIT_AFTER = 30.0
+"""A painting process that the time limit does not stop is killed this many seconds later."""
 ID_LENGTH = 12
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -57,6 +59,11 @@ def new_id() -> str:
 def sha256(data: bytes) -> str:
     """Hex SHA-256."""
     return hashlib.sha256(data).hexdigest()
+
+
+def trace(key: str) -> str:
+    """What stands for a deleted picture's key while it is being forgotten: the key cannot be read from it."""
+    return sha256(b"erasure:" + key.encode())
 
 
 def output_key(

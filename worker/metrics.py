@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,7 +16,7 @@ from worker.jobs import TRAIN_QUEUE, UNFINISHED
 from worker.scheduler import WORKER_SILENT_SECONDS
 from worker.store import counters
 from worker.store.blobs import BlobStore
-from worker.store.database import Database
+from worker.store.database import Database, clock
 from worker.store.models import Job, WorkerRow
 
 HELP = {
@@ -57,7 +56,7 @@ def health(database: Database, broker: Broker, blobs: BlobStore) -> dict[str, An
 
 def _workers(session: Any) -> int:
     # A worker's training process has a row of its own; it is there only while something trains.
-    alive = WorkerRow.seen_at > time.time() - WORKER_SILENT_SECONDS, WorkerRow.queues != TRAIN_QUEUE
+    alive = WorkerRow.seen_at > clock() - WORKER_SILENT_SECONDS, WorkerRow.queues != TRAIN_QUEUE
     return session.scalar(select(func.count()).select_from(WorkerRow).where(*alive)) or 0
 
 

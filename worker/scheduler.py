@@ -1,24 +1,28 @@
 """Who is painted when: fair share between people, places in the queue, and putting back what got lost.
 
 Redis is first in, first out. Fairness comes from letting only a few jobs of each person in at once: the
-rest wait as rows and are let in, the person with the fewest first, when one ends."""
+rest wait as rows and are let in, the person with the fewest first, when one ends. Visitors of the page have no accounts
+and may call themselves many; those at one network address stand in line as one person (``Job.party``).
+
+``fair_order`` and ``service_order`` say what the order is. The table keeps it ready: the turn of a waiting job is the number
+of the same person's jobs that are in the queue or before it, so that the fair order is that of turns, the older job first
+among equals, and whoever has a turn below the number of jobs let in at once comes in. Both are reads of an index."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from worker.broker import Broker, QueueError
 from worker.jobs import TRAIN_QUEUE, UNFINISHED, JobState
 from worker.settings import Settings
 from worker.store import jobs as table
-from worker.store.database import Database
+from worker.store.database import Database, clock, read_clock
 from worker.store.jobs import Place
 from worker.store.models import Job, WorkerRow
 
@@ -28,6 +32,8 @@ log = logging.getLogger(__name__)
 # message's leaving the list and its being noted as taken, it is in neither place.
 GRACE_SECONDS = 3.0
 WORKER_SILENT_SECONDS = 30.0
+COUNTED_ONE_BY_ONE = 4
+LET_IN_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,6 @@ def service_order(jobs: Sequence[Waiting]) -> list[str]:
     return order + [job.id for job in fair_order(waiting, active)]
 
 
-def unfinished(session: Session) -> list[Waiting]:
-    """All unfinished jobs."""
-    columns = (Job.id, Job.owner, Job.queue, Job.state, Job.created_at, Job.queued_at)
-    return [Waiting(*row) for row in session.execute(select(*columns).where(Job.state.in_(UNFINISHED)))]
-
-
 def places(session: Session, rows: Sequence[Job]) -> dict[str, Place]:
     """Place and estimate of each unfinished row: recent median painting time × position / painting
     processes."""
@@ -92,9 +92,11 @@ def places(session: Session, rows: Sequence[Job]) -> dict[str, Place]:
         return {}
     typical = table.median_paint_seconds(session)
     found: dict[str, Place] = {}
-    if any(row.state != JobState.RUNNING for row in open_rows):
-        positions = {name: index for index, name in enumerate(service_order(unfinished(session)), start=1)}
+    waiting = [row for row in open_rows if row.state == JobState.WAITING]
+    queued = [row for row in open_rows if row.state == JobState.QUEUED]
+    if waiting or queued:
         hands = painting_processes(session)
+        positions = _queued_positions(session, queued) | _waiting_positions(session, waiting)
         for name, position in positions.items():
             found[name] = Place(position, None if typical is None else round(typical * position / hands, 1))
     for row in open_rows:
@@ -104,9 +106,53 @@ def places(session: Session, rows: Sequence[Job]) -> dict[str, Place]:
     return found
 
 
+def _queued_positions(session: Session, rows: Sequence[Job]) -> dict[str, int]:
+    """Positions in the queues, which are served in turn."""
+    lengths = _queue_lengths(session) if rows else {}
+    found = {}
+    for queue in {row.queue for row in rows}:
+        line = and_(Job.state == JobState.QUEUED, Job.queue == queue)
+        here = [row for row in rows if row.queue == queue]
+        for name, before in _ahead(session, line, ("queued_at", "id"), here).items():
+            # Of a queue that is served before this one in each round, one more is painted until then.
+            others = (min(n, before + (other > queue)) for other, n in lengths.items() if other != queue)
+            found[name] = before + sum(others) + 1
+    return found
+
+
+def _waiting_positions(session: Session, rows: Sequence[Job]) -> dict[str, int]:
+    """Positions of waiting jobs: behind all that are queued, in the order of turns."""
+    if not rows:
+        return {}
+    queued = sum(_queue_lengths(session).values())
+    ahead = _ahead(session, Job.state == JobState.WAITING, ("turn", "created_at", "id"), rows)
+    return {name: queued + before + 1 for name, before in ahead.items()}
+
+
+def _ahead(
+    session: Session, line: ColumnElement[bool], order: Sequence[str], rows: Sequence[Job]
+) -> dict[str, int]:
+    """How many jobs of a line are ahead of each of its rows: counted for a few, read in one go for many."""
+    columns = [getattr(Job, name) for name in order]
+    if len(rows) > COUNTED_ONE_BY_ONE:
+        wanted = {row.id for row in rows}
+        ids = session.scalars(select(Job.id).where(line).order_by(*columns))
+        return {name: number for number, name in enumerate(ids) if name in wanted}
+    found = {}
+    for row in rows:
+        ahead = tuple_(*columns) < tuple_(*(getattr(row, name) for name in order))
+        found[row.id] = session.scalar(select(func.count()).select_from(Job).where(line, ahead)) or 0
+    return found
+
+
+def _queue_lengths(session: Session) -> dict[str, int]:
+    query = select(Job.queue, func.count()).where(Job.state == JobState.QUEUED).group_by(Job.queue)
+    return {str(name): number for name, number in session.execute(query)}
+
+
 def painting_processes(session: Session) -> int:
     """Painting processes of all workers alive; at least 1."""
-    alive = WorkerRow.seen_at > time.time() - WORKER_SILENT_SECONDS, WorkerRow.queues != TRAIN_QUEUE
+    alive = WorkerRow.seen_at > clock() - WORKER_SILENT_SECONDS, WorkerRow.queues != TRAIN_QUEUE
     return max(
         1, session.scalar(select(func.coalesce(func.sum(WorkerRow.concurrency), 0)).where(*alive)) or 0
     )
@@ -115,23 +161,20 @@ def painting_processes(session: Session) -> int:
 def let_in(database: Database, session: Session, settings: Settings) -> list[tuple[str, str]]:
     """Mark as queued the waiting jobs whose turn has come: (id, queue) of each, to be sent after the
     commit."""
-    database.lock(session, "promotion")
-    now = time.time()
-    due = select(Job.id).where(Job.state == JobState.WAITING, Job.not_before <= now).limit(1)
-    if session.scalar(due) is None:
-        return []
-    held_back = set(
-        session.scalars(select(Job.id).where(Job.state == JobState.WAITING, Job.not_before > now))
+    database.lock(session, table.PROMOTION)
+    now = read_clock(session)
+    due = (
+        select(Job.id, Job.queue)
+        .where(Job.state == JobState.WAITING, Job.turn < settings.jobs_at_once, Job.not_before <= now)
+        .order_by(Job.turn, Job.created_at, Job.id)
+        .limit(LET_IN_AT_ONCE)
     )
-    jobs = [job for job in unfinished(session) if job.id not in held_back]
-    active = Counter(job.owner for job in jobs if job.state != JobState.WAITING)
-    chosen = []
-    for job in fair_order((job for job in jobs if job.state == JobState.WAITING), active):
-        if active[job.owner] >= settings.jobs_at_once:
-            continue
-        if table.move(session, job.id, (JobState.WAITING,), JobState.QUEUED, queued_at=time.time()):
-            active[job.owner] += 1
-            chosen.append((job.id, job.queue))
+    chosen: list[tuple[str, str]] = []
+    for job_id, queue in session.execute(due).all():
+        # A moment apart: their order stays that of their turns.
+        queued_at = now + len(chosen) * 1e-6
+        if table.move(session, job_id, (JobState.WAITING,), JobState.QUEUED, queued_at=queued_at):
+            chosen.append((job_id, queue))
     return chosen
 
 
@@ -149,7 +192,8 @@ def send_all(broker: Broker, jobs: Iterable[tuple[str, str]]) -> None:
 def promote(database: Database, broker: Broker, settings: Settings) -> int:
     """Let in whoever's turn has come; the number of jobs."""
     with database.read() as session:
-        if session.scalar(select(Job.id).where(Job.state == JobState.WAITING).limit(1)) is None:
+        due = (Job.state == JobState.WAITING, Job.turn < settings.jobs_at_once, Job.not_before <= clock())
+        if session.scalar(select(Job.id).where(*due).limit(1)) is None:
             return 0
     with database.write() as session:
         chosen = let_in(database, session, settings)
@@ -163,9 +207,9 @@ def reconcile(database: Database, broker: Broker, settings: Settings) -> int:
     The number of jobs put back. Raises ``QueueError`` when Redis is down.
     """
     queued, taken = broker.present()
-    now = time.time()
     lost: list[tuple[str, str]] = []
     with database.read() as session:
+        now = read_clock(session)
         running = session.scalars(select(Job).where(Job.state == JobState.RUNNING)).all()
         rows = session.execute(
             select(Job.id, Job.queue).where(Job.state == JobState.QUEUED, Job.queued_at < now - GRACE_SECONDS)
@@ -196,7 +240,6 @@ def _take_back(database: Database, row: Job, settings: Settings) -> bool:
         if row.attempts >= settings.max_attempts:
             table.bury(session, row.id, row.attempts, same)
             return False
-        now = time.time()
         return table.move(
-            session, row.id, running, JobState.QUEUED, same, queued_at=now, lease=None, heartbeat_at=None
+            session, row.id, running, JobState.QUEUED, same, queued_at=clock(), lease=None, heartbeat_at=None
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -110,6 +111,38 @@ class Settings(BaseSettings):
     web_public_url: str | None = Field(
         None, description="Address people reach the page at, when behind a proxy."
     )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or networks (`10.0.0.0/8`) of the proxies before the page, separated by commas; only "
+        "they may say in `X-Forwarded-For` and `X-Forwarded-Proto` where a visitor comes from.",
+    )
+    web_allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Further host names that people reach the page at, separated by commas; those of this machine's "
+        "loopback, of `ALLAPRIMA_WEB_HOST` and of `ALLAPRIMA_WEB_PUBLIC_URL` are always allowed.",
+    )
+    web_upload_files: int = Field(4, ge=1, le=100, description="Files that one upload to the page may carry.")
+    web_visitor_mb: float = Field(
+        200.0,
+        gt=0,
+        description="Room that one visitor's uploads may take on the page, in MB; the oldest go first.",
+    )
+    web_cache_mb: float = Field(
+        2000.0,
+        gt=0,
+        description="Room that all uploads together may take on the page, in MB; the oldest go first.",
+    )
+    web_min_free_mb: float = Field(
+        500.0,
+        ge=0,
+        description="The page takes no more pictures when the disk has less room than this, in MB.",
+    )
+    web_body_seconds: float = Field(
+        20.0,
+        gt=0,
+        le=600,
+        description="Longest pause while an upload arrives, in seconds; slow ones are broken off.",
+    )
     metrics: bool = Field(True, description="Serve Prometheus figures at `/metrics` of the page.")
     operator_password: SecretStr | None = Field(
         None,
@@ -133,6 +166,15 @@ class Settings(BaseSettings):
     )
     jobs_waiting: int = Field(30, ge=1, description="Unfinished jobs one user may have.")
     jobs_per_hour: int = Field(60, ge=1, description="Jobs one user may send in an hour.")
+    people_per_address: int = Field(
+        4,
+        ge=1,
+        description="Visitors of the page at one network address stand in line as one user; they may together have as "
+        "many jobs waiting, and in an hour, as this many.",
+    )
+    jobs_in_all: int = Field(
+        1000, ge=1, description="Unfinished jobs of all users together; beyond, new ones are refused."
+    )
     max_attempts: int = Field(3, ge=1, description="Times a job is tried before it is given up.")
     paint_time_limit: float = Field(
         600.0, gt=0, description="Longest time one painting may take, in seconds."
@@ -182,6 +224,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Memory per painting process for photographs already encoded (a slider move is quick).",
     )
+    process_memory_mb: float = Field(
+        6000.0,
+        ge=0,
+        description="A painting process that has needed more memory than this, in MB, is replaced by a fresh one after its "
+        "job; 0 never replaces one.",
+    )
     style_cache_days: float = Field(30.0, gt=0, description="Time encoded styles are kept in Redis.")
     lease_seconds: float = Field(
         20.0,
@@ -229,12 +277,33 @@ class Settings(BaseSettings):
         4000.0, gt=0, description="Largest archive of training pictures accepted, in MB."
     )
 
-    @field_validator("operators", "worker_queues", "preload", "extra_methods", mode="before")
+    @field_validator(
+        "operators",
+        "worker_queues",
+        "preload",
+        "extra_methods",
+        "trusted_proxies",
+        "web_allowed_hosts",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return (
             [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        # A misspelt or too wide entry would believe everybody.
+        for entry in value:
+            try:
+                network = ip_network(entry)
+            except ValueError:
+                raise ValueError("addresses like 10.0.0.7 or networks like 10.0.0.0/8 are expected") from None
+            if network.prefixlen == 0:
+                raise ValueError("a network of all addresses would trust everybody")
+        return value
 
     @field_validator("data_dir", "training_dir", "models_dir")
     @classmethod

@@ -1,12 +1,16 @@
-"""Watching a job from a front end."""
+"""Watching jobs from a front end: one, blocking, or very many at once."""
 
 from __future__ import annotations
 
 import json
+import logging
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from core.errors import NotFoundError
+from worker.broker import JOB_NEWS
 from worker.jobs import JobState, JobView
 
 if TYPE_CHECKING:
@@ -14,7 +18,12 @@ if TYPE_CHECKING:
 
     from worker.client import Client
 
+log = logging.getLogger(__name__)
+
 POLL_SECONDS = 1.0
+PAUSE_SECONDS = 0.05  # between two looks at what is heard: progress comes many times a second
+
+Tell = Callable[["JobView | Exception"], None]
 
 
 def watch(client: Client, job_id: str, timeout: float | None = None) -> Iterator[JobView]:
@@ -31,18 +40,23 @@ def watch(client: Client, job_id: str, timeout: float | None = None) -> Iterator
                 if wait <= 0:
                     return
             progress, subscription = _hear(subscription, wait)
-            job = client.job(job_id)
+            job = _merged(client.job(job_id), progress, shown)
             if subscription is None:
                 subscription = client.broker.subscribe(job_id)
-            if job.state == JobState.RUNNING:
-                best = max(job.progress, progress, shown.progress if job.attempts == shown.attempts else 0.0)
-                job = job.model_copy(update={"progress": best})
             if _news(job) != _news(shown):
                 shown = job
                 yield shown
     finally:
         if subscription is not None:
             subscription.close()
+
+
+def _merged(job: JobView, heard: float, shown: JobView | None) -> JobView:
+    """A job with the best progress that is known: of its row, heard, or shown before in the same attempt."""
+    if job.state != JobState.RUNNING:
+        return job
+    before = shown.progress if shown is not None and job.attempts == shown.attempts else 0.0
+    return job.model_copy(update={"progress": max(job.progress, heard, before)})
 
 
 def _news(job: JobView) -> tuple[object, ...]:
@@ -53,20 +67,125 @@ def _news(job: JobView) -> tuple[object, ...]:
 def _hear(subscription: PubSub | None, seconds: float) -> tuple[float, PubSub | None]:
     """Wait for news of a job: the highest progress heard (0 for none), and the subscription if it still
     works."""
+    heard, subscription = _hear_all(subscription, seconds)
+    return max(heard.values(), default=0.0), subscription
+
+
+def _hear_all(subscription: PubSub | None, seconds: float) -> tuple[dict[str, float], PubSub | None]:
+    """Wait for news: the highest progress heard (0 for none) by job, and the subscription if it still works."""
+    heard: dict[str, float] = {}
     if subscription is None:
         time.sleep(seconds)
-        return 0.0, None
+        return heard, None
     from redis.exceptions import RedisError
 
-    progress = 0.0
     try:
         message = subscription.get_message(timeout=seconds)
         while message is not None:
-            if message["type"] == "message":
-                progress = max(progress, float(json.loads(message["data"]).get("progress", 0.0)))
+            if message["type"] in ("message", "pmessage"):
+                job_id = message["channel"].decode().removeprefix(JOB_NEWS)
+                progress = float(json.loads(message["data"]).get("progress", 0.0))
+                heard[job_id] = max(heard.get(job_id, 0.0), progress)
             message = subscription.get_message(timeout=0)
     except (RedisError, OSError):
         subscription.close()
         time.sleep(seconds)
-        return progress, None
-    return progress, subscription
+        return heard, None
+    return heard, subscription
+
+
+class Watcher:
+    """Watches any number of jobs in one thread, which lives while there is something to watch. What is heard through
+    Redis is looked up at once, everything once a second, each time with one query."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self._listeners: dict[str, list[Tell]] = {}
+        self._shown: dict[str, JobView] = {}
+        self._thread: threading.Thread | None = None
+
+    def add(self, job_id: str, tell: Tell) -> Callable[[], None]:
+        """Have ``tell`` called, in the watcher's thread, with each new view of a job, the finished one last, or with the
+        error that ends the watching (``NotFoundError`` when the job is deleted). Returns what stops it; whoever starts
+        to watch looks at the job once on their own."""
+        with self._lock:
+            self._listeners.setdefault(job_id, []).append(tell)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+                self._thread.start()
+
+        def stop() -> None:
+            with self._lock:
+                left = self._listeners.get(job_id, [])
+                if tell in left:
+                    left.remove(tell)
+                if not left:
+                    self._drop(job_id)
+
+        return stop
+
+    def _drop(self, job_id: str) -> list[Tell]:
+        self._shown.pop(job_id, None)
+        return self._listeners.pop(job_id, [])
+
+    def _run(self) -> None:
+        subscription, look_at = None, 0.0
+        while True:
+            with self._lock:
+                if not self._listeners:
+                    self._thread = None
+                    break
+            try:
+                if subscription is None:
+                    subscription = self._client.broker.subscribe()
+                wait = min(POLL_SECONDS, max(0.0, look_at - time.monotonic()))
+                heard, subscription = _hear_all(subscription, wait)
+                with self._lock:
+                    wanted = set(self._listeners)
+                if time.monotonic() >= look_at:
+                    look_at = time.monotonic() + POLL_SECONDS
+                else:
+                    wanted &= heard.keys()
+                if wanted:
+                    self._look(wanted, heard)
+                if heard:
+                    time.sleep(PAUSE_SECONDS)
+            except Exception:  # everybody waits for this thread
+                log.exception("the watcher stumbled")
+                time.sleep(POLL_SECONDS)
+        if subscription is not None:
+            subscription.close()
+
+    def _look(self, wanted: set[str], heard: dict[str, float]) -> None:
+        found: dict[str, JobView] = {}
+        error: Exception | None = None
+        try:
+            found = self._client.jobs_by_id(wanted)
+        except Exception as problem:
+            error = problem
+        for job_id in wanted:
+            job = found.get(job_id)
+            with self._lock:
+                if job is None:
+                    tellers = self._drop(job_id)
+                else:
+                    shown = self._shown.get(job_id)
+                    job = _merged(job, heard.get(job_id, 0.0), shown)
+                    if shown is not None and _news(job) == _news(shown):
+                        continue
+                    tellers = list(self._listeners.get(job_id, ()))
+                    if tellers:
+                        self._shown[job_id] = job
+                    if job.finished:
+                        self._drop(job_id)
+            for tell in tellers:
+                try:
+                    tell(job if job is not None else error or gone())
+                except Exception:
+                    log.exception("a watcher of job %s could not be told", job_id)
+
+
+def gone() -> NotFoundError:
+    """What is said of a job that is not there."""
+    return NotFoundError("There is no such painting, or it is somebody else's.")

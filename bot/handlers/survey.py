@@ -67,7 +67,7 @@ async def follow_link(context: Context, person: Person, chat: int, token: str) -
         await context.bot.send_message(chat, person.texts.say("survey_link_old"), parse_mode=ParseMode.HTML)
         return
     await context.bot.send_message(chat, person.texts.say("survey_joined"), parse_mode=ParseMode.HTML)
-    await _enter(context, person, chat, await call(surveys.study, seat.study))
+    await _enter(context, person, chat, await call(surveys.study, seat.study, drafts=False))
 
 
 async def _enter(context: Context, person: Person, chat: int, study: StudyView) -> None:
@@ -231,7 +231,7 @@ async def open_study(context: Context, query: CallbackQuery, person: Person, but
     """A study was picked from the list."""
     if not await is_mine(query, person, button):
         return
-    study = await call(rooms_of(context).surveys.study, button.argument or "")
+    study = await call(rooms_of(context).surveys.study, button.argument or "", drafts=False)
     assert query.message is not None
     again = service_of(context).tapped_again(query.message.message_id, query.data or "")
     await answer(query)
@@ -245,7 +245,7 @@ async def agree(context: Context, query: CallbackQuery, person: Person, button: 
         return
     surveys, name = rooms_of(context).surveys, button.argument or ""
     assert isinstance(query.message, Message)
-    study, rater = await call(surveys.study, name), await _rater(context, person, name)
+    study, rater = await call(surveys.study, name, drafts=False), await _rater(context, person, name)
     known = await call(surveys.progress, name, rater)
     try:
         progress = await call(surveys.consent, name, rater, person.texts.language, source=SOURCE)
@@ -275,7 +275,7 @@ async def grade(context: Context, query: CallbackQuery, person: Person, button: 
     surveys = rooms_of(context).surveys
     assert isinstance(query.message, Message)
     name = await call(surveys.study_of, button.target)
-    study, rater = await call(surveys.study, name), await _rater(context, person, name)
+    study, rater = await call(surveys.study, name, drafts=False), await _rater(context, person, name)
     score = int(button.argument or 0)
     try:
         pair = await call(surveys.pair, name, rater, button.target)
@@ -298,7 +298,7 @@ async def undo(context: Context, query: CallbackQuery, person: Person, button: C
         return
     surveys, name = rooms_of(context).surveys, button.argument or ""
     assert isinstance(query.message, Message)
-    study, rater = await call(surveys.study, name), await _rater(context, person, name)
+    study, rater = await call(surveys.study, name, drafts=False), await _rater(context, person, name)
     try:
         pair = await call(surveys.undo, name, rater)
     except SurveyError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ParameterError
+from core.words import count
 
 if TYPE_CHECKING:
     import torch
@@ -121,8 +122,9 @@ def run(args: argparse.Namespace) -> int:
         notes += lines
         if args.card:
             measured = (
-                f"{len(choose)} pairs ({args.pairs}) of held-out pictures, centre crops of {args.side} px, and {len(own)} "
-                f"pairs of the program's own photographs and gallery, scaled to {args.side * 5 // 4} and {args.side} px, "
+                f"{count(len(choose), 'pair')} ({args.pairs}) of held-out pictures, centre crops of {args.side} px, and "
+                f"{count(len(own), 'pair')} of the program's own photographs and gallery, scaled to "
+                f"{args.side * 5 // 4} and {args.side} px, "
                 f"{'float32' if args.float32 else 'the precision of use'}, on {describe(method.device)}; the time counts "
                 "encoding the style, too."
             )
@@ -164,6 +166,7 @@ def _identity(name: str, method: Method, pairs: Sequence[Pair]) -> str:
     photos = list({id(p.photo): p.photo for p in pairs}.values())
     back = fmean(psnr(own(photo, photo), photo) for photo in photos)
     return (
-        f"{name}: PSNR at alpha 0 {zero:.1f} dB ({len(pairs)} pairs), with the photo as its own style {back:.1f} dB "
-        f"({len(photos)} photos)"
+        f"{name}: PSNR at alpha 0 {zero:.1f} dB ({count(len(pairs), 'pair')}), "
+        f"with the photo as its own style {back:.1f} dB "
+        f"({count(len(photos), 'photo')})"
     )

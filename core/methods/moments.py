@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors.torch import load, load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from core.device import fast_bfloat16, keep_memory
@@ -23,6 +23,7 @@ from core.params import PaintParams
 from core.registry import MethodSpec
 from core.tensors import to_image, to_tensor
 from core.weights import weights as find_weights
+from core.weights.finite import read_weights
 
 OUTPUT_CENTRE = 0.5
 
@@ -60,7 +61,7 @@ class MomentsMethod(Method):
         self.model_hash = entry.sha256
         self.network = self._network(entry.network)
         try:
-            self.network.load_state_dict(load_file(entry.path))
+            self.network.load_state_dict(read_weights(entry.path))
         except RuntimeError as error:
             raise ModelError(f"The weights of '{entry.name}' do not fit the network ({error}).") from None
         self.dtype = (

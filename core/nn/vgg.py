@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.errors import ModelError
+from core.weights.finite import check_finite
 
 BLOCKS: dict[str, tuple[int, ...]] = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 WIDTHS = (64, 128, 256, 512, 512)
@@ -123,6 +124,7 @@ def load_vgg(path: Path | str, variant: str = "vgg19") -> VGG:
         state = load_file(path)
     except Exception as error:
         raise ModelError(f"{path} is not a readable safetensors file ({error}).") from None
+    check_finite(state, path)
     held = [name for name in layer_names(variant) if f"conv{name}.weight" in state]
     if not held:
         raise ModelError(f"{path} holds no VGG layers (expected conv1_1.weight and so on).")

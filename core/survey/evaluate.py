@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
 from core.survey import statistics
 from core.survey.results import (
+    RUSH_SECONDS,
     ArmResult,
     Comparison,
     Correlation,
@@ -25,7 +26,8 @@ METRICS = ("Ls", "Lc", "SSIM")
 @dataclass(frozen=True)
 class Collected:
     """All that is known of a study. ``titles``, ``metrics``: of the pictures, by item name; ``orders``: the items each
-    rater was to rate; ``scores``: what they gave; ``excluded``: raters the researcher left out, and why."""
+    rater was to rate; ``scores``: what they gave; ``excluded``: raters the researcher left out, and why; ``agreed``: when
+    raters of the page agreed, in seconds."""
 
     study: Study
     title: str
@@ -36,6 +38,17 @@ class Collected:
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     excluded: Mapping[str, str] = field(default_factory=dict)
     withdrawn: int = 0
+    agreed: Sequence[float] = ()
+
+
+def rush(times: Sequence[float]) -> int:
+    """The largest number of ``times`` within ``RUSH_SECONDS``."""
+    ordered, first, most = sorted(times), 0, 0
+    for last, moment in enumerate(ordered):
+        while moment - ordered[first] > RUSH_SECONDS:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
 
 
 def exclusions(collected: Collected) -> list[Exclusion]:
@@ -122,6 +135,7 @@ def evaluate(collected: Collected) -> Results:
         given=int(given.sum()),
         missing=int((due & ~given).sum()),
         withdrawn=collected.withdrawn,
+        rush=rush(collected.agreed),
         excluded=tuple(left_out),
         overall=statistics.summarise_table(table, scale, study.seed),
         everybody=statistics.summarise_table(everybody, scale, study.seed),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+RUSH_SECONDS = 60.0
+RUSH_RATERS = 20
+"""So many raters within so many seconds are worth a warning."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -105,7 +109,8 @@ class Results:
     """All of a study. ``raters``: who gave at least one rating that counts; ``complete``: of these, who gave all that
     were due; ``due``, ``given``, ``missing``: ratings of these raters; ``withdrawn``: raters who had their data deleted
     (nothing of theirs is in any figure); ``silent``: who agreed but rated nothing; ``excluded``: who was left out and
-    why; ``everybody``: the overall figures if nobody were left out. Pairs stand in order of rank."""
+    why; ``everybody``: the overall figures if nobody were left out; ``rush``: the most raters who agreed on the page within
+    ``RUSH_SECONDS``. Pairs stand in order of rank."""
 
     study: str
     title: str
@@ -126,3 +131,14 @@ class Results:
     comparisons: tuple[Comparison, ...]
     correlations: tuple[Correlation, ...]
     silent: int = 0
+    rush: int = 0
+
+    @property
+    def warning(self) -> str:
+        """What a researcher should look at before trusting the figures; empty where there is nothing."""
+        if self.rush < RUSH_RATERS:
+            return ""
+        return (
+            f"{self.rush} raters agreed on the page within one minute: a class in one room, or one person many times "
+            "over. Look at their ratings before you trust these figures."
+        )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core import registry
 from core.errors import ParameterError, UnknownNameError
@@ -21,7 +21,16 @@ SAMPLE, GALLERY = "sample:", "gallery:"
 PAIRS_MAX, ARMS_MAX, SCALE_MAX = 200, 8, 100
 PAIR, CHECK = "pair", "check"
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+def _slug(name: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name):
+        raise ValueError(
+            f"'{name}' is no name here: lower-case letters, digits, - and _, beginning with a letter or digit, 40 at most"
+        )
+    return name
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
 
 
 class _Section(BaseModel):

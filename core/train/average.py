@@ -89,12 +89,12 @@ def recipe_of(parts: Sequence[Part]) -> str:
 
 def read(text: str) -> Part:
     """A ``Part`` from ``MODEL[:SHARE]``. Raises ``ParameterError``, ``ModelError`` or ``UnknownNameError``."""
-    from safetensors import SafetensorError, safe_open
-    from safetensors.torch import load_file
+    from safetensors import safe_open
 
     from core import weights
     from core.train import checkpoint
     from core.train.session import WEIGHTS
+    from core.weights.finite import read_weights
 
     model, colon, number = text.rpartition(":")
     try:
@@ -112,12 +112,12 @@ def read(text: str) -> Part:
     if not path.is_file():
         entry = weights.weights(model)
         path, network, training = entry.path, entry.network, entry.training
+    state = read_weights(path)
     try:
-        state = load_file(path)
         with safe_open(path, "pt") as handle:
             network = network or json.loads((handle.metadata() or {}).get("network", "{}"))
-    except (SafetensorError, OSError, json.JSONDecodeError):
-        raise ModelError(f"{path} cannot be read as safetensors.") from None
+    except json.JSONDecodeError:
+        raise ModelError(f"{path} cannot be read as safetensors (its network is damaged).") from None
     recipe = path.parent / checkpoint.RECIPE
     if not training and path.name == WEIGHTS and recipe.is_file():
         training = {"recipe": json.loads(recipe.read_text(encoding="utf-8"))}

@@ -18,14 +18,18 @@ from core.errors import ParameterError, PictureError
 from core.images import read_picture
 from core.train.files import LIMITS, encoded
 from core.train.recipe import Recipe
+from core.words import count
 
 KINDS = {
-    "unreadable": "cannot be read and are skipped",
-    "tiny": "are smaller than a training crop and would be enlarged",
-    "grey": "have no colour",
-    "duplicate": "look like another picture of the heap",
+    "unreadable": ("cannot be read and is skipped", "cannot be read and are skipped"),
+    "tiny": (
+        "is smaller than a training crop and would be enlarged",
+        "are smaller than a training crop and would be enlarged",
+    ),
+    "grey": ("has no colour", "have no colour"),
+    "duplicate": ("looks like another picture of the heap", "look like another picture of the heap"),
 }
-"""What is listed, and what it means: "3 pictures …"."""
+"""What is listed, and what it means: "1 picture …", "3 pictures …"."""
 
 SMALLEST_SIDE = 32
 """Shorter sides than this are of no use at all; the training skips them."""
@@ -35,6 +39,7 @@ TWIN_DISTANCE = 2.0
 """Two pictures whose 8×8 thumbnails differ by less (root mean square, levels of 255) are taken for the same."""
 THUMB, GREY_SIDE = 8, 48
 AT_ONCE = 64
+NAMED = 10
 LISTED = 200
 """Names kept per kind; the counts are of all."""
 
@@ -67,6 +72,20 @@ class Check:
         if len(self.findings[kind]) < LISTED:
             self.findings[kind].append(Finding(name, reason))
 
+    def lines(self) -> list[str]:
+        """What was found, a line each: how many are usable, then what is wrong with how many, the first of them named."""
+        said = [f"{self.usable} of {count(self.total, self.what[:-1])} can be used"]
+        for kind, number in self.counts.items():
+            if number:
+                named = [
+                    f"{_short(each.name)} ({each.reason.rstrip('.')})" for each in self.findings[kind][:NAMED]
+                ]
+                more = ", …" if number > len(named) else ""
+                said.append(
+                    f"{count(number, self.what[:-1])} {KINDS[kind][number > 1]}: {', '.join(named)}{more}"
+                )
+        return said
+
     @property
     def enough(self) -> bool:
         """Whether the recipe can be trained with it."""
@@ -76,7 +95,8 @@ class Check:
         """Raises ``ParameterError`` with the number needed when there are too few."""
         if not self.enough:
             raise ParameterError(
-                f"{self.usable} usable {self.what} are too few (of {self.total} found): "
+                f"{count(self.usable, 'usable ' + self.what[:-1])} {'is' if self.usable == 1 else 'are'} too few "
+                f"(of {self.total} found): "
                 f"the recipe needs at least {self.needed}.",
                 code="too_few",
             )

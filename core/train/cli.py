@@ -30,6 +30,11 @@ def add_parser(subparsers: Any) -> None:
         "--start", type=Path, metavar="FILE", help="weights of the same network to start from"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument(
+        "--change",
+        action="store_true",
+        help="with --resume: go on with another recipe than before, and write down what was changed",
+    )
     parser.add_argument("--minutes", type=float, metavar="M", help="stop after so many minutes")
     parser.add_argument(
         "--export", metavar="NAME", help="at the end put the weights into the program under this name"
@@ -85,6 +90,7 @@ def changes(texts: Sequence[str]) -> dict[str, Any]:
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when the last step was reached or the time was up."""
     from core.train import checkpoint
+    from core.train.check import check
     from core.train.export import export
     from core.train.recipe import load_recipe
     from core.train.session import Session
@@ -98,6 +104,11 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError(
             f"{args.out} holds a training already; continue it with --resume or choose another folder."
         )
+    if not exists and recipe.task != "classify" and int(os.environ.get("RANK", "0")) == 0:
+        # As the workers do before a training: what is left out is named before hours are spent on the rest.
+        for what, paths in (("photos", args.content), ("styles", args.style)):
+            for line in check(paths, what, recipe).lines() if paths else ():
+                print(line)
     session = Session(
         recipe,
         args.content,
@@ -108,8 +119,18 @@ def run(args: argparse.Namespace) -> int:
         encoder=args.encoder,
         start=args.start,
     )
+    changed = checkpoint.differences(args.out, session.recipe) if exists else {}
+    if changed and not args.change:
+        raise ParameterError(
+            f"The training in {args.out} goes by another recipe: {checkpoint.told(changed)}. Resume it with its own, or "
+            "change it on purpose with --change, which is written down."
+        )
     if exists and session.trainer.resume():
-        print(f"resumed at step {session.trainer.step}")
+        step = session.trainer.step
+        print(f"resumed at step {step}")
+        if changed and session.trainer.first:
+            print(f"from here on {checkpoint.told(changed)}")
+            checkpoint.change(args.out, session.recipe, step)
     finished = session.run(args.minutes)
     if not session.trainer.first:
         return 0

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core.weights import FOLDER, file_digest
+from core.weights.finite import check_finite
 
 
 def export(
@@ -23,8 +24,9 @@ def export(
     """Write ``folder/name.safetensors`` and its line in ``folder/manifest.json``; returns the SHA-256.
 
     ``state``: float32 CPU tensors; ``network``: the constructor's arguments; ``training``: how the weights came about
-    (recipe, steps, minutes, hardware), for the model card.
+    (recipe, steps, minutes, hardware), for the model card. Raises ``ModelError`` for weights that are not finite.
     """
+    check_finite(state, f"The model '{name}'")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
     temporary = path.with_suffix(".tmp")

@@ -26,6 +26,7 @@ from core.train import checkpoint
 from core.train.optim import make_optimiser
 from core.train.recipe import OptimOptions
 from core.train.tasks.base import Task
+from core.weights.finite import check_finite
 
 ROLLBACKS = 3
 EXPLOSION = 20.0
@@ -143,6 +144,7 @@ class Trainer:
         return True
 
     def _restore(self, state: dict[str, Any]) -> None:
+        check_finite(state["network"], f"The checkpoint in {self.folder}")
         try:
             self.task.network.load_state_dict(state["network"])
         except RuntimeError as error:

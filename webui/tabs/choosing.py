@@ -10,25 +10,26 @@ import gradio as gr
 from core.errors import AllaPrimaError
 from webui import views
 from webui.pad import pad
-from webui.people import known_visitor, owner_of
-from webui.tabs.common import Update, picked, store, style_title
+from webui.people import owner_of
+from webui.tabs.common import Update, picked, picked_name, store, style_title
 from webui.tabs.layout import LOW, Desk, PaintLayout
+from webui.uploads import path_of
 
 
 class Choosing(PaintLayout):
     """Answers what is chosen before and beside the painting."""
 
     async def take_photo(
-        self, path: str | None, visitor: str, desk: Desk, high: float, low: float
+        self, request: gr.Request, file: Any, visitor: str, desk: Desk, high: float, low: float
     ) -> AsyncIterator[Update]:
         """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
-        visitor = known_visitor(visitor)
+        visitor, path = await self.site.visitors.admit(visitor), path_of(file)
         desk.photo = ""
         desk.taken += 1
         note, key = views.taken_in(desk.taken), ""
         if path is not None:
             try:
-                key = await self._store(path, visitor, desk)
+                key = await self._store(request, path, visitor, desk)
             except AllaPrimaError as error:
                 note = views.taken_in(desk.taken, str(error))
         desk.photo = key
@@ -39,16 +40,18 @@ class Choosing(PaintLayout):
             self.pad: pad(high, low),
         }
 
-    async def _store(self, path: str, visitor: str, desk: Desk) -> str:
+    async def _store(self, request: gr.Request, path: str, visitor: str, desk: Desk) -> str:
         desk.incoming += 1
         try:
-            return await store(self.client, path, owner_of(visitor))
+            self.site.bringing(request)
+            return await store(self.site, path, owner_of(visitor))
         finally:
             desk.incoming -= 1
 
     async def take_style(
         self,
-        path: str | None,
+        request: gr.Request,
+        file: Any,
         style: str,
         colors: str,
         band: str,
@@ -58,13 +61,13 @@ class Choosing(PaintLayout):
         low: float,
     ) -> AsyncIterator[Update]:
         """A style picture was brought or removed."""
-        visitor = known_visitor(visitor)
+        visitor, path = await self.site.visitors.admit(visitor), path_of(file)
         if path is None:
             kept = [ref for ref in (style, colors) if ref.startswith("gallery:")]
             yield self._style_chosen(desk, kept[0] if kept else "", kept[-1] if kept else "", high, low)
             return
         try:
-            key = await self._store(path, visitor, desk)
+            key = await self._store(request, path, visitor, desk)
         except AllaPrimaError as error:
             yield {self.status: views.failure(str(error)), self.visitor: visitor}
         else:
@@ -76,7 +79,7 @@ class Choosing(PaintLayout):
         self, desk: Desk, style: str, colors: str, band: str, high: float, low: float, event: gr.EventData
     ) -> Update:
         """A gallery tile was chosen."""
-        name = str(event._data.get("name", ""))
+        name = picked_name(event)
         if not any(known.name == name for known in self.styles):
             return {self.choice: gr.skip()}
         chosen = picked(desk.style or style, desk.colors or colors, f"gallery:{name}", band)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import NotFoundError
 from core.params import GRID_SIDE, PaintParams, mixed, of_two
 from core.registry import MethodSpec
 
 if TYPE_CHECKING:
     from core.styles import Style
-    from worker.client import Client
+    from webui.site import Site
     from worker.jobs import JobView
 
 BROKEN = "Something went wrong on our side; please try again."
@@ -29,12 +27,20 @@ async def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return await asyncio.to_thread(function, *args, **kwargs)
 
 
-async def store(client: Client, path: str, owner: str) -> str:
+async def store(site: Site, path: str, owner: str) -> str:
     """Check and keep an uploaded picture; its key. Raises ``AllaPrimaError``."""
-    try:
-        return str(await call(lambda: client.put_picture(Path(path).read_bytes(), owner)))
-    except FileNotFoundError:
-        raise NotFoundError("That picture is no longer here; please bring it again.") from None
+
+    def take() -> str:
+        site.copies.note(owner, path)
+        return str(site.client.put_picture(site.shelf.read(path), owner))
+
+    return await call(take)
+
+
+def picked_name(event: Any) -> str:
+    """The name that an event of tiles or of the pad carries; "" for one that carries none."""
+    data = event._data
+    return str(data.get("name", ""))[:120] if isinstance(data, dict) else ""
 
 
 def taken_knobs(spec: MethodSpec, knobs: Sequence[Any]) -> PaintParams:

@@ -13,9 +13,9 @@ import gradio as gr
 
 from core.errors import AllaPrimaError, NotFoundError
 from webui import views
-from webui.components import photo_field, picker
+from webui.components import RAW, photo_field, picker
 from webui.follow import follow
-from webui.people import is_visitor, known_visitor, owner_of
+from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.site import Site
 from webui.tabs.common import (
@@ -26,9 +26,11 @@ from webui.tabs.common import (
     Update,
     call,
     is_painting,
+    picked_name,
     store,
     style_title,
 )
+from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +130,7 @@ class CompareTab:
             [self.photo, self.visitor, self.table],
             [self.photo_key, self.photo_note, self.visitor],
             **many,
+            **RAW,
         )
         self.tiles.select(self.pick_style, [self.table], [self.style_ref, self.choice], **many)
         self.last.click(self.take_last, [self.visitor, self.table], [*chosen, self.status], **many)
@@ -141,16 +144,17 @@ class CompareTab:
 
     # what is compared ------------------------------------------------------------------------------------------
 
-    async def take_photo(self, path: str | None, visitor: str, table: Table) -> Update:
+    async def take_photo(self, request: gr.Request, file: Any, visitor: str, table: Table) -> Update:
         """A photo was brought or removed."""
-        visitor, key = known_visitor(visitor), ""
+        visitor, path, key = await self.site.visitors.admit(visitor), path_of(file), ""
         table.photo = ""
         table.taken += 1
         note = views.taken_in(table.taken)
         if path is not None:
             table.incoming += 1
             try:
-                key = await store(self.client, path, owner_of(visitor))
+                self.site.bringing(request)
+                key = await store(self.site, path, owner_of(visitor))
             except AllaPrimaError as error:
                 note = views.taken_in(table.taken, str(error))
             finally:
@@ -160,7 +164,7 @@ class CompareTab:
 
     def pick_style(self, table: Table, event: gr.EventData) -> Update:
         """A gallery tile was chosen."""
-        name = str(event._data.get("name", ""))
+        name = picked_name(event)
         if not any(style.name == name for style in self.styles):
             return {self.choice: gr.skip()}
         table.style = f"gallery:{name}"
@@ -168,7 +172,8 @@ class CompareTab:
 
     async def take_last(self, visitor: str, table: Table) -> Update:
         """Photo and style of the newest painting were asked for."""
-        jobs = await call(self.client.jobs, owner_of(visitor), limit=SEARCHED) if is_visitor(visitor) else []
+        mine = await self.site.visitors.recognises(visitor)
+        jobs = await call(self.client.jobs, owner_of(visitor), limit=SEARCHED) if mine else []
         job = next((job for job in jobs if is_painting(job)), None)
         if job is None:
             return {
@@ -183,7 +188,9 @@ class CompareTab:
         def copy() -> Any:
             with suppress(AllaPrimaError):
                 data = self.client.picture(job.photo_key, job.owner)
-                return self.site.shelf.put(small_jpeg(data, SHOWN_SIDE, self.client.limits), ".jpg")
+                path = self.site.shelf.put(small_jpeg(data, SHOWN_SIDE, self.client.limits), ".jpg")
+                self.site.copies.note(job.owner, path)
+                return path
             return None
 
         return {
@@ -199,7 +206,7 @@ class CompareTab:
     async def open_page(self, visitor: str, table: Table) -> AsyncIterator[Update]:
         """A page was opened or reloaded: show this browser's last comparison, running or finished."""
         yield {self.status: gr.skip()}
-        if not is_visitor(visitor):
+        if not await self.site.visitors.recognises(visitor):
             return
         owner = owner_of(visitor)
         try:
@@ -218,10 +225,17 @@ class CompareTab:
         return sorted(found, key=lambda job: list(self.titles).index(job.params.method))
 
     async def start(
-        self, visitor: str, table: Table, photo: str, style: str, methods: list[str], size: int
+        self,
+        request: gr.Request,
+        visitor: str,
+        table: Table,
+        photo: str,
+        style: str,
+        methods: list[str],
+        size: int,
     ) -> AsyncIterator[Update]:
         """Compare was pressed."""
-        visitor = known_visitor(visitor)
+        visitor = await self.site.visitors.admit(visitor)
         owner = owner_of(visitor)
         yield {self.visitor: visitor}
         try:
@@ -235,10 +249,12 @@ class CompareTab:
             if not methods:
                 raise NotFoundError("Choose at least one method.")
             wanted = [name for name in self.titles if name in methods]
-            longest = int(size) or None
-            jobs = await call(
-                self.client.compare, owner, photo, style, methods=wanted, size=longest, source="web"
-            )
+            options = {
+                "methods": wanted,
+                "size": int(size) or None,
+                "origin": self.site.ordering(request, len(wanted)),
+            }
+            jobs = await call(self.client.compare, owner, photo, style, source="web", **options)
             async for update in self._show(jobs, owner, table):
                 yield update
         except AllaPrimaError as error:
@@ -295,7 +311,7 @@ class CompareTab:
 
     async def stop(self, visitor: str) -> Any:
         """Cancel was pressed. The follower of the jobs shows the end of it."""
-        if not is_visitor(visitor):
+        if not await self.site.visitors.recognises(visitor):
             return gr.skip()
         owner = owner_of(visitor)
         try:

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,9 +14,10 @@ import gradio as gr
 from core.errors import AllaPrimaError, NotFoundError
 from core.params import ALPHA_DEFAULT
 from webui import views
+from webui.components import RAW
 from webui.follow import follow
 from webui.pad import pad, parse_field
-from webui.people import is_visitor, known_visitor, owner_of
+from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.tabs.choosing import Choosing
 from webui.tabs.common import (
@@ -30,10 +30,12 @@ from webui.tabs.common import (
     call,
     is_painting,
     order,
+    picked_name,
     plays,
     store,
 )
 from webui.tabs.layout import Desk
+from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +68,14 @@ class PaintTab(Choosing):
             [self.photo, self.visitor, self.desk, *strengths],
             [self.photo_key, self.photo_note, self.visitor, self.pad],
             **many,
+            **RAW,
         )
         self.own_style.input(
             self.take_style,
             [self.own_style, *styles, self.band, self.visitor, self.desk, *strengths],
             [*styles, self.choice, self.tiles, self.status, self.visitor, self.pad],
             **many,
+            **RAW,
         )
         self.tiles.select(
             self.pick_style,
@@ -85,6 +89,7 @@ class PaintTab(Choosing):
             [self.visitor, self.desk, self.photo, *self.refs, *knobs],
             [self.visitor, self.photo_key, *stage],
             **many,
+            **RAW,
         )
         turned = [self.visitor, self.desk, self.job_id, *self.refs, *knobs]
         for slider in (self.alpha, self.high, self.low):
@@ -112,6 +117,7 @@ class PaintTab(Choosing):
             [self.visitor, self.desk, self.photo, self.own_style],
             [self.visitor, *confirm, *stage, *chosen],
             **quiet,
+            **RAW,
         )
 
     # what the easel shows --------------------------------------------------------------------------------------
@@ -218,7 +224,7 @@ class PaintTab(Choosing):
 
     async def open_page(self, visitor: str, desk: Desk) -> AsyncIterator[Update]:
         """A page was opened or reloaded: find this browser's last job, running or finished, and show it."""
-        visitor = known_visitor(visitor)
+        visitor = await self.site.visitors.admit(visitor)
         async for update in self._guarded(self._find(owner_of(visitor), desk)):
             yield {self.visitor: visitor} | update
 
@@ -274,29 +280,34 @@ class PaintTab(Choosing):
         def copy() -> Any:
             with suppress(AllaPrimaError):
                 small = small_jpeg(self.client.picture(key, owner), SHOWN_SIDE, self.client.limits)
-                return self.site.shelf.put(small, ".jpg")
+                path = self.site.shelf.put(small, ".jpg")
+                self.site.copies.note(owner, path)
+                return path
             return None
 
         return await call(copy)
 
     async def start(
-        self, visitor: str, desk: Desk, photo_path: str | None, *chosen: Any
+        self, request: gr.Request, visitor: str, desk: Desk, photo_file: Any, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Paint was pressed."""
-        visitor = known_visitor(visitor)
-        async for update in self._guarded(self._start(owner_of(visitor), desk, photo_path, *chosen)):
+        visitor = await self.site.visitors.admit(visitor)
+        steps = self._start(request, owner_of(visitor), desk, path_of(photo_file), *chosen)
+        async for update in self._guarded(steps):
             yield {self.visitor: visitor} | update
 
     async def _start(
-        self, owner: str, desk: Desk, photo_path: str | None, photo: str, style: str, colors: str, *knobs: Any
+        self, request: gr.Request, owner: str, desk: Desk, photo_path: str | None, *chosen: Any
     ) -> AsyncIterator[Update]:
-        photo, style, colors = await self._chosen(desk, photo, style, colors)
+        (photo, style, colors), knobs = await self._chosen(desk, *chosen[:3]), chosen[3:]
         if not photo and photo_path is not None:
-            photo = desk.photo = await store(self.client, photo_path, owner)
+            self.site.bringing(request)
+            photo = desk.photo = await store(self.site, photo_path, owner)
             yield {self.photo_key: photo}
         self._check(photo, style)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
-        job = await call(self.client.submit, owner, photo, styles, params, source="web")
+        origin = self.site.ordering(request)
+        job = await call(self.client.submit, owner, photo, styles, params, source="web", origin=origin)
         async for update in self._show(desk, job, owner):
             yield update
 
@@ -313,34 +324,40 @@ class PaintTab(Choosing):
         if not style:
             raise NotFoundError(NO_STYLE)
 
-    async def adjust(self, visitor: str, desk: Desk, job_id: str, *chosen: Any) -> AsyncIterator[Update]:
+    async def adjust(
+        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+    ) -> AsyncIterator[Update]:
         """A knob was turned: paint the same pictures again, if they are the ones on the easel."""
-        async for update in self._guarded(self._adjust(visitor, desk, job_id, *chosen)):
+        async for update in self._guarded(self._adjust(request, visitor, desk, job_id, *chosen)):
             yield update
 
     async def set_strengths(
-        self, event: gr.EventData, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self, event: gr.EventData, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """A field of the pad was chosen: both sliders go there, and the painting with them."""
-        field = str(event._data.get("name", ""))
-        async for update in self._guarded(self._set_strengths(field, visitor, desk, job_id, *chosen)):
+        field = picked_name(event)
+        async for update in self._guarded(
+            self._set_strengths(field, request, visitor, desk, job_id, *chosen)
+        ):
             yield update
 
     async def _set_strengths(
-        self, field: str, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self, field: str, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         strengths = parse_field(field)
         if strengths is None:
             return
         yield dict(zip((self.high, self.low), strengths, strict=True))
         refs, (alpha, _, _, *others) = chosen[: len(self.refs)], chosen[len(self.refs) :]
-        async for update in self._adjust(visitor, desk, job_id, *refs, alpha, *strengths, *others):
+        knobs = (alpha, *strengths, *others)
+        async for update in self._adjust(request, visitor, desk, job_id, *refs, *knobs):
             yield update
 
     async def _adjust(
-        self, visitor: str, desk: Desk, job_id: str, photo: str, style: str, colors: str, *knobs: Any
+        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
-        if not is_visitor(visitor) or not job_id:
+        photo, style, colors, *knobs = chosen
+        if not job_id or not await self.site.visitors.recognises(visitor):
             return
         owner = owner_of(visitor)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
@@ -352,24 +369,28 @@ class PaintTab(Choosing):
         if not job.finished:  # nobody waits for this one any more
             with suppress(AllaPrimaError):
                 await call(self.client.cancel, job.id, owner)
-        again = await call(self.client.repaint, job_id, owner, style=styles, **params.model_dump())
+        changes = {"style": styles, "origin": self.site.ordering(request), **params.model_dump()}
+        again = await call(self.client.repaint, job_id, owner, **changes)
         async for update in self._show(desk, again, owner, shown):
             yield update
 
-    async def show_grid(self, visitor: str, desk: Desk, *chosen: Any) -> AsyncIterator[Update]:
+    async def show_grid(
+        self, request: gr.Request, visitor: str, desk: Desk, *chosen: Any
+    ) -> AsyncIterator[Update]:
         """Small paintings were asked for, all strengths at once."""
-        visitor = known_visitor(visitor)
-        async for update in self._guarded(self._show_grid(owner_of(visitor), desk, *chosen)):
+        visitor = await self.site.visitors.admit(visitor)
+        async for update in self._guarded(self._show_grid(request, owner_of(visitor), desk, *chosen)):
             yield {self.visitor: visitor} | update
 
     async def _show_grid(
-        self, owner: str, desk: Desk, photo: str, style: str, colors: str, *knobs: Any
+        self, request: gr.Request, owner: str, desk: Desk, *chosen: Any
     ) -> AsyncIterator[Update]:
-        photo, style, colors = await self._chosen(desk, photo, style, colors)
+        (photo, style, colors), knobs = await self._chosen(desk, *chosen[:3]), chosen[3:]
         self._check(photo, style)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         high, low = params.alpha_high, params.alpha_low
-        job = await call(self.client.submit, owner, photo, styles, as_grid(params), source="web")
+        options = {"source": "web", "origin": self.site.ordering(request)}
+        job = await call(self.client.submit, owner, photo, styles, as_grid(params), **options)
         yield {self.pad: pad(high, low, note="Painting …")}
         async for view in follow(self.client, job, owner):
             job = view
@@ -386,7 +407,7 @@ class PaintTab(Choosing):
 
     async def stop(self, visitor: str, job_id: str) -> Any:
         """Cancel was pressed. The follower of the job shows the end of it."""
-        if not is_visitor(visitor) or not job_id:
+        if not job_id or not await self.site.visitors.recognises(visitor):
             return gr.skip()
         try:
             job = await call(self.client.cancel, job_id, owner_of(visitor))
@@ -396,10 +417,10 @@ class PaintTab(Choosing):
 
     async def reopen(self, visitor: str, desk: Desk, event: gr.EventData) -> AsyncIterator[Update]:
         """A painting of the history was chosen."""
-        if not is_visitor(visitor):
+        if not await self.site.visitors.recognises(visitor):
             yield self._nothing()
             return
-        job_id = str(event._data.get("name", ""))
+        job_id = picked_name(event)
         async for update in self._guarded(self._reopen(owner_of(visitor), desk, job_id)):
             yield update
 
@@ -413,23 +434,20 @@ class PaintTab(Choosing):
     def _asking(asking: bool) -> list[Any]:
         return [gr.update(visible=not asking), gr.update(visible=asking), gr.update(visible=asking)]
 
-    async def forget_all(
-        self, visitor: str, desk: Desk, photo: str | None, style: str | None
-    ) -> AsyncIterator[Update]:
+    async def forget_all(self, visitor: str, desk: Desk, photo: Any, style: Any) -> AsyncIterator[Update]:
         """Delete everything this browser ever sent and start with a new id."""
-        if is_visitor(visitor):
+        if await self.site.visitors.recognises(visitor):
             try:
-                await call(self.client.delete_user_data, owner_of(visitor))
+                await call(self.site.forget, owner_of(visitor))
             except AllaPrimaError as error:
                 yield self._at_rest(message=views.failure(str(error)))
                 return
-        for path in (photo, style):
-            if path is not None:
-                Path(path).unlink(missing_ok=True)
+        for file in (photo, style):
+            await call(self.site.shelf.remove, path_of(file))
         desk.turn += 1
         desk.photo = desk.style = desk.colors = ""
         yield {
-            self.visitor: known_visitor(None),
+            self.visitor: self.site.visitors.new(),
             **dict(zip((self.forget, self.forget_yes, self.forget_no), self._asking(False), strict=True)),
             **self._at_rest(message=views.note("Everything you sent has been deleted.")),
             self.easel: views.empty_easel(),

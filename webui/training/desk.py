@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from core import registry
 from core.errors import ParameterError
+from webui.bodies import Body, Whole
 
 if TYPE_CHECKING:
     from worker.client import Client
@@ -17,6 +20,18 @@ OWNER = "web:operator"
 LOG_LINES = 150
 SLICES = 40
 LISTED = 12
+
+Text = Annotated[str, Field(max_length=400)]
+
+
+def _places(value: object) -> object:
+    if not isinstance(value, list) or not all(isinstance(one, str) and len(one) < 2000 for one in value):
+        raise ValueError("a list of folders and archives is expected")
+    return value
+
+
+Places = Annotated[list[str], BeforeValidator(_places), Field(max_length=200)]
+"""Folders, globs and archives of pictures."""
 
 
 def _time(value: datetime | None) -> str | None:
@@ -42,6 +57,33 @@ def card(run: RunView) -> dict[str, Any]:
         "versions": run.versions,
         "created": _time(run.created_at),
     }
+
+
+class Start(Body):
+    """A filled-in form; what its fields may hold, the recipe knows."""
+
+    recipe: Text
+    fields: dict[str, Any] | None = None
+    content: Places
+    style: Places
+    name: Text | None = None
+    encoder: Text | None = None
+    start: Text | None = None
+
+
+class Deed(Body):
+    """Something to be done with a training."""
+
+    training: Text
+    deed: Text
+    method: Text | None = None
+
+
+class Use(Body):
+    """A version of a model to be put into use."""
+
+    name: Text
+    version: Whole
 
 
 class Desk:
@@ -156,59 +198,36 @@ class Desk:
             ],
         }
 
-    def start(self, content: dict[str, Any]) -> dict[str, Any]:
+    def start(self, content: Start) -> dict[str, Any]:
         """Hand in a training: recipe, its changed fields, where the pictures are."""
-        fields = content.get("fields") or {}
-        if not isinstance(fields, dict):
-            raise ParameterError("fields: a JSON object is expected.")
-        recipe = self.service.change(_text(content, "recipe"), fields)
+        recipe = self.service.change(content.recipe.strip(), content.fields or {})
         run = self.service.start(
             recipe,
-            _places(content, "content"),
-            _places(content, "style"),
+            content.content,
+            content.style,
             owner=OWNER,
-            name=_text(content, "name"),
-            encoder=_text(content, "encoder") or None,
-            start=_text(content, "start") or None,
+            name=(content.name or "").strip(),
+            encoder=(content.encoder or "").strip() or None,
+            start=(content.start or "").strip() or None,
         )
         return {"id": run.id}
 
-    def act(self, content: dict[str, Any]) -> dict[str, Any]:
+    def act(self, content: Deed) -> dict[str, Any]:
         """Pause, resume, cancel, publish or delete."""
-        run_id, deed = _text(content, "training"), _text(content, "deed")
-        if deed == "publish":
-            return card(self.service.publish(run_id, _text(content, "method") or None))
-        service = self.service
+        run_id, service = content.training.strip(), self.service
+        if content.deed == "publish":
+            return card(service.publish(run_id, (content.method or "").strip() or None))
         deeds = {
             "pause": service.pause,
             "resume": service.resume,
             "cancel": service.cancel,
             "delete": service.delete,
         }
-        if deed not in deeds:
+        if content.deed not in deeds:
             raise ParameterError("deed: must be pause, resume, cancel, publish or delete.")
-        return card(deeds[deed](run_id))
+        return card(deeds[content.deed](run_id))
 
-    def model(self, content: dict[str, Any]) -> dict[str, Any]:
+    def model(self, content: Use) -> dict[str, Any]:
         """Put a version of a model into use."""
-        version = content.get("version")
-        if not isinstance(version, int) or isinstance(version, bool):
-            raise ParameterError("version: a whole number is expected.")
-        self.service.activate(_text(content, "name"), version)
+        self.service.activate(content.name.strip(), content.version)
         return {}
-
-
-def _text(content: dict[str, Any], name: str) -> str:
-    value = content.get(name) or ""
-    if not isinstance(value, str) or len(value) > 400:
-        raise ParameterError(f"{name}: a short text is expected.")
-    return value.strip()
-
-
-def _places(content: dict[str, Any], name: str) -> list[str]:
-    found = content.get(name)
-    if not isinstance(found, list) or not all(
-        isinstance(place, str) and len(place) < 2000 for place in found
-    ):
-        raise ParameterError(f"{name}: a list of folders and archives is expected.")
-    return found

@@ -3,14 +3,17 @@ password. Errors are ``{"error": sentence, "code": code}``."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from core.errors import AllaPrimaError, LimitError, NotFoundError, ParameterError
-from webui.operators import AccessError, Gate
-from webui.training.desk import Desk
+from core.errors import AllaPrimaError, NotFoundError
+from webui.bodies import Body, read_body, timely, whole_number
+from webui.operators import Entering
+from webui.replies import FRESH, refusal, reply, told
+from webui.training.desk import Deed, Desk, Start, Use
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,76 +26,40 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BODY_BYTES = 64_000
-TROUBLE = "Something went wrong on our side; please try again."
-FRESH = {"Cache-Control": "no-store"}
-_STATUS = {"no_password": 403, "password": 401, "wrong_password": 401, "too_often": 429}
-
-
-def status_of(error: AllaPrimaError) -> int:
-    """The HTTP status of an expected failure."""
-    if isinstance(error, AccessError):
-        return _STATUS.get(error.code, 401)
-    kinds: tuple[tuple[type[AllaPrimaError], int], ...] = (
-        (NotFoundError, 404),
-        (ParameterError, 400),
-        (LimitError, 429),
-    )
-    return next((status for kind, status in kinds if isinstance(error, kind)), 503)
-
-
-async def body_of(request: Request) -> dict[str, Any]:
-    """A request's JSON object; raises ``ParameterError``."""
-    data = b""
-    async for part in request.stream():
-        data += part
-        if len(data) > BODY_BYTES:
-            raise ParameterError("The request is too large.")
-    try:
-        content = json.loads(data or b"{}")
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise ParameterError("A JSON object is expected.")
-    return content
+NO_CALL = "There is no such call."
+STEP_MAX = VERSION_MAX = 10_000_000
 
 
 def add_routes(app: FastAPI, site: Site) -> None:
     """Serve the training room."""
     from starlette.concurrency import run_in_threadpool
-    from starlette.responses import JSONResponse, Response
+    from starlette.requests import ClientDisconnect
+    from starlette.responses import Response
 
-    gate, desk = Gate(site.settings, site.links), Desk(site.client)
+    gate, desk = site.gate, Desk(site.client)
 
-    def refusal(error: AllaPrimaError) -> Response:
-        return JSONResponse(
-            {"error": str(error), "code": error.code}, status_code=status_of(error), headers=FRESH
-        )
-
-    async def guarded(request: Request, action: Callable[[], Any]) -> Any:
-        """What ``action`` returns, for operators; a finished response where it or the gate refuses."""
-        try:
-            gate.check_request(request)
-            return await run_in_threadpool(action)
-        except AllaPrimaError as error:
-            return refusal(error)
-        except Exception:
-            log.exception("the training room could not answer")
-            return JSONResponse({"error": TROUBLE, "code": "error"}, status_code=500, headers=FRESH)
-
-    async def told(request: Request, action: Callable[[], Any]) -> Response:
-        found = await guarded(request, action)
-        return found if isinstance(found, Response) else JSONResponse(found, headers=FRESH)
+    async def found(request: Request, action: Callable[..., Any], *values: Any) -> Any:
+        """What ``action`` returns, for operators; raises ``AccessError``."""
+        gate.check_request(request)
+        return await run_in_threadpool(action, *values)
 
     async def enter(request: Request) -> Response:
-        try:
-            password = (await body_of(request)).get("password")
-            ticket = gate.enter(password if isinstance(password, str) else "")
-        except AllaPrimaError as error:
-            return refusal(error)
-        response = JSONResponse({}, headers=FRESH)
-        gate.remember(request, response, ticket)
-        return response
+        async def answer() -> Response:
+            gate.check_sender(request)
+            ticket = gate.enter_request(request, (await read_body(request, Entering)).password)
+            response = told({})
+            gate.remember(request, response, ticket)
+            return response
+
+        return await reply(answer)
+
+    async def leave(request: Request) -> Response:
+        async def answer() -> Response:
+            response = told({})
+            gate.leave(request, response)
+            return response
+
+        return await reply(answer)
 
     async def look(request: Request) -> Response:
         given = request.query_params
@@ -103,28 +70,39 @@ def add_routes(app: FastAPI, site: Site) -> None:
             "compare": lambda: desk.compare(given.get("one", ""), given.get("other", "")),
         }
         view = views.get(request.path_params["view"])
-        return refusal(NotFoundError("There is no such call.")) if view is None else await told(request, view)
+        return (
+            refusal(NotFoundError(NO_CALL))
+            if view is None
+            else await reply(lambda: found(request, view), unknown_name=400)
+        )
 
     async def act(request: Request) -> Response:
-        deeds = {"start": desk.start, "act": desk.act, "model": desk.model}
-        deed = deeds.get(request.path_params["deed"])
-        if deed is None:
-            return refusal(NotFoundError("There is no such call."))
-        try:
+        deeds: dict[str, tuple[type[Body], Callable[..., dict[str, Any]]]] = {
+            "start": (Start, desk.start),
+            "act": (Deed, desk.act),
+            "model": (Use, desk.model),
+        }
+        if request.path_params["deed"] not in deeds:
+            return refusal(NotFoundError(NO_CALL))
+        model, deed = deeds[request.path_params["deed"]]
+
+        async def answer() -> dict[str, Any]:
             gate.check_request(request)
-            content = await body_of(request)
-        except AllaPrimaError as error:
-            return refusal(error)
-        return await told(request, lambda: deed(content))
+            changed: dict[str, Any] = await found(request, deed, await read_body(request, model))
+            return changed
+
+        return await reply(answer, unknown_name=400)
 
     async def upload(request: Request) -> Response:
         """An archive as the request's body, handed on piece by piece: it may be larger than the memory."""
-        import asyncio
 
-        try:
-            gate.check_request(request)
-        except AllaPrimaError as error:
-            return refusal(error)
+        async def answer() -> dict[str, Any]:
+            gate.check_request(request, json=False)
+            return {"place": await _taken(request)}
+
+        return await reply(answer)
+
+    async def _taken(request: Request) -> str:
         name = request.query_params.get("name", "")[:200]
         reader, writer = os.pipe()
 
@@ -132,31 +110,36 @@ def add_routes(app: FastAPI, site: Site) -> None:
             with open(reader, "rb") as source:
                 return desk.service.archives.keep(name, source)
 
-        taking = asyncio.ensure_future(guarded(request, take))
+        taking = asyncio.ensure_future(run_in_threadpool(take))
         try:
             with open(writer, "wb", buffering=0) as sink:
-                async for part in request.stream():
+                async for part in timely(request.stream(), site.settings.web_body_seconds):
                     if taking.done():
                         break
                     await run_in_threadpool(_pour, sink, part)
         except BrokenPipeError:
             log.info("an upload was refused before its end")
-        found = await taking
-        return found if isinstance(found, Response) else JSONResponse({"place": found}, headers=FRESH)
+        except (AllaPrimaError, ClientDisconnect):
+            # What has come so far looks like a whole archive to whoever reads the pipe: throw it away.
+            with suppress(AllaPrimaError):
+                await run_in_threadpool(desk.service.archives.discard, await taking)
+            raise
+        return await taking
 
     async def sheet(request: Request) -> Response:
         names = request.path_params
 
         def read() -> bytes:
-            step = names["step"]
-            if not (step.isascii() and step.isdigit() and len(step) < 12):
+            step = whole_number(names["step"], STEP_MAX)
+            if step is None:
                 raise NotFoundError("There is no such sheet.")
-            return desk.service.folder(names["training"]).sheet(int(step))
+            return desk.service.folder(names["training"]).sheet(step)
 
-        found = await guarded(request, read)
-        if isinstance(found, Response):
-            return found
-        return Response(found, media_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
+        async def answer() -> Response:
+            headers = {"Cache-Control": "private, max-age=3600"}
+            return Response(await found(request, read), media_type="image/png", headers=headers)
+
+        return await reply(answer)
 
     async def file(request: Request) -> Response:
         names = request.path_params
@@ -167,16 +150,19 @@ def add_routes(app: FastAPI, site: Site) -> None:
         }
 
         def read() -> bytes:
-            if names["suffix"] not in kinds or not names["version"].isdigit():
+            version = whole_number(names["version"], VERSION_MAX)
+            if names["suffix"] not in kinds or version is None:
                 raise NotFoundError("There is no such file.")
-            return desk.service.model_file(names["name"], int(names["version"]), names["suffix"])
+            return desk.service.model_file(names["name"], version, names["suffix"])
 
-        found = await guarded(request, read)
-        if isinstance(found, Response):
-            return found
-        return Response(found, media_type=kinds[names["suffix"]], headers=FRESH)
+        async def answer() -> Response:
+            data = await found(request, read)
+            return Response(data, media_type=kinds[names["suffix"]], headers=FRESH)
+
+        return await reply(answer)
 
     app.add_route("/training/api/enter", enter, methods=["POST"], include_in_schema=False)
+    app.add_route("/training/api/leave", leave, methods=["POST"], include_in_schema=False)
     app.add_route("/training/api/upload", upload, methods=["POST"], include_in_schema=False)
     app.add_route("/training/api/{view}", look, methods=["GET"], include_in_schema=False)
     app.add_route("/training/api/{deed}", act, methods=["POST"], include_in_schema=False)

@@ -3,6 +3,11 @@ help and lists come at once and torch is loaded by the commands that paint."""
 
 from __future__ import annotations
 
+from worker import interrupt
+
+interrupt.leave_at_once()  # before anything that takes time
+
+# ruff: noqa: E402
 import importlib
 import importlib.util
 import os
@@ -15,7 +20,8 @@ from pathlib import Path
 from core.errors import AllaPrimaError, UnknownNameError
 from worker.cli.parser import Parser, Subcommands
 
-EXIT_OK, EXIT_BUG, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_BUG, EXIT_ERROR = 0, 1, 2
+EXIT_INTERRUPTED = interrupt.EXIT_INTERRUPTED
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 0, 2 after an error told in one sentence, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        interrupt.raise_again()
         return _run(arguments)
     except AllaPrimaError as error:
         _complain(str(error))
         return EXIT_ERROR
     except KeyboardInterrupt:
-        _complain("Interrupted.")
+        print(interrupt.SENTENCE, file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of a list went away (`allaprima styles | head`): nothing to report, and nothing to flush.
@@ -91,7 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_OK
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else EXIT_OK
-    except Exception as error:
+    except BaseException as error:
+        if interrupt.asked():
+            print(interrupt.SENTENCE, file=sys.stderr)
+            return EXIT_INTERRUPTED
+        if not isinstance(error, Exception):
+            raise
         if os.environ.get("ALLAPRIMA_LOG_LEVEL", "").upper() == "DEBUG":
             traceback.print_exc()
         _complain(

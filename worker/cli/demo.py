@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError, ParameterError
 from core.params import PARAMS, PaintParams
+from core.words import count
 from worker.cli.parser import Subcommands
 from worker.cli.services import bot_process, changed, quiet_logs, serve_page, stop_on_terminate
-from worker.cli.show import Board, count
+from worker.cli.show import Board
 from worker.cli.submit import state_text, times_text
 
 if TYPE_CHECKING:
@@ -87,13 +88,14 @@ def run(args: argparse.Namespace) -> int:
     quiet_logs(settings)
     from worker.client import Client
     from worker.embedded import services
+    from worker.private import close_folder
 
     started = time.perf_counter()
     with stop_on_terminate():
         print("Starting the queue and a worker …", flush=True)
         log_file = settings.data_dir / "worker.log"
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        with services(settings, log_file=log_file) as running:
+        close_folder(settings.data_dir, all_of_it=True)
+        with services(settings, log_file=log_file, keep=True) as running:
             print(
                 f"The queue is at {mask_url(running.redis_url)} ({time.perf_counter() - started:.1f} s).",
                 flush=True,

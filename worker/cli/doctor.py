@@ -205,9 +205,11 @@ def gallery(settings: Settings) -> Finding:
 
 def data_folder(settings: Settings) -> Finding:
     """Whether the data folder can be written."""
+    from worker.private import private_folder
+
     folder = settings.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
     except OSError as error:
         return Finding("data", "FIX", f"{folder} cannot be made ({error.strerror}); set ALLAPRIMA_DATA_DIR.")
     if not os.access(folder, os.W_OK):

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ParameterError
+from worker.cli import EXIT_ERROR
 from worker.cli.parser import Subcommands
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def add_parser(subcommands: Subcommands) -> None:
     up = subcommands.add_parser(
         "up",
         description="Start the queue server, a worker and the page, and the bot where TELEGRAM_TOKEN is set. "
-        "Ctrl-C stops everything.",
+        "What ends by itself is started again. Ctrl-C stops everything.",
     )
     _add_web_arguments(up)
     up.add_argument("--no-bot", action="store_true", help="leave the bot out although a token is set")
@@ -61,11 +62,14 @@ def _add_web_arguments(parser: argparse.ArgumentParser) -> None:
 def up_command(args: argparse.Namespace) -> int:
     """Everything on this machine, until Ctrl-C."""
     from worker.embedded import services
+    from worker.private import close_folder, keep_private
     from worker.settings import mask_url
 
     settings = web_settings(args)
     quiet_logs(settings)
-    with stop_on_terminate(), services(settings) as running:
+    keep_private()
+    close_folder(settings.data_dir, all_of_it=True)
+    with stop_on_terminate(), services(settings, keep=True) as running:
         print(f"The queue is at {mask_url(running.redis_url)}, a worker is ready.", flush=True)
         with bot_process(settings, wanted=not args.no_bot):
             return serve_page(settings)
@@ -146,14 +150,20 @@ def bot_process(settings: Settings, wanted: bool = True) -> Iterator[subprocess.
         yield None
         return
     from worker.embedded import stop_process
+    from worker.supervise import Keeper
 
-    child = start_child("worker.cli", "bot", settings=settings)
-    threading.Thread(target=_report_end, args=(child,), daemon=True).start()
+    def start() -> subprocess.Popen[bytes]:
+        return start_child("worker.cli", "bot", settings=settings)
+
+    # It has said itself what keeps it from starting, for example a wrong token.
+    keeper = Keeper("the bot", start(), start, final=(0, EXIT_ERROR)).begin()
     print("The bot is starting.", flush=True)
     try:
-        yield child
+        yield keeper.process
     finally:
-        stop_process(child)
+        keeper.end()
+        if keeper.process is not None:
+            stop_process(keeper.process)
 
 
 def start_child(*arguments: str, settings: Settings) -> subprocess.Popen[bytes]:
@@ -168,14 +178,6 @@ def start_child(*arguments: str, settings: Settings) -> subprocess.Popen[bytes]:
         start_new_session=True,
         preexec_fn=die_with_parent,
     )
-
-
-def _report_end(child: subprocess.Popen[bytes]) -> None:
-    code = child.wait()
-    if code not in (0, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 130):
-        print(
-            f"allaprima: the bot has ended (exit code {code}); the rest goes on.", file=sys.stderr, flush=True
-        )
 
 
 @contextmanager

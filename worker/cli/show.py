@@ -91,8 +91,3 @@ def table(rows: Sequence[tuple[str, ...]], gap: int = 2) -> str:
         ).rstrip()
         for row in rows
     )
-
-
-def count(number: int, thing: str) -> str:
-    """A number with its noun: "1 photo", "2 photos"."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

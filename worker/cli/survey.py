@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError, ParameterError, UnknownNameError
+from core.words import count
 from worker.cli.parser import Subcommands
-from worker.cli.show import Board, count, table
+from worker.cli.show import Board, table
 
 if TYPE_CHECKING:
     from core.survey.results import Results
@@ -332,7 +333,8 @@ def results_text(results: Results) -> str:
         ]
         lines += ["", table(rows)]
     lines += [
-        f"left out: {one.rater} ({one.rule}: {one.reason}; {one.ratings} ratings)" for one in results.excluded
+        f"left out: {one.rater} ({one.rule}: {one.reason}; {count(one.ratings, 'rating')})"
+        for one in results.excluded
     ]
     return "\n".join(lines)
 

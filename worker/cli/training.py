@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError, ParameterError
+from core.words import count
 from worker.cli.parser import Parser, Subcommands
-from worker.cli.show import Board, count, table
+from worker.cli.show import Board, table
 
 if TYPE_CHECKING:
     from worker.training import RunView

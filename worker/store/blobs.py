@@ -1,15 +1,21 @@
 """Pictures, stored once each under the SHA-256 of their bytes; rows say whose they are and until when.
 
-The row comes before the bytes and the bytes go with the last row, both under a lock on the key: a picture
-that one person deletes while another uploads the same one is never lost."""
+Storing, sharing and removing one key are serialised by a lock on it. The bytes are written first, then the row comes in
+one transaction that finds the bytes there (or writes them again), and the bytes go in the transaction that deletes the last
+row: a picture that one person deletes while another sends the same one is never lost, and none is written for a row that is
+gone. What a killed process may leave without a row is swept up."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -17,11 +23,14 @@ from sqlalchemy import ColumnElement, Text, cast, delete, exists, func, or_, sel
 from sqlalchemy.orm import Session
 
 from core.errors import NotFoundError
-from worker.jobs import UNFINISHED, sha256
+from worker.jobs import UNFINISHED, sha256, trace
+from worker.private import private_folder
 from worker.settings import Settings
-from worker.store.database import Database, StorageError, change
-from worker.store.models import Blob, Job, User
-from worker.store.people import ensure_user, insert_if_missing
+from worker.store.database import Database, StorageError, change, clock, lock, read_clock
+from worker.store.models import Blob, Erasure, Job, ModelVersion
+from worker.store.people import ensure_user, insert_if_missing, is_known
+
+log = logging.getLogger(__name__)
 
 UPLOAD, RESULT = "upload", "result"
 # Pictures of studies stay until their study is deleted.
@@ -30,13 +39,18 @@ KEPT, KEPT_SECONDS = "kept", 100 * 365 * 86400.0
 # A use within this time of the last one does not write a new time of expiry.
 TOUCH_SECONDS = 600.0
 LEFT_OVER_SECONDS = 3600.0
+"""Bytes without a row are swept up only when they are older: those of a picture being stored have none yet."""
+SWEEP_BATCH = 500
+
+GONE = "This picture is no longer there; please send it again."
 
 
 class Backend(Protocol):
     """Where the bytes are. Keys are hex SHA-256."""
 
     def write(self, key: str, data: bytes) -> None:
-        """Store, atomically; writing the same key twice is harmless. Raises ``OSError``."""
+        """Store, atomically; writing the same key twice is harmless, and puts right what was damaged. Raises
+        ``OSError``."""
 
     def read(self, key: str) -> bytes | None:
         """The bytes, or ``None`` when there are none."""
@@ -52,6 +66,9 @@ class Backend(Protocol):
 
     def tidy(self) -> None:
         """Remove what an interrupted ``write`` left behind."""
+
+    def stored(self) -> Iterable[tuple[str, float]]:
+        """Every key with the time its bytes were written, in seconds since 1970."""
 
 
 class DiskBackend:
@@ -69,9 +86,9 @@ class DiskBackend:
     def write(self, key: str, data: bytes) -> None:
         """See ``Backend``."""
         path = self.path(key)
-        if path.exists():
+        if self._intact(path, key, len(data)):
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -88,6 +105,14 @@ class DiskBackend:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+    @staticmethod
+    def _intact(path: Path, key: str, size: int) -> bool:
+        """Whether the bytes are there already, and are those that the key stands for."""
+        try:
+            return path.stat().st_size == size and sha256(path.read_bytes()) == key
+        except OSError:
+            return False
 
     def read(self, key: str) -> bytes | None:
         """See ``Backend``."""
@@ -106,7 +131,7 @@ class DiskBackend:
 
     def check(self) -> None:
         """See ``Backend``."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".check-") as file:
             file.write(b"ok")
             file.flush()
@@ -117,6 +142,13 @@ class DiskBackend:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - left.stat().st_mtime > LEFT_OVER_SECONDS:
                     left.unlink()
+
+    def stored(self) -> Iterator[tuple[str, float]]:
+        """See ``Backend``."""
+        for path in self.folder.glob("??/*"):
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                if self.path(path.name) == path:
+                    yield path.name, path.stat().st_mtime
 
 
 def open_backend(settings: Settings) -> Backend:
@@ -145,41 +177,65 @@ class BlobStore:
         deleted whatever is past its time. Without ``new_owner`` nothing is kept for a person who is not known
         (any more): ``NotFoundError``."""
         key = sha256(data)
-        with self.database.write() as session:
-            self.database.lock(session, key)
-            self._insert(session, key, owner, kind, len(data), new_owner)
+        self._write(key, data)
         try:
+            with self.database.write() as session:
+                lock(session, key)
+                self._insert(session, key, owner, kind, len(data), new_owner)
+                with _storing():
+                    # Somebody may have removed the same picture since it was written.
+                    if not self.backend.exists(key):
+                        self.backend.write(key, data)
+        except BaseException:
+            with contextlib.suppress(StorageError):
+                self.purge([key])
+            raise
+        return key
+
+    def _write(self, key: str, data: bytes) -> None:
+        with _storing():
             try:
                 self.backend.write(key, data)
             except OSError as error:
                 if not _is_full(error) or not self.reap():
                     raise
                 self.backend.write(key, data)
-        except OSError as error:
-            self._revoke(Blob.key == key, Blob.owner == owner)
-            if _is_full(error):
-                raise StorageError("There is no room left for pictures; please try again later.") from error
-            raise StorageError("Pictures cannot be stored at the moment; please try again later.") from error
-        return key
 
     def share(self, key: str, owner: str, kind: str) -> bool:
-        """Give ``owner`` a right to a picture that is already stored; ``False`` when it is not."""
+        """Give ``owner`` a right to a picture that is already stored; ``False`` when it is not, or is damaged."""
+        with _reading():
+            data = self.backend.read(key)
+        if data is None or sha256(data) != key:
+            return False
         with self.database.write() as session:
-            self.database.lock(session, key)
+            lock(session, key)
             size = session.scalar(select(Blob.size).where(Blob.key == key).limit(1))
-            if size is None or not self.backend.exists(key):
-                return False
+            with _reading():
+                if size is None or not self.backend.exists(key):
+                    return False
             self._insert(session, key, owner, kind, size, False)
         return True
 
+    def holds(self, session: Session, key: str, owner: str) -> bool:
+        """Whether the picture is there for ``owner``, and stays until the transaction ends."""
+        lock(session, key)
+        with _reading():
+            return session.get(Blob, (key, owner)) is not None and self.backend.exists(key)
+
     def get(self, key: str, owner: str) -> bytes:
-        """The bytes; raises ``NotFoundError`` when there are none or they are not the owner's."""
-        now = time.time()
+        """The bytes; raises ``NotFoundError`` when there are none, they are damaged or are not the owner's."""
         with self.database.read() as session:
+            now = read_clock(session)
             row = session.get(Blob, (key, owner))
-        data = self.backend.read(key) if row is not None and row.expires_at > now else None
-        if row is None or data is None:
-            raise NotFoundError("This picture is no longer there; please send it again.")
+        if row is None or row.expires_at <= now:
+            raise NotFoundError(GONE)
+        with _reading():
+            data = self.backend.read(key)
+        if data is not None and sha256(data) != key:
+            log.error("the stored picture %s is damaged; sending it again puts it right", key)
+            data = None
+        if data is None:
+            raise NotFoundError(GONE)
         expires = now + self._ttl.get(row.kind, 0.0)
         # Results go after their time; uploads after their last use.
         if row.kind == UPLOAD and expires - row.expires_at > TOUCH_SECONDS:
@@ -192,8 +248,10 @@ class BlobStore:
     def owned(self, key: str, owner: str) -> bool:
         """Whether ``owner`` has this picture and its bytes are there."""
         with self.database.read() as session:
-            row = session.get(Blob, (key, owner))
-        return row is not None and row.expires_at > time.time() and self.backend.exists(key)
+            mine = select(Blob.key).where(Blob.key == key, Blob.owner == owner, Blob.expires_at > clock())
+            found = session.scalar(mine) is not None
+        with _reading():
+            return found and self.backend.exists(key)
 
     def remove(self, key: str, owner: str) -> None:
         """Take back a right; the bytes go with the last one."""
@@ -214,7 +272,36 @@ class BlobStore:
                 cast(Job.more_styles, Text).contains(Blob.key),
             ),
         )
-        return self._revoke(Blob.expires_at < time.time(), ~exists(unfinished))
+        return self._revoke(Blob.expires_at < clock(), ~exists(unfinished))
+
+    def purge(self, keys: Iterable[str]) -> int:
+        """Delete the bytes of those keys that nobody has a right to any more; how many that were."""
+        purged = 0
+        for key in keys:
+            with self.database.write() as session:
+                lock(session, key)
+                purged += self._delete_unneeded(session, key)
+        return purged
+
+    def sweep(self, grace_seconds: float = LEFT_OVER_SECONDS) -> int:
+        """Delete bytes older than ``grace_seconds`` that no row knows, as a killed process may leave them; how many
+        pictures that were."""
+        before = time.time() - grace_seconds
+        swept = 0
+        with _reading():
+            old = (key for key, written in self.backend.stored() if written < before)
+            while keys := list(islice(old, SWEEP_BATCH)):
+                with self.database.read() as session:
+                    known = set(session.scalars(select(Blob.key).where(Blob.key.in_(keys))))
+                    known |= self._of_models(session)
+                swept += self.purge(key for key in keys if key not in known)
+        return swept
+
+    @staticmethod
+    def _of_models(session: Session) -> set[str]:
+        """Keys of the files of published models, which lie in the same store."""
+        records = session.scalars(select(ModelVersion.record))
+        return {str(key) for record in records for key in record.get("files", {}).values()}
 
     def usage(self) -> tuple[int, int]:
         """Number and bytes of the pictures people have."""
@@ -223,10 +310,10 @@ class BlobStore:
         return int(count), int(size)
 
     def _insert(self, session: Session, key: str, owner: str, kind: str, size: int, new_owner: bool) -> None:
-        now = time.time()
+        now = read_clock(session)
         if new_owner:
             ensure_user(session, owner)
-        elif session.get(User, owner) is None:
+        elif not is_known(session, owner):
             raise NotFoundError("The person this picture belongs to is not known any more.")
         expires = now + self._ttl[kind]
         insert_if_missing(
@@ -244,14 +331,59 @@ class BlobStore:
         removed = 0
         for key, owner in rows:
             with self.database.write() as session:
-                self.database.lock(session, key)
+                lock(session, key)
                 # The conditions once more: somebody may have used the picture since.
                 row = delete(Blob).where(Blob.key == key, Blob.owner == owner, *conditions)
                 removed += change(session, row)
-                if session.scalar(select(Blob.key).where(Blob.key == key).limit(1)) is None:
-                    self.backend.delete(key)
+                self._delete_unneeded(session, key)
         return removed
+
+    def drop(self, session: Session, key: str, owner: str, *conditions: ColumnElement[bool]) -> bool:
+        """Take back a right within a transaction; the bytes go with the last one. Whether it was there."""
+        lock(session, key)
+        row = delete(Blob).where(Blob.key == key, Blob.owner == owner, *conditions)
+        found = change(session, row) == 1
+        self._delete_unneeded(session, key)
+        return found
+
+    def _delete_unneeded(self, session: Session, key: str) -> bool:
+        """Delete the bytes of a locked key, unless somebody has a right to them or a published model needs them."""
+        if session.scalar(select(Blob.key).where(Blob.key == key).limit(1)) is not None:
+            return False
+        if key in self._of_models(session):
+            return False
+        with _storing():
+            self.backend.delete(key)
+        note_erasure(session, key)
+        return True
+
+
+def note_erasure(session: Session, key: str) -> None:
+    """Write down that a picture is to be forgotten elsewhere (``worker.erasure``), in the transaction that deletes
+    it."""
+    session.execute(delete(Erasure).where(Erasure.trace == trace(key)))
+    insert_if_missing(session, Erasure, trace=trace(key), created_at=clock())
 
 
 def _is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if _is_full(error):
+            raise StorageError(
+                "There is no room left for pictures; please try again later.", passing=False
+            ) from error
+        raise StorageError("Pictures cannot be stored at the moment; please try again later.") from error
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError("Pictures cannot be read at the moment; please try again later.") from error

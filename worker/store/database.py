@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 import time
@@ -10,20 +11,77 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Double,
+    Engine,
+    Executable,
+    create_engine,
+    event,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.functions import FunctionElement
 
 from core.errors import AllaPrimaError
+from worker.private import private_file, private_folder
 
 BUSY_TIMEOUT_MS = 15_000
+SCRUB_TIMEOUT_MS = 500
+"""Nobody can write while the log waits for its readers to be emptied."""
+FULL = ("is full", "No space left")
+"""What SQLite and PostgreSQL say when there is no room."""
 
 
 class StorageError(AllaPrimaError):
-    """The database or the blob store cannot be reached or is full."""
+    """The database or the blob store cannot be reached or is full. ``passing``: it may work again in a moment,
+    without anybody's doing."""
 
     code = "storage"
+
+    def __init__(self, message: str, *, passing: bool = True) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
+class clock(FunctionElement[float]):
+    """The database's own time in an expression, in seconds since 1970. Machines' clocks differ; whatever is compared
+    by several of them (leases, duties, times to live) is written and read by this one."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(clock, "sqlite")
+def _sqlite_clock(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(clock, "postgresql")
+def _postgresql_clock(*_: Any, **__: Any) -> str:
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
+
+
+def read_clock(session: Session) -> float:
+    """The database's time now, in seconds since 1970."""
+    return float(session.scalar(select(clock())) or 0.0)
+
+
+def lock(session: Session, name: str) -> None:
+    """Serialise with other write transactions that lock the same name, until this one ends.
+
+    SQLite's write transactions are serial already.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
 
 class Database:
@@ -35,8 +93,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        if self.is_sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        if self.is_sqlite and self.url.database and self.url.database != ":memory:":
+            _make_private(Path(self.url.database))
         try:
             self.engine = self._create_engine()
         except ImportError as error:
@@ -76,13 +134,8 @@ class Database:
             session.commit()
 
     def lock(self, session: Session, name: str) -> None:
-        """Serialise with other write transactions that lock the same name, until this one ends.
-
-        SQLite's write transactions are serial already.
-        """
-        if not self.is_sqlite:
-            number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-            session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        """See ``lock``."""
+        lock(session, name)
 
     def upgrade(self) -> None:
         """Bring the schema up to date; safe when several processes start at once."""
@@ -118,18 +171,49 @@ class Database:
         """The URL without its password."""
         return self.url.render_as_string(hide_password=True)
 
+    def scrub(self) -> bool:
+        """Take what was deleted out of the write-ahead log as well; ``False`` when somebody still reads from it, so
+        that it has to be tried again. (PostgreSQL sees to its own log; its autovacuum reuses deleted rows.)"""
+        if not self.is_sqlite:
+            return True
+        with _one_sentence(), self.engine.connect() as connection:
+            cursor = connection.connection.cursor()
+            # The row: whether somebody was in the way, pages in the log, pages moved.
+            cursor.execute(f"PRAGMA busy_timeout={SCRUB_TIMEOUT_MS}")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            found = cursor.fetchone()
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            cursor.close()
+        return found is not None and not found[0]
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _make_private(file: Path) -> None:
+    """An SQLite file that only this user can read; those beside it (``-wal``, ``-shm``) get their modes from it."""
+    if not file.parent.is_dir():
+        private_folder(file.parent)
+    with contextlib.suppress(
+        OSError
+    ):  # a folder that cannot be written is told about when the database is opened
+        private_file(file)
+        for beside in ("-wal", "-shm"):
+            if (path := file.with_name(file.name + beside)).exists():
+                private_file(path)
 
 
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        reason = "has no room left" if "full" in str(error.orig) else "does not answer"
-        raise StorageError(f"The database {reason} at the moment; please try again later.") from error
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        full = any(word in str(getattr(error, "orig", "")) for word in FULL)
+        reason = "has no room left" if full else "does not answer"
+        raise StorageError(
+            f"The database {reason} at the moment; please try again later.", passing=not full
+        ) from error
 
 
 def change(session: Session, statement: Executable) -> int:

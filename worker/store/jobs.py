@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, case, func, select, update
 from sqlalchemy.orm import Session
 
 from core.params import PaintParams
 from worker import leases
 from worker.jobs import TERMINAL, TRANSITIONS, UNFINISHED, JobState, JobView
 from worker.store.counters import Figures
-from worker.store.database import change
+from worker.store.database import change, clock, lock, read_clock
 from worker.store.models import Job
 from worker.store.people import moment
 
@@ -24,6 +23,13 @@ GIVEN_UP = (
     "please try a smaller size or another picture."
 )
 RECENT_PAINTS = 25
+
+LET_IN = (JobState.QUEUED, JobState.RUNNING)
+TURNS = 500
+"""Turns are exact below this; jobs further back in one person's line all have this one, so that a finished job of an
+endless line moves no more rows than these."""
+PROMOTION = "promotion"
+"""Lock of whoever changes turns or lets jobs in."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,48 @@ def move(
     for state in allowed:
         if to not in TRANSITIONS[state]:
             raise ValueError(f"a job cannot go from {state} to {to}")
+    # One let in, in its turn, moves nobody; one that ends or waits again moves those behind it.
+    moves_others = to not in LET_IN
+    if moves_others:
+        lock(session, PROMOTION)
     statement = (
         update(Job).where(Job.id == job_id, Job.state.in_(allowed), *conditions).values(state=to, **values)
     )
-    return change(session, statement) == 1
+    if change(session, statement) != 1:
+        return False
+    if moves_others:
+        party = session.scalar(select(Job.party).where(Job.id == job_id))
+        renumber(session, str(party))
+    return True
+
+
+def renumber(session: Session, party: str) -> None:
+    """Set the turns of a party's waiting jobs: those of theirs let in already and those waiting before each."""
+    waiting = (Job.party == party, Job.state == JobState.WAITING)
+    if session.scalar(select(Job.id).where(*waiting).limit(1)) is None:
+        return
+    order = (Job.created_at, Job.id)
+    rank = func.row_number().over(order_by=order) - 1 + let_in_count(session, party)
+    ranked = (
+        select(Job.id, case((rank < TURNS, rank), else_=TURNS).label("turn"))
+        .where(*waiting)
+        .order_by(*order)
+        .limit(TURNS)
+        .subquery()
+    )
+    wrong = update(Job).where(Job.id == ranked.c.id, Job.turn != ranked.c.turn)
+    change(session, wrong.values(turn=ranked.c.turn))
+
+
+def let_in_count(session: Session, party: str) -> int:
+    """Number of a party's jobs in the queue or being painted."""
+    query = select(func.count()).select_from(Job).where(Job.party == party, Job.state.in_(LET_IN))
+    return session.scalar(query) or 0
+
+
+def next_turn(session: Session, party: str) -> int:
+    """The turn of a party's next job; call it under the lock ``PROMOTION``."""
+    return min(unfinished_count(session, Job.party == party), TURNS)
 
 
 def end(
@@ -106,7 +150,7 @@ def end(
     """``move`` to a terminal state, with the time, and with the figures for the metrics (``figures`` besides)."""
     if to not in TERMINAL:
         raise ValueError(f"{to} is not an end")
-    ended = {"finished_at": time.time(), "lease": None, "heartbeat_at": None}
+    ended: dict[str, Any] = {"finished_at": clock(), "lease": None, "heartbeat_at": None}
     if not move(session, job_id, allowed, to, *conditions, **ended, **values):
         return False
     columns = (Job.method, Job.error_code, Job.wait_ms, Job.paint_ms)
@@ -144,7 +188,7 @@ def claim(
     row = session.get(Job, job_id, populate_existing=True)
     if row is None or row.state not in (JobState.QUEUED, JobState.RUNNING):
         return None
-    now = time.time()
+    now = read_clock(session)
     if row.state == JobState.RUNNING and not abandoned(row, now, lease_seconds):
         return None
     same = and_(Job.lease == row.lease, Job.heartbeat_at == row.heartbeat_at)
@@ -172,7 +216,8 @@ def claim(
 
 
 def abandoned(row: Job, now: float, lease_seconds: float) -> bool:
-    """Whether the process painting this job is gone: seen to be dead here, or silent for too long."""
+    """Whether the process painting this job is gone: seen to be dead here, or silent for too long by the database's
+    clock, which says ``now``."""
     if row.lease is not None and leases.is_gone(row.lease):
         return True
     return row.heartbeat_at is None or now - row.heartbeat_at > lease_seconds
@@ -181,7 +226,7 @@ def abandoned(row: Job, now: float, lease_seconds: float) -> bool:
 def beat(session: Session, job_id: str, lease: str, progress: float | None) -> bool | None:
     """Say that the painter is alive. ``True`` when the job is to be stopped, ``None`` when it is no longer
     ours."""
-    values: dict[str, Any] = {"heartbeat_at": time.time()}
+    values: dict[str, Any] = {"heartbeat_at": clock()}
     if progress is not None:
         values["progress"] = progress
     mine = (Job.id == job_id, Job.lease == lease, Job.state == JobState.RUNNING)
@@ -200,9 +245,15 @@ def request_cancel(session: Session, job_id: str) -> None:
     )
 
 
-def unfinished_count(session: Session, owner: str) -> int:
-    """Number of a person's unfinished jobs."""
-    query = select(func.count()).select_from(Job).where(Job.owner == owner, Job.state.in_(UNFINISHED))
+def after_the_last(session: Session, owner: str, now: float) -> float:
+    """``now``, or a moment after the person's last job where the clock is too coarse to tell the two apart."""
+    last = session.scalar(select(func.max(Job.created_at)).where(Job.owner == owner)) or 0.0
+    return last + 1e-6 if now <= last < now + 1.0 else now
+
+
+def unfinished_count(session: Session, *whose: ColumnElement[bool]) -> int:
+    """Number of unfinished jobs, of all people or of those that ``whose`` says."""
+    query = select(func.count()).select_from(Job).where(Job.state.in_(UNFINISHED), *whose)
     return session.scalar(query) or 0
 
 

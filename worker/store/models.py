@@ -23,7 +23,7 @@ class Base(DeclarativeBase):
 
 
 class User(Base):
-    """A person: ``owner`` is "tg:<id>", "web:<random id>" or "cli:local"."""
+    """A person: ``owner`` is "tg:<id>", "web:<hash of the browser's id>" or "cli:local"."""
 
     __tablename__ = "users"
 
@@ -51,7 +51,12 @@ class Job(Base):
     __table_args__ = (
         Index("ix_jobs_owner_created_at", "owner", "created_at"),
         Index("ix_jobs_state_created_at", "state", "created_at"),
+        Index("ix_jobs_party_state_created_at", "party", "state", "created_at", "id"),
         Index("ix_jobs_source_delivered_at", "source", "delivered_at", "finished_at"),
+        Index("ix_jobs_owner_state_created_at", "owner", "state", "created_at", "id"),
+        Index("ix_jobs_state_turn", "state", "turn", "created_at", "id"),
+        Index("ix_jobs_state_queued_at", "state", "queue", "queued_at", "id"),
+        Index("ix_jobs_state_finished_at", "state", "finished_at"),
     )
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -68,6 +73,9 @@ class Job(Base):
     more_styles: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     style_label: Mapped[str] = mapped_column(String(120))
     context: Mapped[dict[str, Any]]
+    # Who counts as one person in line: the owner, or "origin:" and a keyed hash of the network address it was ordered
+    # from, where people have no accounts.
+    party: Mapped[str] = mapped_column(String(120), server_default="")
 
     progress: Mapped[float] = mapped_column(default=0.0)
     error: Mapped[str | None] = mapped_column(Text)
@@ -80,6 +88,8 @@ class Job(Base):
 
     created_at: Mapped[float]
     not_before: Mapped[float] = mapped_column(default=0.0)
+    # Of a waiting job: how many of the same person are let in before it (see worker.scheduler).
+    turn: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     queued_at: Mapped[float | None]
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
@@ -107,6 +117,18 @@ class Blob(Base):
     size: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[float]
     expires_at: Mapped[float] = mapped_column(index=True)
+
+
+class Erasure(Base):
+    """A picture that was deleted and of which caches and logs elsewhere may still know (see worker.erasure); the row
+    holds ``worker.jobs.trace`` of its key."""
+
+    __tablename__ = "erasures"
+
+    trace: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[float] = mapped_column(index=True)
+    # When it was forgotten a first time.
+    erased_at: Mapped[float | None]
 
 
 class WorkerRow(Base):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.errors import NotFoundError
 from core.params import PaintParams
 from worker.jobs import DraftView, UserView, new_id
-from worker.store.database import change
+from worker.store.database import change, clock
 from worker.store.models import Draft, User
 
 
@@ -29,8 +29,16 @@ def insert_if_missing(session: Session, table: Any, **values: Any) -> None:
 
 
 def ensure_user(session: Session, owner: str) -> None:
-    """Make sure there is a row for ``owner``; everything a person has hangs on it."""
-    insert_if_missing(session, User, owner=owner, defaults={}, created_at=time.time())
+    """Make sure there is a row for ``owner`` until the transaction ends; everything a person has hangs on it."""
+    while not is_known(session, owner):
+        insert_if_missing(session, User, owner=owner, defaults={}, created_at=clock())
+
+
+def is_known(session: Session, owner: str) -> bool:
+    """Whether there is a row for ``owner``, which then stays until the transaction ends: whoever wants to delete it
+    waits."""
+    row = select(User.owner).where(User.owner == owner).with_for_update(read=True, key_share=True)
+    return session.scalar(row) is not None
 
 
 def user_view(row: User) -> UserView:
@@ -77,5 +85,5 @@ def find_drafts(session: Session, owner: str) -> list[Draft]:
 
 
 def delete_drafts(session: Session, older_than: float) -> int:
-    """Delete drafts not touched since ``older_than`` (seconds since 1970); their number."""
+    """Delete drafts not touched since ``older_than`` (seconds since 1970, the database's clock); their number."""
     return change(session, delete(Draft).where(Draft.updated_at < older_than))

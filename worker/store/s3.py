@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from worker.settings import Settings
@@ -55,6 +56,19 @@ class S3Backend:
 
     def tidy(self) -> None:
         """See ``blobs.Backend``; an object appears whole or not at all, so there is nothing to do."""
+
+    def stored(self) -> Iterator[tuple[str, float]]:
+        """See ``blobs.Backend``."""
+        more: dict[str, Any] = {}
+        while True:
+            page = self._call("list_objects_v2", Prefix=self.prefix, **more)
+            for found in page.get("Contents", ()):
+                key = found["Key"][len(self.prefix) :]
+                if len(key) == 64 and set(key) <= set("0123456789abcdef"):
+                    yield key, found["LastModified"].timestamp()
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _call(self, operation: str, *, missing_ok: bool = False, **arguments: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError

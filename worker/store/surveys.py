@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from core.errors import UnknownNameError
 from core.survey.study import PAIR
 from worker.store.database import change
+from worker.store.people import insert_if_missing
 from worker.store.study_models import (
+    PseudonymKey,
     QuickRatingRow,
     RaterLink,
     RaterRow,
@@ -21,6 +23,9 @@ from worker.store.study_models import (
     StudyPairRow,
     StudyRow,
 )
+
+DRAFT = "draft"
+"""``StudyRow.state`` of a study that has not begun."""
 
 
 def upsert(session: Session, table: Any, keep: Sequence[str] = (), **values: Any) -> None:
@@ -32,11 +37,13 @@ def upsert(session: Session, table: Any, keep: Sequence[str] = (), **values: Any
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=new))
 
 
-def find(session: Session, name: str) -> StudyRow:
-    """A study; raises ``UnknownNameError``."""
+def find(session: Session, name: str, *, drafts: bool = True) -> StudyRow:
+    """A study; raises ``UnknownNameError``. ``drafts=False``: for raters, who neither see nor hear of studies that have
+    not begun."""
     row = session.get(StudyRow, name, populate_existing=True)
-    if row is None:
-        raise UnknownNameError("study", name, session.scalars(select(StudyRow.name)))
+    if row is None or (row.state == DRAFT and not drafts):
+        known = select(StudyRow.name) if drafts else select(StudyRow.name).where(StudyRow.state != DRAFT)
+        raise UnknownNameError("study", name, session.scalars(known))
     return row
 
 
@@ -119,6 +126,27 @@ def resolve(session: Session, study: str, rater: str) -> str:
     """The rater somebody goes on as, if they have followed a link, else themselves."""
     link = session.get(RaterLink, (study, rater), populate_existing=True)
     return link.rater if link is not None else rater
+
+
+def link(session: Session, study: str, alias: str, rater: str) -> None:
+    """Let ``alias`` go on as ``rater``, whose row exists, unless it goes on as somebody already."""
+    insert_if_missing(session, RaterLink, study=study, alias=alias, rater=rater)
+
+
+def has_pseudonyms(session: Session) -> bool:
+    """Whether any pseudonym was ever made: before, there is no key to ask for."""
+    return session.get(PseudonymKey, 1) is not None
+
+
+def has_quick(session: Session, rater: str) -> bool:
+    """Whether somebody has rated ordinary paintings."""
+    query = select(QuickRatingRow.job_id).where(QuickRatingRow.rater == rater).limit(1)
+    return session.scalar(query) is not None
+
+
+def rename_quick(session: Session, old: str, new: str) -> None:
+    """Give somebody's ratings under ordinary paintings another pseudonym."""
+    session.execute(update(QuickRatingRow).where(QuickRatingRow.rater == old).values(rater=new))
 
 
 def merge(session: Session, study: str, own: str, into: str) -> None:

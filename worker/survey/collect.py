@@ -62,6 +62,7 @@ def collect(session: Session, name: str, pseudonyms: Pseudonyms) -> Collected:
         metrics={pair.name: pair.metrics for pair in pairs.values() if pair.metrics},
         excluded={public[rater]: reason for rater, reason in left_out if rater in public},
         withdrawn=row.withdrawn,
+        agreed=tuple(rater.consented_at for rater in raters if rater.source == "web"),
     )
 
 

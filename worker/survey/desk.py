@@ -13,6 +13,7 @@ from core import samples, styles
 from core.errors import NotFoundError, ParameterError, PictureError
 from core.params import PaintParams
 from core.survey.study import GALLERY, SAMPLE, Item, Study
+from core.words import count
 from worker.jobs import JobState, JobView, new_id
 from worker.store import surveys as table
 from worker.store.blobs import KEPT
@@ -64,8 +65,8 @@ def create(client: Client, study: Study, folder: Path) -> None:
 def _refuse_change(raters: int, name: str) -> None:
     if raters:
         raise SurveyError(
-            f"{raters} people take part in the survey '{name}' already, so it cannot be changed; give the new one "
-            "another name.",
+            f"{count(raters, 'person takes', 'people take')} part in the survey '{name}' already, so it "
+            "cannot be changed; give the new one another name.",
             code="survey_state",
         )
 
@@ -198,7 +199,8 @@ def open_study(client: Client, name: str) -> None:
             raise SurveyError("This survey was imported and has no pictures to show.", code="survey_state")
         if missing:
             raise SurveyError(
-                f"{len(missing)} pictures are not painted yet ({missing[0]} …); run 'allaprima survey render {name}'.",
+                f"{count(len(missing), 'picture is', 'pictures are')} not painted yet "
+                f"({missing[0]} …); run 'allaprima survey render {name}'.",
                 code="survey_state",
             )
         row.state, row.closed_at = str(StudyState.OPEN), None

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from core.errors import AllaPrimaError, NotFoundError
+from worker.private import private_folder
 from worker.settings import Settings
 from worker.store.database import Database
 from worker.store.people import insert_if_missing
@@ -110,7 +111,7 @@ def kept_key(folder: Path) -> bytes:
     try:
         with contextlib.suppress(FileNotFoundError):
             return path.read_bytes()
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         draft = folder / f".{KEY_FILE}-{os.getpid()}-{secrets.token_hex(4)}"
         draft.touch(mode=0o600)
         draft.write_bytes(secrets.token_hex(32).encode())

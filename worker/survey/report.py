@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import UnknownNameError
 from core.survey.results import Comparison, Results
+from core.words import count
 from worker.survey import plots
 from worker.survey.views import StudyView
 
@@ -57,13 +58,13 @@ def remarks(results: Results) -> list[str]:
             by_rule[exclusion.rule] = by_rule.get(exclusion.rule, 0) + 1
         why = {"checks": "failed checks", "straight": "the same score throughout", "researcher": "by hand"}
         parts = ", ".join(
-            f"{count} for {why[rule]}" if rule != "researcher" else f"{count} {why[rule]}"
-            for rule, count in sorted(by_rule.items())
+            f"{times} for {why[rule]}" if rule != "researcher" else f"{times} {why[rule]}"
+            for rule, times in sorted(by_rule.items())
         )
         lost = sum(exclusion.ratings for exclusion in results.excluded)
         who = "rater is" if len(results.excluded) == 1 else "raters are"
         found.append(
-            f"{len(results.excluded)} {who} left out with {lost} ratings ({parts}); "
+            f"{len(results.excluded)} {who} left out with {count(lost, 'rating')} ({parts}); "
             f"with them the mean is {number(results.everybody.mean)}."
         )
     else:
@@ -76,6 +77,8 @@ def remarks(results: Results) -> list[str]:
     if results.silent:
         people = "person" if results.silent == 1 else "people"
         found.append(f"{results.silent} {people} agreed to take part but rated nothing.")
+    if results.warning:
+        found.append(results.warning)
     return found
 
 

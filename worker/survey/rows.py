@@ -28,12 +28,9 @@ def definition(row: StudyRow) -> Study:
 
 def open_study(session: Session, name: str) -> StudyRow:
     """A study that takes ratings; raises ``UnknownNameError`` or ``SurveyError``."""
-    row = table.find(session, name)
+    row = table.find(session, name, drafts=False)
     if row.state != StudyState.OPEN:
-        word = (
-            "is over; thank you for your interest" if row.state == StudyState.CLOSED else "has not begun yet"
-        )
-        raise SurveyError(f"This survey {word}.", code="survey_closed")
+        raise SurveyError("This survey is over; thank you for your interest.", code="survey_closed")
     return row
 
 

@@ -110,10 +110,10 @@ class Surveys:
         with self.database.read() as session:
             return [study_view(session, row) for row in session.scalars(query).all()]
 
-    def study(self, name: str) -> StudyView:
-        """One study; raises ``UnknownNameError``."""
+    def study(self, name: str, *, drafts: bool = True) -> StudyView:
+        """One study; raises ``UnknownNameError``. ``drafts=False``: for raters, from whom drafts are hidden."""
         with self.database.read() as session:
-            return study_view(session, table.find(session, name))
+            return study_view(session, table.find(session, name, drafts=drafts))
 
     def study_of(self, pair_id: str) -> str:
         """The name of the study a picture belongs to; raises ``NotFoundError``."""
@@ -170,7 +170,7 @@ class Surveys:
     def progress(self, study: str, rater: str) -> Progress:
         """How far the rater is; for somebody unknown: nothing done, not consented."""
         with self.database.read() as session:
-            return progress_view(session, table.find(session, study), rater)
+            return progress_view(session, table.find(session, study, drafts=False), rater)
 
     # rating
 
@@ -190,7 +190,7 @@ class Surveys:
     def pairs(self, study: str, rater: str) -> list[PairView]:
         """All pairs of the rater's order, rated ones with their ``score``. Raises ``SurveyError`` before consent."""
         with self.database.read() as session:
-            row = table.find(session, study)
+            row = table.find(session, study, drafts=False)
             me = consented(session, study, rater)
             given = table.scores(session, study, rater)
             return [pair_view(session, row, me, pair_id, given) for pair_id in me.pairs]
@@ -198,7 +198,7 @@ class Surveys:
     def pair(self, study: str, rater: str, pair_id: str) -> PairView:
         """A pair of the rater's own order, rated or not; raises ``NotFoundError`` for any other."""
         with self.database.read() as session:
-            row = table.find(session, study)
+            row = table.find(session, study, drafts=False)
             me = consented(session, study, rater)
             return pair_view(session, row, me, pair_id, table.scores(session, study, rater))
 
@@ -388,6 +388,43 @@ class Surveys:
         ]
 
     # privacy
+
+    def takes_part(self, person: str) -> bool:
+        """Whether a person is a rater of any study."""
+        with self.database.read() as session:
+            if not table.has_pseudonyms(session):
+                return False
+            names = list(session.scalars(select(StudyRow.name)))
+            own = {name: self.pseudonyms.rater(name, person) for name in names}
+            return any(
+                session.get(RaterRow, (name, table.resolve(session, name, rater)))
+                for name, rater in own.items()
+            )
+
+    def carry_over(self, old: str, person: str) -> bool:
+        """Let somebody who was known as ``old`` go on as ``person`` with all ratings; whether ``person`` takes part in
+        any study then."""
+        with self.database.read() as session:
+            if not table.has_pseudonyms(session):
+                return False
+            names = list(session.scalars(select(StudyRow.name)))
+        for study in names:
+            before, now = (self.pseudonyms.rater(study, name) for name in (old, person))
+            with self.database.read() as session:
+                rater = table.resolve(session, study, before)
+                found = session.get(RaterRow, (study, rater)) is not None
+            if found:
+                with self._turn, self.database.write() as session:
+                    self.database.lock(session, f"study:{study}")
+                    if session.get(RaterRow, (study, rater)) is not None:
+                        table.link(session, study, now, rater)
+        before, now = self.pseudonyms.quick(old), self.pseudonyms.quick(person)
+        with self.database.read() as session:
+            rated = table.has_quick(session, before)
+        if rated:
+            with self._turn, self.database.write() as session:
+                table.rename_quick(session, before, now)
+        return self.takes_part(person)
 
     def forget(self, person: str) -> int:
         """Delete all ratings, consents and links of a person, in studies (open or closed) and under paintings; how

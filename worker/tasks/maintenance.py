@@ -15,9 +15,10 @@ from sqlalchemy import delete, or_, update
 from core.errors import AllaPrimaError, ModelError
 from worker import leases, scheduler
 from worker.broker import QueueError
+from worker.erasure import erase_what_waits
 from worker.jobs import TERMINAL
 from worker.store.counters import Figures
-from worker.store.database import change
+from worker.store.database import change, clock, read_clock
 from worker.store.models import Duty, Job, WorkerRow
 from worker.store.people import delete_drafts, insert_if_missing
 from worker.tasks.companion import Companion, own_queues, trains_beside
@@ -27,6 +28,7 @@ from worker.training import published, table, upkeep
 log = logging.getLogger(__name__)
 
 REAP_SECONDS = 600.0
+SWEEP_SECONDS = 3600.0
 SEEN_SECONDS = 5.0
 DUTY = "housekeeping"
 
@@ -54,8 +56,7 @@ class Housekeeping:
         self.context = context
         self.id = leases.new_lease()
         self._stop = threading.Event()
-        self._seen_at = 0.0
-        self._reap_at = 0.0
+        self._seen_at = self._reap_at = self._sweep_at = float("-inf")
         self._queue_down = False
         self._models_trouble = ""
         self._companion = Companion(context.settings)
@@ -98,9 +99,9 @@ class Housekeeping:
 
     def step(self) -> None:
         """One round; raises ``QueueError`` or ``StorageError`` when something is down."""
-        now = time.time()
+        now = time.monotonic()
         if now - self._seen_at > SEEN_SECONDS:
-            self._announce(now)
+            self._announce()
             self._seen_at = now
         context = self.context
         self._sync_models()
@@ -108,7 +109,7 @@ class Housekeeping:
             with context.database.read() as session:
                 wanted = table.any_active(session)
             self._companion.look(wanted)
-        if not self._on_duty(now):
+        if not self._on_duty():
             return
         scheduler.promote(context.database, context.broker, context.settings)
         found = scheduler.reconcile(context.database, context.broker, context.settings)
@@ -118,9 +119,14 @@ class Housekeeping:
             figures.count("recoveries", found)
             with context.database.write() as session:
                 figures.write(session)
-        if now > self._reap_at:
-            self._reap_at = now + REAP_SECONDS
+        erase_what_waits(context.database, context.broker, context.settings)
+        if now - self._reap_at > REAP_SECONDS:
+            self._reap_at = now
             reap(context)
+        if now - self._sweep_at > SWEEP_SECONDS:
+            self._sweep_at = now
+            if swept := context.blobs.sweep():
+                log.info("deleted %d stored files that belong to nobody", swept)
 
     def _sync_models(self) -> None:
         context = self.context
@@ -134,7 +140,7 @@ class Housekeeping:
         else:
             self._models_trouble = ""
 
-    def _announce(self, now: float) -> None:
+    def _announce(self) -> None:
         settings = self.context.settings
         with self.context.database.write() as session:
             insert_if_missing(
@@ -143,17 +149,17 @@ class Housekeeping:
                 id=self.id,
                 queues=",".join(own_queues(settings.worker_queues)),
                 concurrency=settings.paint_concurrency,
-                started_at=now,
-                seen_at=now,
+                started_at=clock(),
+                seen_at=clock(),
             )
-            session.execute(update(WorkerRow).where(WorkerRow.id == self.id).values(seen_at=now))
+            session.execute(update(WorkerRow).where(WorkerRow.id == self.id).values(seen_at=clock()))
 
-    def _on_duty(self, now: float) -> bool:
-        until = now + max(10.0, 3 * self.context.settings.maintenance_seconds)
+    def _on_duty(self) -> bool:
+        until = clock() + max(10.0, 3 * self.context.settings.maintenance_seconds)
         with self.context.database.write() as session:
             insert_if_missing(session, Duty, name=DUTY, holder=self.id, held_until=until)
             holder = session.get_one(Duty, DUTY)
-            free = or_(Duty.holder == self.id, Duty.held_until < now)
+            free = or_(Duty.holder == self.id, Duty.held_until < clock())
             if leases.is_gone(holder.holder):
                 free = Duty.holder == holder.holder
             mine = update(Duty).where(Duty.name == DUTY, free).values(holder=self.id, held_until=until)
@@ -162,11 +168,11 @@ class Housekeeping:
 
 def reap(context: Context) -> dict[str, int]:
     """Delete pictures, finished jobs, drafts and workers past their time; how many of each."""
-    now = time.time()
-    old = now - context.settings.job_ttl_days * 86400
     found = {"pictures": context.blobs.reap()}
     context.blobs.backend.tidy()
     with context.database.write() as session:
+        now = read_clock(session)
+        old = now - context.settings.job_ttl_days * 86400
         ended = delete(Job).where(Job.state.in_(TERMINAL), Job.finished_at < old)
         found["jobs"] = change(session, ended)
         found["drafts"] = delete_drafts(session, old)

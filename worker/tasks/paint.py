@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
-from sqlalchemy import select
+from sqlalchemy import Text, cast, or_, select
 
 from core.errors import AllaPrimaError, Cancelled, ModelError, NotFoundError
 from core.images import to_png
@@ -20,8 +20,8 @@ from worker.jobs import JobState, output_key, sha256
 from worker.store import jobs as table
 from worker.store.blobs import RESULT
 from worker.store.counters import Figures
-from worker.store.database import StorageError
-from worker.store.models import Job
+from worker.store.database import StorageError, clock, lock
+from worker.store.models import Blob, Job
 from worker.tasks.context import Context, get_context
 
 log = logging.getLogger(__name__)
@@ -29,11 +29,16 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS = 0.5
 PUBLISH_SECONDS = 0.1
 RETRY_SECONDS = 1.0
+KEEP_TRIES = 10
 
 INTERNAL = "Something went wrong while painting; it was tried {attempts} times and then given up."
 TOO_SLOW = "Painting took longer than the {seconds:.0f} seconds allowed; please choose a smaller size."
 PHOTO_GONE = "The photo was deleted before it was painted; please send it again."
 STYLE_GONE = "The style picture was deleted before the photo was painted; please send it again."
+
+
+class _TakenAway(Exception):
+    """The result was stored and is gone again before the job could end with it."""
 
 
 class _Lost(Cancelled):
@@ -82,9 +87,10 @@ class _Run:
         except SoftTimeLimitExceeded:
             seconds = self.context.settings.paint_time_limit
             self._end(JobState.FAILED, error=TOO_SLOW.format(seconds=seconds), error_code="time")
-        except ModelError as error:
-            # Another worker may have the model.
-            if last or not self._retry():
+        except (ModelError, StorageError) as error:
+            # Another worker may have the model; a disk or a database that does not answer may soon answer again.
+            passing = not isinstance(error, StorageError) or error.passing
+            if last or not passing or not self._retry():
                 self._end(JobState.FAILED, error=str(error), error_code=error.code)
         except AllaPrimaError as error:
             self._end(JobState.FAILED, error=str(error), error_code=error.code)
@@ -116,14 +122,9 @@ class _Run:
             key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
         result = to_png(painting.image)
         self._progress(1.0)
-        try:
-            result_key = context.blobs.put(result, row.owner, RESULT, new_owner=False)
-        except NotFoundError:
-            raise _Lost from None
-        done = self._end(
-            JobState.DONE,
+        done, result_key = self._keep(
+            result,
             caches=painting.caches,
-            result_key=result_key,
             output_key=key,
             model_hash=model_hash,
             width=painting.image.width,
@@ -135,6 +136,19 @@ class _Run:
         else:
             self._drop_result(result_key)
 
+    def _keep(self, result: bytes, **values: Any) -> tuple[bool, str]:
+        """Store the result and end the job with it: whether it was still ours, and the result's key. An identical
+        order that ends without its result may take the picture away in between; then it is stored again."""
+        context, row = self.context, self.row
+        for _ in range(KEEP_TRIES):
+            try:
+                key = context.blobs.put(result, row.owner, RESULT, new_owner=False)
+            except NotFoundError:
+                raise _Lost from None
+            with contextlib.suppress(_TakenAway):
+                return self._end(JobState.DONE, result_key=key, **values), key
+        raise StorageError("Pictures cannot be stored at the moment; please try again later.")
+
     def _reuse(self, key: str) -> bool:
         """End the job with the result of an identical one, if there is one."""
         context, row = self.context, self.row
@@ -142,9 +156,9 @@ class _Run:
         with context.database.read() as session:
             twins = session.scalars(same.order_by(Job.finished_at.desc())).all()
         for twin in twins:
-            with contextlib.suppress(NotFoundError):
+            with contextlib.suppress(NotFoundError, _TakenAway):
                 if context.blobs.share(str(twin.result_key), row.owner, RESULT):
-                    return self._end(
+                    done = self._end(
                         JobState.DONE,
                         caches={"result": True},
                         result_key=twin.result_key,
@@ -154,15 +168,24 @@ class _Run:
                         height=twin.height,
                         paint_ms=0,
                     )
+                    if not done:
+                        self._drop_result(str(twin.result_key))
+                    return True
         return False
 
     def _drop_result(self, result_key: str) -> None:
-        """Take back a result nobody waits for any more, unless another job of the same person has it."""
-        query = select(Job.id).where(Job.result_key == result_key, Job.owner == self.row.owner).limit(1)
-        with self.context.database.read() as session:
-            needed = session.scalar(query) is not None
-        if not needed:
-            self.context.blobs.remove(result_key, self.row.owner)
+        """Take back a result nobody waits for any more, unless the same person needs the picture otherwise."""
+        owner, ref = self.row.owner, "blob:" + result_key
+        uses = or_(
+            Job.result_key == result_key,
+            Job.photo_key == result_key,
+            Job.style == ref,
+            cast(Job.more_styles, Text).contains(ref),
+        )
+        with self.context.database.write() as session:
+            lock(session, result_key)
+            if session.scalar(select(Job.id).where(Job.owner == owner, uses).limit(1)) is None:
+                self.context.blobs.drop(session, result_key, owner, Blob.kind == RESULT)
 
     def _read_photo(self) -> bytes:
         try:
@@ -223,11 +246,12 @@ class _Run:
                 lease=None,
                 heartbeat_at=None,
                 progress=0.0,
-                not_before=time.time() + RETRY_SECONDS,
+                not_before=clock() + RETRY_SECONDS,
             )
 
     def _end(self, state: JobState, *, caches: dict[str, bool] | None = None, **values: Any) -> bool:
-        """Write down the end, if the job is still ours. What was cancelled at the last moment is not done."""
+        """Write down the end, if the job is still ours. What was cancelled at the last moment is not done. Raises
+        ``_TakenAway`` when the result is not there any more."""
         running, mine, wanted = (JobState.RUNNING,), Job.lease == self.lease, Job.cancel_requested.is_(False)
         figures = Figures()
         for cache, hit in (caches or {}).items():
@@ -235,6 +259,9 @@ class _Run:
         if state is JobState.DONE:
             values["progress"] = 1.0
         with self.context.database.write() as session:
+            result = values.get("result_key")
+            if result is not None and not self.context.blobs.holds(session, result, self.row.owner):
+                raise _TakenAway
             if table.end(session, self.row.id, running, state, mine, wanted, figures=figures, **values):
                 return True
             if table.end(session, self.row.id, running, JobState.CANCELLED, mine):

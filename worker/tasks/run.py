@@ -11,14 +11,16 @@ import time
 import warnings
 from typing import Any
 
+from billiard import active_children
 from celery import Celery, signals
 from celery.platforms import SecurityWarning
 
 from worker.broker import PAINT_TASK, TRAIN_TASK
 from worker.embedded import PARENT_VARIABLE, die_with_parent
-from worker.jobs import TRAIN_QUEUE
+from worker.jobs import HARD_LIMIT_AFTER, TRAIN_QUEUE
 from worker.leases import machine
 from worker.logs import setup_logging
+from worker.private import close_folder, keep_private
 from worker.settings import Settings, get_settings, use_settings
 from worker.tasks import stopping
 from worker.tasks.companion import own_queues
@@ -30,7 +32,6 @@ from worker.tasks.train import SLICE_LIMIT_SECONDS, train
 log = logging.getLogger(__name__)
 
 TRAIN_NICENESS = 5
-HARD_LIMIT_AFTER = 30.0
 
 READY = "worker is ready"
 """Logged when the worker takes jobs."""
@@ -65,6 +66,12 @@ class _Hooks:
 
     def worker_shutting_down(self, **_: Any) -> None:
         stopping.ask()
+        if self._housekeeping is None:
+            # Not ready yet, so nothing is under way; Celery would wait until the queue answers.
+            for child in active_children():
+                child.terminate()
+            logging.shutdown()
+            os._exit(0)
 
     def worker_shutdown(self, **_: Any) -> None:
         if self._housekeeping is not None:
@@ -86,6 +93,8 @@ def run_worker(settings: Settings, ready_file: str | None = None) -> int:
 
     use_settings(settings)
     setup_logging(settings)
+    keep_private()
+    close_folder(settings.data_dir, all_of_it=True)
     get_context().database.upgrade()
     _follow_parent()
     # Loaded once, before the painting processes are forked: they share it, and one that died is back at once.

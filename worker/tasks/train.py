@@ -19,7 +19,7 @@ from core.errors import AllaPrimaError
 from worker import leases
 from worker.broker import QueueError
 from worker.jobs import JobState
-from worker.store.database import StorageError
+from worker.store.database import StorageError, clock
 from worker.store.models import Job, Training
 from worker.tasks import stopping
 from worker.tasks.context import Context, get_context
@@ -134,7 +134,7 @@ class Slice:
         self.values |= {"rollbacks": trainer.rollbacks, "seconds": trainer.seconds}
         if finished:
             finish(self, kept)
-            ended = {"message": self.values.get("message"), "finished_at": time.time(), "announced_at": None}
+            ended = {"message": self.values.get("message"), "finished_at": clock(), "announced_at": None}
             self._rest(RunState.DONE, "done", speed=None, **ended)
         elif self._stop is not None:
             raise self._stop
@@ -244,7 +244,7 @@ class Slice:
             forget()
         elif isinstance(error, Interrupted):
             if error.wish == Wish.CANCEL:
-                self._rest(RunState.CANCELLED, "stopped", finished_at=time.time(), message=None)
+                self._rest(RunState.CANCELLED, "stopped", finished_at=clock(), message=None)
             elif error.wish == Wish.PAUSE:
                 self._rest(RunState.PAUSED, "stopped", message=None)
             else:
@@ -276,7 +276,7 @@ class Slice:
                 back, "failed", message=message, error_code=code, phase=str(Phase.TRAIN), announced_at=None
             )
         else:
-            ended = {"finished_at": time.time(), "announced_at": None}
+            ended = {"finished_at": clock(), "announced_at": None}
             self._rest(RunState.FAILED, "failed", message=sentence, error_code=code, **ended)
 
     def _fault(self, sentence: str, end: RunState = RunState.FAILED) -> None:
@@ -284,16 +284,16 @@ class Slice:
         counted = table.count_fault(self.row)
         if counted["faults"] >= table.MAX_FAULTS:
             self.values |= counted
-            ended = {"finished_at": time.time()} if end is RunState.FAILED else {}
+            ended = {"finished_at": clock()} if end is RunState.FAILED else {}
             self._rest(end, "failed", message=sentence, error_code="fault", announced_at=None, **ended)
             return
-        later = time.time() + RETRY_SECONDS * counted["faults"]
+        later = clock() + RETRY_SECONDS * counted["faults"]
         message = f"{sentence} Tried again ({counted['faults']} of {table.MAX_FAULTS})."
         self._move(RunState.QUEUED, "failed", queued_at=later, not_before=later, message=message, **counted)
 
     def again(self, outcome: str, **values: Any) -> None:
         """The slice is over, the training is not: the next one is enqueued."""
-        moved = {"queued_at": time.time(), "faults": 0, "message": self.values.get("message"), **values}
+        moved = {"queued_at": clock(), "faults": 0, "message": self.values.get("message"), **values}
         if self._move(RunState.QUEUED, outcome, **moved) is RunState.QUEUED:
             send(self.context, self.row.id, self.step)
 
@@ -310,7 +310,7 @@ class Slice:
                 # A wish that came after the last beat must not be lost with the slice.
                 state = table.heed(session, self.row.id, mine, state)
                 if state is RunState.CANCELLED:
-                    values["finished_at"] = time.time()
+                    values["finished_at"] = clock()
             moved = table.move(session, self.row.id, (RunState.RUNNING,), state, mine, **values)
             if moved:
                 table.close_slice(session, self.row.id, self.row.slices, outcome, self.step, note)

@@ -69,8 +69,8 @@ def check(work: Slice) -> None:
         heap = check_pictures(paths, what, recipe, lambda _: work.look_up())
         found[what] = heap
         told[what] = heap.as_json()
-        listed = ", ".join(f"{count} {kind}" for kind, count in heap.counts.items() if count)
-        work.folder.say(f"{heap.usable} of {heap.total} {what} are usable{f' ({listed})' if listed else ''}")
+        for line in heap.lines():
+            work.folder.say(line)
     work.folder.write_json(CHECK, told)
     record = {**row.record}
     for what, heap in found.items():

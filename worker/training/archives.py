@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from core.errors import NotFoundError, ParameterError
 from core.train.files import ARCHIVES
+from worker.private import open_private, private_folder
 from worker.settings import Settings
 from worker.store.database import StorageError
 
@@ -34,12 +35,12 @@ class Archives:
         base = re.sub(r"[^\w.-]+", "-", Path(name.replace("\\", "/")).name).strip("-.")[-80:] or "pictures"
         if not base.lower().endswith(ARCHIVES):
             raise ParameterError(f"An archive is needed ({', '.join(ARCHIVES)}), not '{base}'.")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         path = self.folder / f"{secrets.token_hex(4)}-{base}"
         draft = path.with_name(f".{path.name}")
         limit = int(self.limit_mb * 1_000_000)
         try:
-            with open(draft, "wb") as file:
+            with open(draft, "wb", opener=open_private) as file:
                 while chunk := source.read(CHUNK):
                     if file.tell() + len(chunk) > limit:
                         raise ParameterError(
@@ -70,6 +71,10 @@ class Archives:
         if name not in self.names():
             raise NotFoundError(f"There is no uploaded archive '{name}'.")
         return self.folder / name
+
+    def discard(self, place: str) -> None:
+        """Delete what ``keep`` has just kept as ``place``."""
+        (self.folder / place.removeprefix(UPLOAD)).unlink(missing_ok=True)
 
     def drop(self, places: Iterable[str]) -> None:
         """Delete those of a training's places that are archives kept here."""

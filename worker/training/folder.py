@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import NotFoundError
+from worker.private import open_private, private_file, private_folder
 from worker.settings import Settings
 
 CURVES, VALIDATION, LOG, REFERENCE, CHECK, WEIGHTS = (
@@ -98,9 +99,9 @@ class RunFolder:
 
     def say(self, text: str) -> None:
         """Add a line to the log, with the time (UTC)."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path)
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
-        with open(self.path / LOG, "a", encoding="utf-8") as file:
+        with open(self.path / LOG, "a", encoding="utf-8", opener=open_private) as file:
             file.write(f"{stamp}  {' '.join(text.split())}\n")
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -113,9 +114,9 @@ class RunFolder:
 
     def write_json(self, name: str, value: dict[str, Any]) -> None:
         """Write a JSON file, whole or not at all."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path)
         temporary = self.path / f".{name}.{os.getpid()}"
-        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+        private_file(temporary).write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
         os.replace(temporary, self.path / name)
 
     def tidy(self) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from core import weights
 from core.errors import ModelError, NotFoundError
 from worker.jobs import sha256
+from worker.private import private_file, private_folder
 from worker.settings import Settings
 from worker.store.blobs import Backend
 from worker.store.database import Database, change
@@ -144,9 +145,9 @@ def sync(database: Database, backend: Backend, settings: Settings) -> bool:
         place = folder / name / f"{version:04d}"
         if not place.is_dir():
             _fetch(backend, record["files"], place)
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     temporary = folder / f".{weights.ACTIVE}.{os.getpid()}"
-    temporary.write_text(json.dumps(wanted, sort_keys=True), encoding="utf-8")
+    private_file(temporary).write_text(json.dumps(wanted, sort_keys=True), encoding="utf-8")
     os.replace(temporary, folder / weights.ACTIVE)
     log.info("models in use: %s", ", ".join(f"{k} {int(v)}" for k, v in wanted.items()) or "the shipped ones")
     return True
@@ -162,7 +163,7 @@ def _read_active(folder: Path) -> dict[str, str]:
 
 def _fetch(backend: Backend, files: dict[str, str], place: Path) -> None:
     """Lay down a version's files; another process may do the same at the same time."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(place.parent)
     draft = Path(tempfile.mkdtemp(dir=place.parent, prefix=".new-"))
     try:
         for name, key in files.items():
@@ -171,7 +172,7 @@ def _fetch(backend: Backend, files: dict[str, str], place: Path) -> None:
                 raise ModelError(
                     f"The file {name} of the published model {place.parent.name} is gone; publish it again."
                 )
-            (draft / Path(name).name).write_bytes(data)
+            private_file(draft / Path(name).name).write_bytes(data)
         draft.chmod(0o755)
         try:
             os.rename(draft, place)

@@ -5,7 +5,6 @@ row stands at that very step: a slice delivered twice is worked once."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from typing import Any
 
@@ -14,7 +13,7 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy.orm import Session
 
 from worker import leases
-from worker.store.database import Database, change
+from worker.store.database import Database, change, clock, read_clock
 from worker.store.models import Training, TrainingSlice, WorkerRow
 from worker.training.runs import ACTIVE, UNFINISHED, Phase, RunState, Wish
 
@@ -75,7 +74,7 @@ def claim(session: Session, run_id: str, step: int, lease: str, lease_seconds: f
     row = session.get(Training, run_id, populate_existing=True)
     if row is None or row.state not in ACTIVE or row.step != step:
         return None
-    now = time.time()
+    now = read_clock(session)
     if row.state == RunState.RUNNING and not abandoned(row, now, lease_seconds):
         return None
     if row.state == RunState.RUNNING and not take_back(session, row):
@@ -114,7 +113,7 @@ def beat(session: Session, row: Training, lease: str, **values: Any) -> tuple[bo
     """Say that the holder is alive: whether the training is still ours, and the operator's wish."""
     mine = (Training.id == row.id, Training.lease == lease, Training.state == RunState.RUNNING)
     found = session.execute(
-        update(Training).where(*mine).values(heartbeat_at=time.time(), **values).returning(Training.wish)
+        update(Training).where(*mine).values(heartbeat_at=clock(), **values).returning(Training.wish)
     ).first()
     return found is not None, found[0] if found is not None else None
 
@@ -135,7 +134,7 @@ def close_slice(
         .where(
             TrainingSlice.training == run_id, TrainingSlice.number == number, TrainingSlice.outcome.is_(None)
         )
-        .values(outcome=outcome, last_step=last_step, note=note, finished_at=time.time())
+        .values(outcome=outcome, last_step=last_step, note=note, finished_at=clock())
         .execution_options(synchronize_session=False)
     )
 
@@ -152,7 +151,7 @@ def take_back(session: Session, row: Training) -> bool:
     running = (RunState.RUNNING,)
     if row.wish == Wish.CANCEL:
         moved, again = (
-            move(session, row.id, running, RunState.CANCELLED, same, finished_at=time.time()),
+            move(session, row.id, running, RunState.CANCELLED, same, finished_at=clock()),
             False,
         )
     elif row.wish == Wish.PAUSE:
@@ -162,12 +161,12 @@ def take_back(session: Session, row: Training) -> bool:
         ended = {
             "message": sentence,
             "error_code": "given_up",
-            "finished_at": time.time(),
+            "finished_at": clock(),
             "announced_at": None,
         }
         moved, again = move(session, row.id, running, RunState.FAILED, same, **counted, **ended), False
     else:
-        queued = {"queued_at": time.time(), **counted}
+        queued = {"queued_at": clock(), **counted}
         moved = again = move(session, row.id, running, RunState.QUEUED, same, **queued)
     if moved:
         note = "the worker was lost; the next slice goes on from the checkpoint"
@@ -184,7 +183,7 @@ def let_in(database: Database, session: Session) -> list[tuple[str, int]]:
     room = training_processes(session) - busy
     if room <= 0:
         return []
-    now = time.time()
+    now = read_clock(session)
     due = (
         select(Training.id, Training.step)
         .where(Training.state == RunState.WAITING, Training.not_before <= now)
@@ -200,7 +199,7 @@ def let_in(database: Database, session: Session) -> list[tuple[str, int]]:
 
 def training_processes(session: Session) -> int:
     """Workers alive that serve the queue of trainings; at least 1."""
-    alive = WorkerRow.seen_at > time.time() - WORKER_SILENT_SECONDS
+    alive = WorkerRow.seen_at > clock() - WORKER_SILENT_SECONDS
     query = select(func.count()).select_from(WorkerRow).where(alive, WorkerRow.queues.contains("train"))
     return max(1, session.scalar(query) or 0)
 
@@ -228,7 +227,7 @@ def request(session: Session, run_id: str, wish: Wish) -> None:
             return
     else:
         at_once = (*resting, RunState.PAUSED, RunState.FAILED)
-        ended = {"message": None, "finished_at": time.time()}
+        ended = {"message": None, "finished_at": clock()}
         if move(session, run_id, at_once, RunState.CANCELLED, Training.phase != Phase.PUBLISH, **ended):
             return
     asked = update(Training).where(Training.id == run_id, Training.state == RunState.RUNNING)

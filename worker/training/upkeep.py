@@ -4,13 +4,12 @@ held. The rows are the truth; after a reboot, or a Redis that forgot everything,
 from __future__ import annotations
 
 import logging
-import time
 
 from sqlalchemy import select
 
 from worker.broker import Broker
 from worker.settings import Settings
-from worker.store.database import Database
+from worker.store.database import Database, read_clock
 from worker.store.models import Training
 from worker.training import table
 from worker.training.runs import RunState
@@ -24,9 +23,9 @@ def look_after(database: Database, broker: Broker, settings: Settings) -> int:
         if not table.any_active(session):
             return 0
     queued, taken = broker.present()
-    now = time.time()
     lost: list[tuple[str, int]] = []
     with database.read() as session:
+        now = read_clock(session)
         rows = session.scalars(
             select(Training).where(Training.state.in_((RunState.QUEUED, RunState.RUNNING)))
         ).all()

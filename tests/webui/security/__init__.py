@@ -1,0 +1,1 @@
+"""The page under attack: the real server, asked what nobody should get."""
