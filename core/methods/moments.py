@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,18 +27,23 @@ from core.weights import weights as find_weights
 from core.weights.finite import read_weights
 
 OUTPUT_CENTRE = 0.5
+LOW_CONTRAST = 10 / 255
+"""Photographs that vary less than this (the largest standard deviation of R, G and B) are painted in float32: magnified to
+the style's contrast, the steps of bfloat16 would be seen."""
 
 
 @dataclass
 class Content:
     """A photograph as the decoder needs it. ``residual``, ``c − g(f(c))`` as the method keeps it, is computed when a
-    strength below 1 first asks for it; ``noise``: the maps of the last seed asked for."""
+    strength below 1 first asks for it; ``network``: the one, of the right precision, that encoded it and decodes it;
+    ``noise``: the maps of the last seed asked for."""
 
     photo: Tensor
     features: list[Tensor]
     moments: list[tuple[Tensor, Tensor]]
     code: Tensor
     size: tuple[int, int]
+    network: Any
     residual: tuple[Tensor, ...] | None = None
     noise: dict[int, list[Tensor]] = field(default_factory=dict)
 
@@ -49,7 +55,7 @@ class Content:
 
 class MomentsMethod(Method):
     """A network with ``encode``, ``moments``, ``code`` and ``decode``. On hardware with bfloat16 most convolutions run
-    in it, unless ``half`` is False."""
+    in it, unless ``half`` is False; photographs of ``LOW_CONTRAST`` stay in float32 (``exact``)."""
 
     network_class: type[AdaINNetwork] | type[FactorizedNetwork]
 
@@ -69,8 +75,9 @@ class MomentsMethod(Method):
         )
         self.network.eval().requires_grad_(False)
         self.network.to(device=self.device, memory_format=torch.channels_last)
-        self.centre = 0.0
+        self.exact, self.centre = self.network, 0.0
         if self.dtype != torch.float32:
+            self.exact = copy.deepcopy(self.network)
             self.centre = to_half(self.network.encoder, self.network.decoder, self.dtype)
 
     def _network(self, config: Mapping[str, Any]) -> Any:
@@ -116,9 +123,10 @@ class MomentsMethod(Method):
     @torch.inference_mode()
     def encode_content(self, photo: Image.Image) -> Content:
         x, size = self._put(photo)
-        features = self.network.encode(x)
-        moments = self.network.moments(features)
-        return Content(x, features, moments, self._own_code(features, moments), size)
+        network = self.exact if _varies_little(x) else self.network
+        features = network.encode(x)
+        moments = network.moments(features)
+        return Content(x, features, moments, self._own_code(features, moments), size, network)
 
     @torch.inference_mode()
     def decode(
@@ -152,13 +160,20 @@ class MomentsMethod(Method):
             drawn = self.network.noise(content.features, noise_generator(seed))
             if drawn is None:
                 return None
-            content.noise = {seed: [maps.to(self.dtype) for maps in drawn]}
+            dtype = torch.float32 if content.network is self.exact else self.dtype
+            content.noise = {seed: [maps.to(dtype) for maps in drawn]}
         return content.noise[seed]
 
     def _decode(self, content: Content, code: Tensor, noise: list[Tensor] | None = None) -> Tensor:
         """The network's picture ``(1, 3, H, W)``. In the photograph's own code there is no place for noise."""
-        painted: Tensor = self.network.decode(content.features, content.moments, code, noise)
-        return painted.float().add_(self.centre)
+        network = content.network
+        painted: Tensor = network.decode(content.features, content.moments, code, noise).float()
+        return painted if network is self.exact else painted.add_(self.centre)
+
+
+def _varies_little(x: Tensor) -> bool:
+    """Whether a picture ``(1, 3, H, W)`` in [0, 1] is of ``LOW_CONTRAST``; every fourth row and column tells."""
+    return bool(x[..., ::4, ::4].std(dim=(2, 3), correction=0).max() < LOW_CONTRAST)
 
 
 def mixed(styles: Sequence[Tensor], shares: Sequence[float]) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.nn.adain import EPSILON, channel_moments, instance_normalise
+from core.nn.adain import EPSILON, channel_moments, instance_normalise, inverse_deviation
 from core.nn.codec import STRIDE, AdaINNetwork, Decoder, Features, Stage, in_own_precision
 from core.nn.convolve import EdgeConv2d
 
@@ -157,18 +157,18 @@ def convolve_predicted(y: Tensor, kernels: Kernels) -> tuple[Tensor, Moments]:
     """``y`` ``(N, C, H, W)`` normalised and convolved with predicted kernels, and its moments, ready to be moved to the
     style's."""
     own = channel_moments(y)
-    y = apply_kernels(y, _scaled(kernels, own[1]))
+    y = apply_kernels(y, _scaled(kernels, inverse_deviation(own)))
     mean, std = channel_moments(y)
     # The variance's epsilon was divided as well: a channel that hardly varies is not to be magnified.
     return y, (mean, (std.square() + EPSILON * (own[1].reciprocal().square() - 1)).sqrt())
 
 
-def _scaled(kernels: Kernels, std: Tensor) -> Kernels:
-    """Kernels for features not yet divided by their deviations ``(N, C)``. Their means need no care: edges are
+def _scaled(kernels: Kernels, factors: Tensor) -> Kernels:
+    """Kernels for features still to be multiplied by ``factors`` ``(N, C)``. Their means need no care: edges are
     replicated, so a constant stays one, and the normalisation that follows removes it."""
     depthwise, pointwise = kernels
     n, channels, share = depthwise.shape[:3]
-    inverse = std.reciprocal().view(n, channels // share, 1, share, 1, 1)
+    inverse = factors.view(n, channels // share, 1, share, 1, 1)
     grouped = depthwise.view(n, channels // share, share, share, *depthwise.shape[3:]) * inverse
     return Kernels(grouped.view_as(depthwise), pointwise)
 

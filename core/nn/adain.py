@@ -16,6 +16,9 @@ from torch import Tensor
 EPSILON = 1e-5
 """Added to the biased variance, inside the square root, everywhere in this project."""
 
+FLAT = 1 / 64
+"""A deviation of this share of the mean counts as hardly any: bfloat16 keeps 8 significant bits, so what lies far below
+is rounding, not picture."""
 
 VECTOR = 64
 """Numbers that a CPU's reductions like to have side by side."""
@@ -73,6 +76,25 @@ class RunningMoments:
         return mean[None], (variance + EPSILON).sqrt()[None]
 
 
+@torch.no_grad()
+def _seen(moments: tuple[Tensor, Tensor]) -> Tensor:
+    """How much of each channel's variation is more than rounding, in [0, 1], ``(N, C)``."""
+    mean, std = moments
+    variance = (std.square() - EPSILON).clamp_min_(0).square_()
+    floor = (mean * FLAT).square_().square_()
+    return variance / floor.add_(variance).clamp_min_(1e-30)
+
+
+def inverse_deviation(moments: tuple[Tensor, Tensor]) -> Tensor:
+    """By what ``x - mean`` is multiplied to normalise a map of these moments, ``(N, C)``.
+
+    It is ``1 / deviation`` wherever something is to be seen. A channel whose deviation is below ``FLAT`` of its mean holds
+    little but rounding, which one level after the other would magnify into colours and patterns that no picture has; there
+    the factor falls towards 0, so that a picture of one colour is painted in the style's mean.
+    """
+    return _seen(moments) / moments[1]
+
+
 def _affine(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """``x · scale + shift`` with ``(N, C)`` factors, in the dtype and layout of ``x``."""
     if len(x) == 1:
@@ -102,21 +124,22 @@ class _Moments(torch.autograd.Function):
 class _Restyle(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, own_mean: Tensor, own_std: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        ctx.save_for_backward(x, own_mean, own_std, std)
-        scale = std / own_std
+        inverse = inverse_deviation((own_mean, own_std))
+        ctx.save_for_backward(x, own_mean, own_std, std, inverse)
+        scale = std * inverse
         return _affine(x, scale, mean - own_mean * scale)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        x, own_mean, own_std, std = ctx.saved_tensors
-        scale = std / own_std
+        x, own_mean, own_std, std, inverse = ctx.saved_tensors
+        scale = std * inverse
         for_shift = _flat(grad).sum(dim=1, dtype=torch.float32)
-        # Σ grad · (x − own_mean) / own_std, the gradient for the target deviation.
+        # Σ grad · (x − own_mean): times the inverse deviation, the gradient for the target deviation.
         product = _flat(grad * x).sum(dim=1, dtype=torch.float32)
-        for_std = (product - own_mean * for_shift) / own_std
+        moved = product - own_mean * for_shift
         for_x = grad * scale.to(grad.dtype)[:, :, None, None] if ctx.needs_input_grad[0] else None
-        return for_x, -scale * for_shift, -scale * for_std, for_shift, for_std  # type: ignore[return-value]
+        return for_x, -scale * for_shift, -scale * moved / own_std, for_shift, inverse * moved  # type: ignore[return-value]
 
 
 def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,13 +156,18 @@ def channel_moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 def restyle(x: Tensor, source: tuple[Tensor, Tensor], mean: Tensor, std: Tensor) -> Tensor:
     """Move ``x`` ``(N, C, H, W)`` from its moments ``source`` to ``mean`` and ``std`` (each ``(N, C)``).
-    Differentiable once."""
+    Differentiable once; channels that hardly vary are held back (``inverse_deviation``)."""
     if torch.is_grad_enabled():
         result = _Restyle.apply(x, *source, mean, std)
         assert isinstance(result, Tensor)
         return result
-    scale = std / source[1]
-    return _affine(x, scale, mean - source[0] * scale)
+    scale = std * inverse_deviation(source)
+    shift = mean - source[0] * scale
+    if len(x) == 1 or x.dtype == torch.float32:
+        return _affine(x, scale, shift)
+    # One by one the factors stay in float32: rounded, a large scale and its shift would no longer cancel.
+    parts = zip(x.split(1), scale.split(1), shift.split(1), strict=True)
+    return torch.cat([_affine(*part) for part in parts])
 
 
 def instance_normalise(x: Tensor) -> Tensor:

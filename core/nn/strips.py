@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.nn.adain import RunningMoments, restyle
+from core.nn.adain import RunningMoments, inverse_deviation, restyle
 from core.nn.convolve import convolve_relu, convolve_to_few
 from core.nn.resample import (
     LARGE,
@@ -122,7 +122,7 @@ def convolve_restyled(conv: nn.Conv2d, x: Tensor, source: Moments, target: Momen
 def folded(conv: nn.Conv2d, moments: Moments, target: Moments) -> tuple[Tensor, Tensor]:
     """Weight and bias of "re-normalise from ``moments`` to ``target``, then ``conv``" as one convolution. Channels at
     their mean are answered exactly, however coarsely the scaled weights are rounded."""
-    scale = target[1][0] / moments[1][0]
+    scale = target[1][0] * inverse_deviation(moments)[0]
     exact = conv.weight.float()
     weight = (exact * scale.view(1, -1, 1, 1)).to(conv.weight.dtype)
     bias = exact.sum(dim=(2, 3)) @ target[0][0] - weight.float().sum(dim=(2, 3)) @ moments[0][0]
