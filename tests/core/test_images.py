@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from core.errors import PictureError
 from core.images import (
@@ -22,6 +22,7 @@ from core.images import (
     thumbnail,
     to_jpeg,
     to_png,
+    to_webp,
 )
 from tests.core.pictures import encode, png_bomb, png_chunk, scene
 
@@ -206,6 +207,47 @@ def test_png_is_lossless_and_jpeg_is_close() -> None:
     jpeg = Image.open(io.BytesIO(to_jpeg(scene())))
     assert jpeg.format == "JPEG"
     assert np.abs(np.asarray(jpeg, int) - np.asarray(scene(), int)).mean() < 3
+
+
+def noise(width: int, height: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(5).integers(0, 256, (height, width, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "size", [(16, 16), (17, 333), (64, 64), (320, 320), (701, 512), (1600, 1200), (4096, 64)]
+)
+def test_noise_of_every_size_is_written(size: tuple[int, int]) -> None:
+    for quality in (50, 92, 95):
+        assert Image.open(io.BytesIO(to_jpeg(noise(*size), quality))).size == size
+    for data in (to_png(noise(*size)), to_webp(noise(*size))):
+        assert np.array_equal(
+            np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), np.asarray(noise(*size))
+        )
+
+
+def test_what_cannot_be_written_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PictureError, match="choose PNG") as caught:
+        to_webp(Image.new("RGB", (20_000, 4)))
+    assert caught.value.code == "write"
+
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("broken data stream when writing image file")
+
+    monkeypatch.setattr(Image.Image, "save", broken)
+    for write in (to_png, to_jpeg, to_webp):
+        with pytest.raises(PictureError):
+            write(scene())
+
+
+def test_written_pictures_are_marked_as_srgb() -> None:
+    assert b"sRGB\0" in to_png(scene())[:100]
+    for data in (to_jpeg(scene()), to_webp(scene())):
+        profile = Image.open(io.BytesIO(data)).info["icc_profile"]
+        assert ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).startswith(
+            "sRGB"
+        )
+    for data in (to_png(scene()), to_webp(scene())):
+        assert np.array_equal(np.asarray(read_picture(data)), np.asarray(scene()))
 
 
 @pytest.mark.parametrize(
