@@ -88,12 +88,9 @@ def download_name(job: JobView) -> str:
 
 def small_jpeg(data: bytes, side: int, limits: Limits) -> bytes:
     """A picture's bytes as a JPEG no longer than ``side`` pixels; raises ``PictureError``."""
-    from core.images import read_picture, resize_longest, to_jpeg
+    from core.images import apart
 
-    picture = read_picture(data, limits)
-    if max(picture.size) > side:
-        picture = resize_longest(picture, side)
-    return to_jpeg(picture, quality=90)
+    return apart.small_jpeg(data, side, limits)
 
 
 def add_routes(app: FastAPI, client: Client, links: Links) -> None:

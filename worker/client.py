@@ -109,9 +109,9 @@ class Client:
 
         Raises ``PictureError`` (the sentence says what to send instead) and ``StorageError``.
         """
-        from core.images import read_picture
+        from core.images import apart
 
-        read_picture(data, self.limits)
+        apart.check_picture(data, self.limits)
         return self.blobs.put(data, owner, UPLOAD)
 
     def picture(self, key: str, owner: str) -> bytes:
