@@ -88,9 +88,9 @@ def download_name(job: JobView) -> str:
 
 def small_jpeg(data: bytes, side: int, limits: Limits) -> bytes:
     """A picture's bytes as a JPEG no longer than ``side`` pixels; raises ``PictureError``."""
-    from core.images import apart
+    from core.images import small_jpeg
 
-    return apart.small_jpeg(data, side, limits)
+    return small_jpeg(data, side, limits)
 
 
 def add_routes(app: FastAPI, client: Client, links: Links) -> None:

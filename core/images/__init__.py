@@ -33,11 +33,20 @@ __all__ = [
     "read_picture",
     "refuse_address",
     "resize_longest",
+    "small_jpeg",
     "thumbnail",
     "to_jpeg",
     "to_png",
     "to_webp",
 ]
+
+
+def small_jpeg(data: bytes, side: int, limits: Limits = DEFAULT_LIMITS, quality: int = 90) -> bytes:
+    """An untrusted picture as JPEG with a longest side of at most ``side`` pixels, decoded in another process
+    (``core.images.apart``). Raises ``PictureError``."""
+    from core.images import apart
+
+    return apart.small_jpeg(data, side, limits, quality)
 
 
 def picture_files(folder: Path) -> list[Path]:

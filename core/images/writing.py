@@ -9,15 +9,18 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from core.errors import PictureError
+from core.images import png
 from core.images.color import srgb_profile
 
 JPEG_QUALITY, DOWNLOAD_QUALITY = 92, 95
 PNG_LEVEL = 3
-"""zlib's level; ``benchmarks/encoders.py`` measures the choices."""
+"""zlib's level for small pictures; ``benchmarks/encoders.py`` measures the choices."""
 
 
 def to_png(image: Image.Image, metadata: bytes | None = None) -> bytes:
     """Lossless PNG bytes of ``image``, marked as sRGB. ``metadata``: EXIF to be written along."""
+    if png.is_for(image):
+        return png.fast_png(image, metadata)
     marks = PngImagePlugin.PngInfo()
     marks.add(b"sRGB", b"\0")  # perceptual
     return _saved(image, "PNG", metadata, compress_level=PNG_LEVEL, pnginfo=marks)
@@ -34,7 +37,7 @@ def to_jpeg(image: Image.Image, quality: int = JPEG_QUALITY, metadata: bytes | N
 def to_webp(image: Image.Image, metadata: bytes | None = None) -> bytes:
     """Lossless WebP bytes of ``image`` (at most 16383 pixels a side), marked as sRGB. ``metadata``: EXIF to be written
     along."""
-    options = {"lossless": True, "quality": 30, "method": 2, "icc_profile": srgb_profile()}
+    options = {"lossless": True, "quality": 20, "method": 0, "icc_profile": srgb_profile()}
     return _saved(image.convert("RGB"), "WEBP", metadata, **options)
 
 

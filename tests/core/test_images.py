@@ -17,6 +17,7 @@ from core.images import (
     Limits,
     check_size,
     picture_files,
+    png,
     read_picture,
     resize_longest,
     thumbnail,
@@ -223,6 +224,27 @@ def test_noise_of_every_size_is_written(size: tuple[int, int]) -> None:
         assert np.array_equal(
             np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), np.asarray(noise(*size))
         )
+
+
+@pytest.mark.parametrize("size", [(512, 512), (701, 512), (1, 300_000), (2048, 1365)])
+def test_large_pictures_are_written_fast_and_whole(size: tuple[int, int]) -> None:
+    assert png.is_for(noise(*size)), "isal is installed"
+    for picture in (noise(*size), scene(2, 2).resize(size), Image.new("RGB", size, (9, 8, 7))):
+        data = to_png(picture)
+        again = Image.open(io.BytesIO(data))
+        assert again.mode == "RGB"
+        assert np.array_equal(np.asarray(again), np.asarray(picture))
+        slow = encode(picture, "PNG", compress_level=3)
+        assert len(data) < 1.3 * len(slow) + 100_000, "a file of a few kilobytes may double"
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    assert Image.open(io.BytesIO(to_png(noise(*size), exif.tobytes()))).getexif()[0x010F] == "Maker"
+
+
+def test_without_its_library_pillow_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png, "isal_zlib", None)
+    picture = noise(600, 500)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(to_png(picture)))), np.asarray(picture))
 
 
 def test_what_cannot_be_written_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
