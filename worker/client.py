@@ -5,8 +5,6 @@ Importing this module and creating a client imports neither torch nor Celery."""
 from __future__ import annotations
 
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +22,7 @@ from worker.jobs import SOURCES, TERMINAL, UNFINISHED, DraftView, JobState, JobV
 from worker.orders import GALLERY, fitted, joined, style_ref
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
+from worker.results import Results
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
 from worker.store import people
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PREVIEWS_BYTES = 32 * 2**20
 BOT_NAME_SECONDS = 400 * 86400.0
 
 
@@ -55,8 +53,7 @@ class Client:
         self.database.upgrade()
         self.blobs = BlobStore(self.database, self.settings)
         self.broker = Broker(self.settings)
-        self._previews: OrderedDict[tuple[str, int], bytes] = OrderedDict()
-        self._previews_lock = threading.Lock()
+        self._results = Results(self.database, self.blobs)
 
     def close(self) -> None:
         """Close all connections; jobs go on."""
@@ -268,33 +265,19 @@ class Client:
 
     def result(self, job_id: str, owner: str | None = None) -> bytes:
         """The painting in full size as lossless PNG; raises ``NotFoundError``."""
+        return self._results.original(self.job(job_id, owner))
+
+    def result_file(self, job_id: str, owner: str | None = None, *, kind: str | None = None) -> bytes:
+        """The painting in full size as ``png``, ``jpeg`` or ``webp`` (as its owner's settings say unless ``kind`` does),
+        with the date and the camera of the photograph where these settings want them. Raises ``NotFoundError`` or
+        ``ParameterError``."""
         job = self.job(job_id, owner)
-        if job.result_key is None:
-            raise NotFoundError(job.error or "This painting is not finished yet.")
-        return self.blobs.get(job.result_key, job.owner)
+        person = self.user(job.owner)
+        return self._results.file(job, kind or person.file, metadata=person.metadata)
 
     def preview(self, job_id: str, owner: str | None = None, side: int = 1280) -> bytes:
         """The painting as JPEG with a longest side of at most ``side`` pixels; raises ``NotFoundError``."""
-        from core import images
-
-        job = self.job(job_id, owner)
-        data = self.result(job_id, owner)
-        key = (job.result_key or "", side)
-        with self._previews_lock:
-            if key in self._previews:
-                self._previews.move_to_end(key)
-                return self._previews[key]
-        picture = images.read_picture(
-            data, images.Limits(max_bytes=2**31, min_side=1, max_aspect=float("inf"))
-        )
-        if max(picture.size) > side:
-            picture = images.thumbnail(picture, side)
-        made = images.to_jpeg(picture)
-        with self._previews_lock:
-            self._previews[key] = made
-            while sum(map(len, self._previews.values())) > PREVIEWS_BYTES:
-                self._previews.popitem(last=False)
-        return made
+        return self._results.preview(self.job(job_id, owner), side)
 
     def cancel(self, job_id: str, owner: str | None = None) -> JobView:
         """Cancel a job. A running one stops at its next step; until then it is still shown as running."""
@@ -364,16 +347,23 @@ class Client:
         return people.user_view(row)
 
     def update_user(
-        self, owner: str, *, language: str | None = None, defaults: PaintParams | None = None
+        self,
+        owner: str,
+        *,
+        language: str | None = None,
+        defaults: PaintParams | None = None,
+        file: str | None = None,
+        metadata: bool | None = None,
     ) -> UserView:
-        """Change what is remembered; ``None`` leaves a value as it is."""
+        """Change what is remembered; ``None`` leaves a value as it is. Raises ``ParameterError``."""
         with self.database.write() as session:
             people.ensure_user(session, owner)
             row = session.get_one(User, owner)
             if language is not None:
                 row.language = language
             if defaults is not None:
-                row.defaults = defaults.model_dump()
+                row.defaults = people.handing_out(row) | defaults.model_dump()
+            row.defaults = row.defaults | people.wishes(file, metadata)
         return people.user_view(row)
 
     def save_draft(self, owner: str, data: dict[str, Any], draft_id: str | None = None) -> DraftView:
@@ -404,8 +394,7 @@ class Client:
         ``ratings`` (``worker.survey.forget`` says what that does to results).
         """
         found, ids = delete_person(self.database, self.blobs, self.broker, self.settings, owner)
-        with self._previews_lock:
-            self._previews.clear()
+        self._results.forget()
         for job_id in ids:
             self.broker.publish(job_id, changed=True)
         scheduler.promote(self.database, self.broker, self.settings)

@@ -66,6 +66,12 @@ def trace(key: str) -> str:
     return sha256(b"erasure:" + key.encode())
 
 
+PREVIEW_SIDE = 1600
+"""Longest side in pixels of the preview that a worker leaves beside a large result; smaller ones are made of it."""
+PREVIEW_FROM_BYTES = 1_000_000
+"""Size of a result from which on it gets a preview: smaller ones are decoded as fast."""
+
+
 def output_key(
     photo_key: str, style_hashes: Sequence[str], params: PaintParams, model_hash: str, max_side: int
 ) -> str:
@@ -128,6 +134,8 @@ class UserView(BaseModel):
     owner: str
     language: str | None = None
     defaults: PaintParams
+    file: str = Field("png", description="format of full-size files: png, jpeg or webp")
+    metadata: bool = Field(False, description="whether these files carry the photograph's date and camera")
     created_at: datetime
 
 

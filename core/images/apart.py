@@ -64,6 +64,11 @@ def small_jpeg(data: bytes, side: int, limits: Limits = DEFAULT_LIMITS, quality:
     return _decoder.ask(limits, {"side": side, "quality": quality}, data)[1]
 
 
+def photo_metadata(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
+    """``core.images.photo_metadata``, apart. Raises ``PictureError`` where the file is hostile."""
+    return _decoder.ask(limits, {"metadata": True}, data)[1] or None
+
+
 # -- the caller's side ---------------------------------------------------------------------------------------
 
 
@@ -236,10 +241,13 @@ def main() -> int:
 
 
 def _answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    from core.images.metadata import photo_metadata
     from core.images.reading import read_picture
     from core.images.writing import to_jpeg
 
     try:
+        if "metadata" in request:
+            return {}, photo_metadata(data, Limits(**request["limits"])) or b""
         picture = read_picture(data, Limits(**request["limits"]), side=request["side"])
         body = to_jpeg(picture, quality=request["quality"]) if "quality" in request else b""
     except PictureError as error:

@@ -98,6 +98,8 @@ class Job(Base):
     paint_ms: Mapped[int | None] = mapped_column(Integer)
 
     result_key: Mapped[str | None] = mapped_column(String(64))
+    # A small JPEG of a large result, so that nobody decodes that to show it.
+    preview_key: Mapped[str | None] = mapped_column(String(64))
     output_key: Mapped[str | None] = mapped_column(String(64), index=True)
     model_hash: Mapped[str | None] = mapped_column(String(64))
     width: Mapped[int | None] = mapped_column(Integer)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from core.errors import NotFoundError
+from core.errors import NotFoundError, ParameterError
 from core.params import PaintParams
 from worker.jobs import DraftView, UserView, new_id
 from worker.store.database import change, clock
@@ -49,8 +49,30 @@ def user_view(row: User) -> UserView:
     except ValueError:
         defaults = PaintParams()
     return UserView(
-        owner=row.owner, language=row.language, defaults=defaults, created_at=moment(row.created_at)
+        owner=row.owner,
+        language=row.language,
+        defaults=defaults,
+        created_at=moment(row.created_at),
+        **handing_out(row),
     )
+
+
+FILES = ("png", "jpeg", "webp")
+"""Formats of full-size files; ``core.images.WRITERS`` writes them."""
+
+
+def handing_out(row: User) -> dict[str, Any]:
+    """How a person wants full-size files: what is kept of ``wishes`` beside the defaults."""
+    known = {name: value for name, value in row.defaults.items() if name in ("file", "metadata")}
+    return known if known.get("file", FILES[0]) in FILES else {}
+
+
+def wishes(file: str | None, metadata: bool | None) -> dict[str, Any]:
+    """What is to be changed in how full-size files are handed out; raises ``ParameterError``."""
+    if file is not None and file not in FILES:
+        raise ParameterError(f"file: must be one of {', '.join(FILES)}.")
+    given = {"file": file, "metadata": metadata}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def draft_view(row: Draft) -> DraftView:

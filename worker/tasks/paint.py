@@ -9,14 +9,15 @@ import time
 from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
+from PIL import Image
 from sqlalchemy import Text, cast, or_, select
 
 from core.errors import AllaPrimaError, Cancelled, ModelError, NotFoundError
-from core.images import to_png
+from core.images import thumbnail, to_jpeg, to_png
 from core.params import PaintParams
 from worker import leases, scheduler
 from worker.engine import Order, StyleSource
-from worker.jobs import JobState, output_key, sha256
+from worker.jobs import PREVIEW_FROM_BYTES, PREVIEW_SIDE, JobState, output_key, sha256
 from worker.store import jobs as table
 from worker.store.blobs import RESULT
 from worker.store.counters import Figures
@@ -122,9 +123,11 @@ class _Run:
             key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
         result = to_png(painting.image)
         self._progress(1.0)
+        preview_key = self._keep_preview(painting.image, result)
         done, result_key = self._keep(
             result,
             caches=painting.caches,
+            preview_key=preview_key,
             output_key=key,
             model_hash=model_hash,
             width=painting.image.width,
@@ -134,7 +137,20 @@ class _Run:
         if done:
             log.info("job %s painted with %s in %.2f s", row.id, row.method, painting.seconds)
         else:
-            self._drop_result(result_key)
+            self._drop_result(result_key, preview_key)
+
+    def _keep_preview(self, image: Image.Image, result: bytes) -> str | None:
+        """Store a small JPEG of a large result; its key. One that cannot be stored is made when it is asked for."""
+        if len(result) < PREVIEW_FROM_BYTES:
+            return None
+        preview = to_jpeg(thumbnail(image, PREVIEW_SIDE), quality=95)
+        with contextlib.suppress(AllaPrimaError):
+            return self.context.blobs.put(preview, self.row.owner, RESULT, new_owner=False)
+        return None
+
+    def _shared_preview(self, twin: Job) -> str | None:
+        key = twin.preview_key
+        return key if key and self.context.blobs.share(key, self.row.owner, RESULT) else None
 
     def _keep(self, result: bytes, **values: Any) -> tuple[bool, str]:
         """Store the result and end the job with it: whether it was still ours, and the result's key. An identical
@@ -158,10 +174,12 @@ class _Run:
         for twin in twins:
             with contextlib.suppress(NotFoundError, _TakenAway):
                 if context.blobs.share(str(twin.result_key), row.owner, RESULT):
+                    preview_key = self._shared_preview(twin)
                     done = self._end(
                         JobState.DONE,
                         caches={"result": True},
                         result_key=twin.result_key,
+                        preview_key=preview_key,
                         output_key=key,
                         model_hash=twin.model_hash,
                         width=twin.width,
@@ -169,23 +187,27 @@ class _Run:
                         paint_ms=0,
                     )
                     if not done:
-                        self._drop_result(str(twin.result_key))
+                        self._drop_result(str(twin.result_key), preview_key)
                     return True
         return False
 
-    def _drop_result(self, result_key: str) -> None:
-        """Take back a result nobody waits for any more, unless the same person needs the picture otherwise."""
-        owner, ref = self.row.owner, "blob:" + result_key
-        uses = or_(
-            Job.result_key == result_key,
-            Job.photo_key == result_key,
-            Job.style == ref,
-            cast(Job.more_styles, Text).contains(ref),
-        )
-        with self.context.database.write() as session:
-            lock(session, result_key)
-            if session.scalar(select(Job.id).where(Job.owner == owner, uses).limit(1)) is None:
-                self.context.blobs.drop(session, result_key, owner, Blob.kind == RESULT)
+    def _drop_result(self, *keys: str | None) -> None:
+        """Take back a result and its preview that nobody waits for any more, unless the same person needs the pictures
+        otherwise."""
+        owner = self.row.owner
+        for key in filter(None, keys):
+            ref = "blob:" + key
+            uses = or_(
+                Job.result_key == key,
+                Job.preview_key == key,
+                Job.photo_key == key,
+                Job.style == ref,
+                cast(Job.more_styles, Text).contains(ref),
+            )
+            with self.context.database.write() as session:
+                lock(session, key)
+                if session.scalar(select(Job.id).where(Job.owner == owner, uses).limit(1)) is None:
+                    self.context.blobs.drop(session, key, owner, Blob.kind == RESULT)
 
     def _read_photo(self) -> bytes:
         try:
