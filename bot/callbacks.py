@@ -14,6 +14,7 @@ from core.params import KEEP_COLORS
 
 VERSION = "v1"
 MAX_BYTES = 64
+FILES = ("png", "jpeg", "webp")  # formats of full-size files
 STRENGTHS = (25, 50, 75, 100, 125)  # per cent of alpha
 BAND_STRENGTHS = range(0, 151, 25)  # of strokes and of colours, which go up and down by steps
 
@@ -54,6 +55,8 @@ class Verb(StrEnum):
     DEFAULT_STRENGTH = "ua"
     DEFAULT_KEEP = "uk"
     DEFAULT_METHOD = "um"
+    DEFAULT_FILE = "uf"
+    METADATA = "ud"
     FORGET_ME = "ux"
     SURVEY = "vs"
     AGREE = "va"
@@ -79,6 +82,8 @@ _ARGUMENTS: dict[Verb, str] = {
     Verb.DEFAULT_STRENGTH: _STRENGTH,
     Verb.DEFAULT_KEEP: _KEEP,
     Verb.DEFAULT_METHOD: _NAME,
+    Verb.DEFAULT_FILE: "|".join(FILES),
+    Verb.METADATA: "yes|no",
     Verb.FORGET_ME: "yes|no",
     Verb.QUICK: "[0-9]{1,2}",
     Verb.GRADE: "[0-9]{1,3}",

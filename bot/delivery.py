@@ -17,6 +17,7 @@ from bot.limiter import DROP
 from bot.service import call, delete_quietly, is_harmless
 from bot.texts import Texts
 from core.errors import NotFoundError
+from core.images import ENDINGS
 from worker.client import Client
 from worker.jobs import JobState, JobView
 
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 PHOTO_BYTES = 10_000_000  # Telegram's limits for what a bot sends
 FILE_BYTES = 50_000_000
 _PREVIEW_SIDES = (1280, 1024, 640)
-_WHOLE_SIDE = 16_384
 
 
 def _reply(message: int | None) -> ReplyParameters | None:
@@ -185,7 +185,7 @@ class Delivery:
         )
 
     async def send_file(self, texts: Texts, chat: int, job: JobView, reply_to: int | None = None) -> None:
-        """The painting in full size: lossless PNG, or JPEG where the PNG is larger than Telegram takes.
+        """The painting in full size, in the format its owner wants, or as JPEG where that is larger than Telegram takes.
 
         Raises ``NotFoundError`` where the result is no longer kept.
         """
@@ -195,12 +195,12 @@ class Delivery:
         name = f"alla-prima-{job.style.rpartition(':')[2][:40]}-" + "-".join(
             str(strength) for strength in status.strengths(job).values()
         )
-        data = await call(self._client.result, job.id, job.owner)
-        suffix = "png"
-        if len(data) > FILE_BYTES:
-            suffix = "jpg"
+        kind = (await call(self._client.user, job.owner)).file
+        data = await call(self._client.result_file, job.id, job.owner, kind=kind)
+        if len(data) > FILE_BYTES and kind != "jpeg":
+            kind = "jpeg"
             words += "\n" + texts.plain("file_jpeg", megabytes=FILE_BYTES // 1_000_000)
-            data = await call(self._client.preview, job.id, job.owner, _WHOLE_SIDE)
+            data = await call(self._client.result_file, job.id, job.owner, kind=kind)
         if len(data) > FILE_BYTES:
             await self._bot.send_message(
                 chat,
@@ -213,7 +213,7 @@ class Delivery:
             chat,
             data,
             caption=words,
-            filename=f"{name}.{suffix}",
+            filename=name + ENDINGS[kind],
             reply_parameters=_reply(reply_to),
             disable_content_type_detection=True,
         )

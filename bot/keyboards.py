@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.callbacks import BAND_STRENGTHS, STRENGTHS, Callback, Verb
+from bot.callbacks import BAND_STRENGTHS, FILES, STRENGTHS, Callback, Verb
 from bot.survey_keyboards import rate_this
 from bot.texts import Texts, languages
 from core import registry
 from core.params import KEEP_COLORS, PaintParams
 from core.registry import MethodSpec
 from core.styles import Style
+
+if TYPE_CHECKING:
+    from bot.service import Person
 
 _STYLES_PER_ROW = 2
 
@@ -145,10 +149,9 @@ def album_result(texts: Texts, draft_id: str, params: PaintParams) -> InlineKeyb
     return _result(texts, draft_id, params, verbs, "files")
 
 
-def settings(
-    texts: Texts, user_id: int, defaults: PaintParams, methods: Sequence[MethodSpec]
-) -> InlineKeyboardMarkup:
-    """Language, usual strength, colours, and the method where there is a choice."""
+def settings(texts: Texts, person: Person, methods: Sequence[MethodSpec]) -> InlineKeyboardMarkup:
+    """Language, usual strength, colours, the method where there is a choice, and full-size files."""
+    user_id, defaults = person.id, person.defaults
 
     def mark(label: str, chosen: bool) -> str:
         return texts.button("chosen", label=label) if chosen else label
@@ -176,6 +179,14 @@ def settings(
             [_button(mark(m.title, m.name == defaults.method), user_id, Verb.DEFAULT_METHOD, m.name)]
             for m in methods
         ]
+    rows.append(
+        [
+            _button(mark(texts.button(f"kind_{kind}"), kind == person.file), user_id, Verb.DEFAULT_FILE, kind)
+            for kind in FILES
+        ]
+    )
+    wanted = "no" if person.metadata else "yes"
+    rows.append([_button(mark(texts.button("metadata"), person.metadata), user_id, Verb.METADATA, wanted)])
     return InlineKeyboardMarkup(rows)
 
 

@@ -38,12 +38,14 @@ async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
 
 @dataclass(frozen=True)
 class Person:
-    """Who is speaking: owner string, language and usual parameters."""
+    """Who is speaking: owner string, language, usual parameters, and how full-size files are wanted."""
 
     id: int
     owner: str
     texts: Texts
     defaults: PaintParams
+    file: str = "png"
+    metadata: bool = False
 
 
 @dataclass
@@ -59,7 +61,8 @@ class Service:
     async def person(self, user: User) -> Person:
         """The person behind a Telegram user, remembered from now on."""
         view = await call(self.client.user, owner_of(user.id))
-        return Person(user.id, view.owner, texts_for(view.language, user.language_code), view.defaults)
+        texts = texts_for(view.language, user.language_code)
+        return Person(user.id, view.owner, texts, view.defaults, view.file, view.metadata)
 
     def tapped_again(self, message: int, data: str) -> bool:
         """Whether the same button was pressed within the last seconds. A courtesy against doubled files;

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 SHOWN_SIDE = 1600  # longest side of the pictures shown on the easel, in pixels
 THUMB_SIDE = 320
 TILE_SIDE = 320
-_FILES = ("painting.png", "painting.jpg", "photo.jpg", "thumb.jpg")
+DOWNLOADS = {"painting.png": "png", "full.jpg": "jpeg", "full.webp": "webp"}
+"""Files of a painting in full size, and their formats; the first is the one offered at once."""
+_FILES = (*DOWNLOADS, "painting.jpg", "photo.jpg", "thumb.jpg")
 
 
 class Links:
@@ -64,7 +66,7 @@ class Links:
         return hmac.new(self._key, job_id.encode(), hashlib.sha256).hexdigest()[:40]
 
     def address(self, job_id: str, file: str) -> str:
-        """Relative address of one of a job's pictures: ``painting.png`` (full size), ``painting.jpg``,
+        """Relative address of one of a job's pictures: those of ``DOWNLOADS`` (full size), ``painting.jpg``,
         ``photo.jpg``, ``thumb.jpg``."""
         if file not in _FILES:
             raise ValueError(f"no such picture: {file}")
@@ -80,10 +82,10 @@ def tile_address(style: str) -> str:
     return f"pictures/style/{style}.jpg"
 
 
-def download_name(job: JobView) -> str:
-    """File name of a finished painting, made of safe characters only."""
+def download_name(job: JobView, file: str = "painting.png") -> str:
+    """Name under which a finished painting is saved, made of safe characters only; ``file``: one of ``DOWNLOADS``."""
     label = "".join(c if c.isascii() and c.isalnum() else "-" for c in job.style_label.lower()).strip("-")
-    return f"alla-prima-{label[:40] or 'painting'}-{job.id[:8]}.png"
+    return f"alla-prima-{label[:40] or 'painting'}-{job.id[:8]}.{file.rpartition('.')[2]}"
 
 
 def small_jpeg(data: bytes, side: int, limits: Limits) -> bytes:
@@ -125,9 +127,9 @@ def add_routes(app: FastAPI, client: Client, links: Links) -> None:
         if file not in _FILES or not links.allows(job_id, signature):
             return gone
         try:
-            if file == "painting.png":
-                name = download_name(client.job(job_id))
-                return answer(client.result(job_id), "image/png", attachment=name)
+            if file in DOWNLOADS:
+                kind, name = DOWNLOADS[file], download_name(client.job(job_id), file)
+                return answer(client.result_file(job_id, kind=kind), f"image/{kind}", attachment=name)
             if file == "photo.jpg":
                 job = client.job(job_id)
                 photo = client.picture(job.photo_key, job.owner)

@@ -114,13 +114,35 @@ def painting(job: JobView, links: Links, *, repainting: bool = False) -> str:
     )
 
 
-def download(job: JobView, links: Links) -> str:
-    """The link to the full-size, lossless file."""
+def download(job: JobView, links: Links, max_side: int = 0) -> str:
+    """The link to the full-size, lossless file, buttons for the other formats, and why they are smaller than the photo.
+    ``max_side``: the longest side that is painted, in pixels."""
     size = f"{job.width} × {job.height} PNG" if job.width and job.height else ""
+    others = " · ".join(
+        f'<button type="button" data-download="{escape(links.address(job.id, file))}" '
+        f'data-name="{escape(download_name(job, file))}" aria-label="Download full size as {label}">{label}</button>'
+        for file, label in (("full.jpg", "JPEG"), ("full.webp", "WebP"))
+    )
+    why = smaller(job, max_side)
     return (
         f'<a class="download" href="{escape(links.address(job.id, "painting.png"))}" '
         f'download="{escape(download_name(job))}">Download full size<small>{size}</small></a>'
+        f'<p class="formats">or as {others}</p>{f"""<p class="formats why">{escape(why)}</p>""" if why else ""}'
     )
+
+
+def smaller(job: JobView, max_side: int) -> str:
+    """Why a painting is smaller than its photo, in a sentence; empty where it is not."""
+    side = max(job.width or 0, job.height or 0)
+    if not job.photo_side or not side or side >= job.photo_side or job.params.grid:
+        return ""
+    if job.params.size == side:
+        reason = f"you chose {side} pixels"
+    elif side == max_side:
+        reason = f"at most {side} are painted here"
+    else:
+        reason = "the memory here did not suffice for more"
+    return f"Smaller than the photo, whose longer side has {job.photo_side} pixels: {reason}."
 
 
 def comparison(jobs: Iterable[JobView], titles: dict[str, str], links: Links) -> str:
@@ -250,5 +272,6 @@ def keeping(upload_hours: float, result_hours: float) -> str:
 
     return (
         f'<p class="keeping">Only this browser can see your pictures. Photos are kept for {span(upload_hours)} '
-        f"after their last use, paintings for {span(result_hours)}.</p>"
+        f"after their last use, paintings for {span(result_hours)}. "
+        "Files carry nothing of what a photo says of itself, unless you ask for its date and camera; never its place.</p>"
     )

@@ -62,15 +62,18 @@ class Order:
     styles: Sequence[StyleSource]
     params: PaintParams
     progress: Callable[[float], None]
+    photo_side: int = 0
 
 
 @dataclass
 class Painting:
-    """A finished painting, and which caches had something for it (name to hit or miss)."""
+    """A finished painting, the photograph's longer side as it was sent, and which caches had something for it (name to
+    hit or miss)."""
 
     image: Image.Image
     model_hash: str
     seconds: float
+    photo_side: int = 0
     caches: dict[str, bool] = field(default_factory=dict)
 
 
@@ -212,6 +215,7 @@ class Engine:
             log.warning("the memory does not suffice; painting at half the size")
             painting.image = self._paint_half(method, order, painting.caches)
         painting.seconds = time.perf_counter() - started
+        painting.photo_side = order.photo_side
         return painting
 
     def _paint_half(self, method: Method, order: Order, caches: dict[str, bool]) -> Image.Image:
@@ -237,6 +241,7 @@ class Engine:
     def _paint(self, method: Method, order: Order, caches: dict[str, bool], scale: float) -> Image.Image:
         """``Method.stylize``, with what the caches have left out."""
         photo, params = self._photo(method, order, caches, scale)
+        order.photo_side = photo.original
         order.progress(0.35)
         codes = [self._code(method, order, style, caches, photo.image, params) for style in order.styles]
         order.progress(0.45)

@@ -112,6 +112,7 @@ class JobView(BaseModel):
     result_key: str | None = None
     width: int | None = None
     height: int | None = None
+    photo_side: int | None = Field(None, description="the photograph's longer side in pixels, as it was sent")
     model_hash: str | None = None
     context: dict[str, Any] = Field(default_factory=dict, description="opaque to the worker")
 

@@ -23,13 +23,15 @@ def _shown(context: Context, person: Person) -> tuple[str, InlineKeyboardMarkup]
         language=texts.name,
         strength=keyboards.percent(defaults),
         colors=texts.messages[f"colors_{defaults.keep_colors}"],
+        file=texts.messages[f"kind_{person.file}"],
+        metadata=texts.messages["metadata_yes" if person.metadata else "metadata_no"],
     )
     methods = service_of(context).client.methods()
-    return words.strip(), keyboards.settings(texts, person.id, defaults, methods)
+    return words.strip(), keyboards.settings(texts, person, methods)
 
 
 async def settings(update: Update, context: Context) -> None:
-    """/settings: language, usual strength, colours."""
+    """/settings: language, usual strength, colours, files."""
     person = await service_of(context).person(user_of(update))
     words, keyboard = _shown(context, person)
     await message_of(update).reply_text(words, parse_mode=ParseMode.HTML, reply_markup=keyboard)
@@ -90,6 +92,16 @@ async def default_method(context: Context, query: CallbackQuery, person: Person,
     """Choose the usual method."""
     name = registry.method(button.argument or "").name
     await _change(context, query, person, button, defaults=_defaults(person, method=name))
+
+
+async def default_file(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Choose the format of full-size files."""
+    await _change(context, query, person, button, file=button.argument)
+
+
+async def metadata(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Choose whether full-size files carry the photograph's date and camera."""
+    await _change(context, query, person, button, metadata=button.argument == "yes")
 
 
 async def delete_me(update: Update, context: Context) -> None:

@@ -43,6 +43,8 @@ HANDLERS: dict[Verb, Handler] = {
     Verb.LANGUAGE: account.language,
     Verb.DEFAULT_STRENGTH: account.default_strength,
     Verb.DEFAULT_KEEP: account.default_keep,
+    Verb.DEFAULT_FILE: account.default_file,
+    Verb.METADATA: account.metadata,
     Verb.DEFAULT_METHOD: account.default_method,
     Verb.FORGET_ME: account.forget_me,
     Verb.RATE: rating.ask,

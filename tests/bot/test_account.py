@@ -42,6 +42,26 @@ async def test_language_and_defaults_are_kept(bot, server, person, studio):
     assert not server.refusals
 
 
+async def test_full_size_files_come_as_they_are_wanted(bot, server, person, studio):
+    phone = person()
+    await phone.say("/settings")
+    settings = await phone.expect("Settings", kind="text")
+    assert "PNG, lossless, with nothing but the picture" in settings["text"]
+    await phone.tap(settings, "JPEG")
+    await phone.expect("JPEG, smaller", kind="text")
+    await phone.tap(settings, "Date and camera in files")
+    await phone.expect("date and camera", kind="text")
+    user = studio.client.user(phone.owner)
+    assert (user.file, user.metadata) == ("jpeg", True)
+    await phone.photo(picture(71))
+    await phone.tap(await phone.expect("Pick a style", kind="photo"), "1 ·")
+    result = await phone.expect("100 %", kind="photo")
+    await phone.tap(result, "Full size")
+    file = await phone.expect("×", kind="document")
+    assert file["document"]["file_name"].endswith(".jpg")
+    assert not server.refusals
+
+
 async def test_telegrams_language_code_comes_first_and_unknown_ones_are_english(bot, server, person):
     for code, expected in (("ru", "галерея"), ("de", "gallery"), (None, "gallery")):
         phone = person(language=code)

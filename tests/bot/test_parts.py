@@ -9,7 +9,7 @@ import pytest
 from telegram.error import RetryAfter
 
 from bot import status
-from bot.callbacks import BAND_STRENGTHS, MAX_BYTES, STRENGTHS, Callback, CallbackError, Verb, parse
+from bot.callbacks import BAND_STRENGTHS, FILES, MAX_BYTES, STRENGTHS, Callback, CallbackError, Verb, parse
 from bot.limiter import DROP, ChatLimiter
 from core.params import KEEP_COLORS
 from core.styles import styles
@@ -23,6 +23,8 @@ ARGUMENTS = {
     Verb.STYLE: [style.name for style in styles()],
     Verb.LANGUAGE: ["en", "ru"],
     Verb.DEFAULT_METHOD: ["adain"],
+    Verb.DEFAULT_FILE: list(FILES),
+    Verb.METADATA: ["yes", "no"],
     Verb.FORGET_ME: ["yes", "no"],
     Verb.QUICK: ["1", "10"],
     Verb.GRADE: ["0", "10", "100"],

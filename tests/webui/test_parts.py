@@ -118,6 +118,38 @@ def test_texts_from_outside_are_escaped() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"width": 2048, "height": 1365, "photo_side": 6000}, "at most 2048 are painted here"),
+        (
+            {"width": 512, "height": 341, "photo_side": 6000, "params": PaintParams(size=512)},
+            "you chose 512 pixels",
+        ),
+        ({"width": 1024, "height": 683, "photo_side": 6000}, "the memory here did not suffice for more"),
+        ({"width": 800, "height": 600, "photo_side": 800}, ""),
+        ({"width": 1600, "height": 1200, "photo_side": 800, "params": PaintParams(size=1600)}, ""),
+        ({"width": 800, "height": 600}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_painting_smaller_than_its_photo_says_why(values: dict[str, object], reason: str) -> None:
+    said = views.smaller(job(**values), 2048)
+    assert bool(said) is bool(reason)
+    if reason:
+        assert said == f"Smaller than the photo, whose longer side has 6000 pixels: {reason}."
+        assert reason in views.download(job(**values), Links(b"key"), 2048)
+
+
+def test_full_size_files_have_names_of_their_formats() -> None:
+    links, done = Links(b"key"), job(width=30, height=20)
+    html = views.download(done, links)
+    for file, ending in (("painting.png", "png"), ("full.jpg", "jpg"), ("full.webp", "webp")):
+        assert links.address(done.id, file) in html
+        assert download_name(done, file) == f"alla-prima-woodcut-abcdef01.{ending}"
+        assert download_name(done, file) in html
+
+
+@pytest.mark.parametrize(
     ("values", "expected"),
     [
         ({"state": JobState.QUEUED, "position": 1}, "Next in line"),

@@ -30,6 +30,31 @@
     try { localStorage.setItem('alla-prima-lamp', dark ? 'dark' : 'light'); } catch { /* private window */ }
   });
 
+  /* A picture that does not arrive is told, where it was to stand. Errors of pictures do not bubble. */
+  const NOT_THERE = 'This picture could not be loaded; it may have been cleared away. Reload the page to try again.';
+  document.addEventListener('error', (event) => {
+    const img = event.target;
+    if (img.tagName !== 'IMG' || !img.getAttribute('src')?.includes('pictures/')) return;
+    img.classList.add('missing');
+    const canvas = img.closest('.canvas, .card, .tile');
+    if (!canvas || canvas.querySelector('.not-there')) return;
+    const note = document.createElement('span');
+    note.className = 'not-there';
+    note.setAttribute('role', 'status');
+    note.textContent = canvas.matches('.tile') ? 'not there' : NOT_THERE;
+    canvas.append(note);
+  }, true);
+
+  /* The other formats of the download. */
+  document.addEventListener('click', (event) => {
+    const button = event.target.closest?.('[data-download]');
+    if (!button) return;
+    const link = document.createElement('a');
+    link.href = button.dataset.download;
+    link.download = button.dataset.name;
+    link.click();
+  });
+
   /* The divider between photo and painting. Its place is kept on the easel, which outlives each painting. */
   const split = (input) => {
     const easel = input.closest('#easel') || input.parentElement;

@@ -134,6 +134,12 @@ class PaintLayout:
                 self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
                 self.cancel = gr.Button("Cancel", variant="secondary", elem_id="cancel", visible=False)
                 self.download = gr.HTML("", elem_id="download", apply_default_css=False)
+            self.metadata = gr.Checkbox(
+                False,
+                label="Files carry the photo's date and camera",
+                info="Never its place. Off: they carry nothing but the picture.",
+                elem_id="metadata",
+            )
             self.method = gr.Radio(
                 [(method.title, method.name) for method in self.methods],
                 value=DEFAULT_METHOD,

@@ -109,6 +109,8 @@ class PaintTab(Choosing):
         )
         self.cancel.click(self.stop, [self.visitor, self.job_id], [self.status], **many)
         self.history.select(self.reopen, [self.visitor, self.desk], [*stage, *chosen], **many)
+        page.load(self.show_metadata, [self.visitor], [self.metadata], **quiet)
+        self.metadata.input(self.keep_metadata, [self.visitor, self.metadata], [self.visitor], **quiet)
         confirm = [self.forget, self.forget_yes, self.forget_no]
         self.forget.click(lambda: self._asking(True), None, confirm, **quiet)
         self.forget_no.click(lambda: self._asking(False), None, confirm, **quiet)
@@ -131,7 +133,7 @@ class PaintTab(Choosing):
             shown[self.pad] = self._pad(job)
         if done:
             shown[self.easel] = views.painting(job, self.site.links)
-            shown[self.download] = views.download(job, self.site.links)
+            shown[self.download] = views.download(job, self.site.links, self.site.settings.max_side)
         if message is not None:
             shown[self.status] = message
         elif job is not None:
@@ -165,7 +167,7 @@ class PaintTab(Choosing):
             if shown is not None:
                 end |= {
                     self.easel: views.painting(shown, self.site.links),
-                    self.download: views.download(shown, self.site.links),
+                    self.download: views.download(shown, self.site.links, self.site.settings.max_side),
                 }
             else:
                 end |= {self.easel: views.empty_easel(), self.download: ""}
@@ -227,6 +229,16 @@ class PaintTab(Choosing):
         visitor = await self.site.visitors.admit(visitor)
         async for update in self._guarded(self._find(owner_of(visitor), desk)):
             yield {self.visitor: visitor} | update
+
+    async def show_metadata(self, visitor: str) -> Any:
+        """The person's setting, where this browser is known."""
+        return bool(is_visitor(visitor) and (await call(self.client.user, owner_of(visitor))).metadata)
+
+    async def keep_metadata(self, visitor: str, wanted: bool) -> str:
+        """The setting was changed."""
+        visitor = known_visitor(visitor)
+        await call(self.client.update_user, owner_of(visitor), metadata=bool(wanted))
+        return visitor
 
     async def _find(self, owner: str, desk: Desk) -> AsyncIterator[Update]:
         turn = desk.turn

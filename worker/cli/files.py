@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from core.errors import AllaPrimaError, ParameterError, PictureError, UnknownNam
 if TYPE_CHECKING:
     from PIL import Image
 
-WRITTEN = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+WRITTEN = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 """Endings a result may have, and their formats. PNG and WebP are written without loss."""
 
 
@@ -108,20 +107,12 @@ def gallery_style(name: str) -> str | None:
     raise UnknownNameError("style", name, known)
 
 
-def save(image: Image.Image, out: Path) -> None:
-    """Write ``image`` in the format of the ending of ``out``; see ``write`` for what is raised."""
-    from core.images import to_jpeg, to_png
+def save(image: Image.Image, out: Path, metadata: bytes | None = None) -> None:
+    """Write ``image`` in the format of the ending of ``out``, with EXIF data if there is some; see ``write`` for what is
+    raised."""
+    from core.images import WRITERS
 
-    kind = WRITTEN[out.suffix.lower()]
-    if kind == "PNG":
-        data = to_png(image)
-    elif kind == "JPEG":
-        data = to_jpeg(image, quality=95)
-    else:
-        buffer = io.BytesIO()
-        image.save(buffer, kind, lossless=True)
-        data = buffer.getvalue()
-    write(data, out)
+    write(WRITERS[WRITTEN[out.suffix.lower()]](image, metadata), out)
 
 
 def write(data: bytes, out: Path) -> None:

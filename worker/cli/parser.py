@@ -136,6 +136,11 @@ def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--size", type=int, default=size.default, metavar="N", help="longest side of the result in pixels"
     )
+    group.add_argument(
+        "--metadata",
+        action="store_true",
+        help="write the photo's date and camera into the result, never its place (nothing unless given)",
+    )
     group.add_argument("--seed", type=int, default=seed.default, metavar="N", help=lower_first(seed.help))
 
 

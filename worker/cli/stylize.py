@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     with Board(len(tasks), "Loading") as board:
         styles = [read_style(name, gallery) for name, gallery in zip(names, known, strict=True)]
         method = load_method(params.method, args.device or settings.device)
-        failed = sum(not _paint(method, task, styles, params, board) for task in tasks)
+        failed = sum(not _paint(method, task, styles, params, board, args.metadata) for task in tasks)
     return 2 if failed else 0
 
 
@@ -74,8 +74,10 @@ def load_method(name: str, device: str) -> Method:
     return registry.load(name, None if device == "auto" else device)
 
 
-def _paint(method: Method, task: Task, styles: list[Image], params: PaintParams, board: Board) -> bool:
-    from core.images import read_picture
+def _paint(
+    method: Method, task: Task, styles: list[Image], params: PaintParams, board: Board, metadata: bool
+) -> bool:
+    from core.images import photo_metadata, read_picture
     from core.sheets import strengths_sheet
 
     board.now(task.photo.name)
@@ -85,7 +87,7 @@ def _paint(method: Method, task: Task, styles: list[Image], params: PaintParams,
         painting = stylize(method, photo, styles, params, board)
         if params.grid:
             painting = strengths_sheet(painting, task.photo.stem)
-        save(painting, task.out)
+        save(painting, task.out, photo_metadata(task.photo) if metadata else None)
     except AllaPrimaError as error:
         board.complain(f"allaprima: {task.photo}: {error}")
         return False

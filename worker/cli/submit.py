@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
                     else:
                         orders.append(Order(task, job.id))
                 while orders:
-                    failed += not _follow(client, orders[0], board)
+                    failed += not _follow(client, orders[0], board, args.metadata)
                     orders.pop(0)
             except BaseException:
                 for order in orders:
@@ -102,7 +102,7 @@ def _hand_in(client: Client, path: Path) -> str:
     return client.put_picture(read_bytes(path.expanduser(), client.limits), OWNER)
 
 
-def _follow(client: Client, order: Order, board: Board) -> bool:
+def _follow(client: Client, order: Order, board: Board, metadata: bool) -> bool:
     last = None
     for view in client.watch(order.job_id):
         last = view
@@ -115,16 +115,16 @@ def _follow(client: Client, order: Order, board: Board) -> bool:
                 (last and last.error) or f"The job ended as {last.state if last else 'lost'}."
             )
         data = client.result(order.job_id, OWNER)
-        if order.task.out.suffix.lower() == ".png" and not last.params.grid:
+        if order.task.out.suffix.lower() == ".png" and not last.params.grid and not metadata:
             write(data, order.task.out)
         else:
-            from core.images import OWN, read_picture
+            from core.images import OWN, photo_metadata, read_picture
             from core.sheets import strengths_sheet
 
             painting = read_picture(data, OWN)
             if last.params.grid:
                 painting = strengths_sheet(painting, order.task.photo.stem, last.style_label)
-            save(painting, order.task.out)
+            save(painting, order.task.out, photo_metadata(order.task.photo) if metadata else None)
     except AllaPrimaError as error:
         board.complain(f"allaprima: {order.task.photo}: {error}")
         return False

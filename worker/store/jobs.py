@@ -74,6 +74,7 @@ def view(row: Job, place: Place = NOWHERE) -> JobView:
         result_key=row.result_key,
         width=row.width,
         height=row.height,
+        photo_side=row.photo_side,
         model_hash=row.model_hash,
         context=row.context,
     )

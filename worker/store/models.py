@@ -104,6 +104,8 @@ class Job(Base):
     model_hash: Mapped[str | None] = mapped_column(String(64))
     width: Mapped[int | None] = mapped_column(Integer)
     height: Mapped[int | None] = mapped_column(Integer)
+    # The longer side of the photograph as it was sent.
+    photo_side: Mapped[int | None] = mapped_column(Integer)
 
 
 class Blob(Base):

@@ -132,6 +132,7 @@ class _Run:
             model_hash=model_hash,
             width=painting.image.width,
             height=painting.image.height,
+            photo_side=painting.photo_side,
             paint_ms=max(1, round(painting.seconds * 1000)),
         )
         if done:
@@ -184,6 +185,7 @@ class _Run:
                         model_hash=twin.model_hash,
                         width=twin.width,
                         height=twin.height,
+                        photo_side=twin.photo_side,
                         paint_ms=0,
                     )
                     if not done:

@@ -1,4 +1,4 @@
-"""previews of results
+"""previews of results, sides of photographs
 
 Revision ID: 0007
 Revises: 0006
@@ -16,8 +16,10 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("preview_key", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("photo_side", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
     with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_column("photo_side")
         batch_op.drop_column("preview_key")
