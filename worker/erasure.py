@@ -53,7 +53,7 @@ PLACES: tuple[Place, ...] = (
     ),
     Place(
         "pictures",
-        "Photographs, styles and results in the store of pictures.",
+        "Photographs, styles, results and previews of these in the store of pictures.",
         "BlobStore.purge, unless somebody else has the same picture; BlobStore.sweep, what a killed process left.",
     ),
     Place(

@@ -293,7 +293,7 @@ def test_a_person_leaves_no_trace_in_any_place(service: Service) -> None:
         "append-only file": lambda: [name for name in holding(folder, *traces) if name.startswith("queue")],
         "queue": lambda: client.broker.present()[0] & {waiting.id},
         "painters": lambda: int(redis.get("allaprima:forget") or 0) == forgotten,
-        "previews": lambda: client._previews,
+        "previews": lambda: client._results._previews,
     }
     assert set(probes) == {place.name for place in PLACES if place.who == "worker"}
     assert {place.who for place in PLACES} == {"worker", "webui", "bot", "operator"}

@@ -232,11 +232,12 @@ class PaintTab(Choosing):
 
     async def show_metadata(self, visitor: str) -> Any:
         """The person's setting, where this browser is known."""
-        return bool(is_visitor(visitor) and (await call(self.client.user, owner_of(visitor))).metadata)
+        known = await self.site.visitors.recognises(visitor)
+        return bool(known and (await call(self.client.user, owner_of(visitor))).metadata)
 
     async def keep_metadata(self, visitor: str, wanted: bool) -> str:
         """The setting was changed."""
-        visitor = known_visitor(visitor)
+        visitor = await self.site.visitors.admit(visitor)
         await call(self.client.update_user, owner_of(visitor), metadata=bool(wanted))
         return visitor
 
