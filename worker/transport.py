@@ -50,6 +50,48 @@ def cleaned(message: Any, queue: str) -> dict[str, Any] | None:
     }
 
 
+PING = "ping"
+"""The one control command that workers answer: the health check of their container."""
+
+_CONTROL, _REPLY = ".celery.pidbox", ".reply.celery.pidbox"
+_CLOCKS = {"clock", "expires", "ticket"}
+
+
+def control(message: Any, queue: str) -> dict[str, Any] | None:
+    """A health check's question to a worker, or the answer to it, from ``queue``; ``None`` for anything else."""
+    try:
+        headers, properties = message["headers"], message["properties"]
+        said = json.loads(base64.b64decode(message["body"]))
+        if not isinstance(said, dict) or message["content-type"] != "application/json":
+            return None
+        if not queue.endswith(_REPLY):
+            reply = said["reply_to"]
+            asked = {
+                key: said[key]
+                for key in ("method", "arguments", "destination", "pattern", "matcher", "ticket")
+            }
+            if asked["method"] != PING or asked["arguments"]:
+                return None
+            said = {**asked, "reply_to": {key: str(reply[key]) for key in ("exchange", "routing_key")}}
+        tag = properties["delivery_tag"]
+        delivery = {key: str(properties["delivery_info"][key]) for key in ("exchange", "routing_key")}
+        return {
+            "body": base64.b64encode(json.dumps(said).encode()).decode(),
+            "content-type": "application/json",
+            "content-encoding": "utf-8",
+            "headers": {key: value for key, value in headers.items() if key in _CLOCKS},
+            "properties": {
+                "delivery_mode": 2,
+                "priority": 0,
+                "body_encoding": "base64",
+                "delivery_info": delivery,
+                "delivery_tag": tag if isinstance(tag, str) and _ID.fullmatch(tag) else str(uuid4()),
+            },
+        }
+    except _UNREADABLE:
+        return None
+
+
 _EMBEDDED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _HEADERS = {
     "lang": "py",
@@ -97,7 +139,7 @@ class Transport(redis.Transport):
     Channel = Channel
 
     def _deliver(self, message: Any, queue: str) -> None:
-        known = cleaned(message, queue)
+        known = (control if queue.endswith(_CONTROL) else cleaned)(message, queue)
         if known is None:
             log.warning("a message that is not of this program was dropped from the queue '%s'", queue)
             return

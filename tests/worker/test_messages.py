@@ -12,7 +12,7 @@ import pytest
 from tests.worker.conftest import Service, children, picture, until
 from worker.broker import PAINT_TASK, TRAIN_TASK
 from worker.jobs import JobState
-from worker.transport import cleaned
+from worker.transport import cleaned, control
 
 
 def body(content: object) -> str:
@@ -100,6 +100,46 @@ def test_only_messages_of_ours_are_taken_in_and_nothing_else_of_them_counts() ->
         assert cleaned(other, "paint") is None
     training = message(headers__task=TRAIN_TASK, body=body([["nobody", 7], {}, {}]))
     assert cleaned(training, "train") is not None
+
+
+def question(**changes: Any) -> dict[str, Any]:
+    """A health check's ping as Celery writes it, with fields changed."""
+    said = {
+        "method": "ping",
+        "arguments": {},
+        "destination": None,
+        "pattern": "*@here",
+        "matcher": "glob",
+        "ticket": "a1",
+        "reply_to": {"exchange": "reply.celery.pidbox", "routing_key": "b2"},
+    }
+    return {
+        "body": body(said | changes),
+        "content-type": "application/json",
+        "headers": {"clock": 3, "expires": 0, "shadow": "x"},
+        "properties": {
+            "delivery_tag": "c3",
+            "delivery_info": {"exchange": "celery.pidbox", "routing_key": ""},
+        },
+    }
+
+
+def test_of_control_commands_only_the_health_check_is_heard() -> None:
+    queue = "painter@here.celery.pidbox"
+    heard = control(question(extra={"kwargs": 1}), queue)
+    assert heard is not None
+    said = json.loads(base64.b64decode(heard["body"]))
+    assert said["method"] == "ping" and "extra" not in said
+    assert heard["headers"] == {"clock": 3, "expires": 0}
+    for method in ("shutdown", "pool_restart", "rate_limit", "add_consumer", None, ["ping"]):
+        assert control(question(method=method), queue) is None
+    assert control(question(arguments={"state": 1}), queue) is None
+    assert control({"body": "§"}, queue) is None
+    assert control({}, queue) is None
+    # The answer goes back as it is; anything but a table is no answer.
+    answer = question() | {"body": body({"painter@here": {"ok": "pong"}})}
+    assert control(answer, "b2.reply.celery.pidbox") is not None
+    assert control(answer | {"body": body(["pong"])}, "b2.reply.celery.pidbox") is None
 
 
 def test_malformed_messages_neither_end_nor_block_the_worker(service: Service, owner: str) -> None:
