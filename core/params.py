@@ -94,8 +94,8 @@ PARAMS: dict[str, ParamSpec] = {
         ),
         ParamSpec(
             "seed",
-            "Seed",
-            "Same seed, same picture, for methods that draw random numbers.",
+            "Take",
+            "Another number is another take: the same painting with other strokes, for methods that draw them at random.",
             0,
             0,
             SEED_MAX,

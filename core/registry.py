@@ -85,7 +85,7 @@ register(
         title="AdaIN",
         summary="Aligns the photograph's feature statistics with the style's; quick, any style.",
         paper="Huang & Belongie 2017",
-        params=("alpha", "keep_colors", "size"),
+        params=("alpha", "keep_colors", "size", "seed"),
         weights="adain",
         factory="core.methods.adain:AdaINMethod",
     )

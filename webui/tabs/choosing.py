@@ -110,7 +110,8 @@ class Choosing(PaintLayout):
         """Only the knobs that the method listens to."""
         shown = self.shown_knobs(method, style, colors)
         return [
-            shown[part] for part in (self.alpha, self.keep, self.size, self.mixer, self.band, self.choice)
+            shown[part]
+            for part in (self.alpha, self.keep, self.size, self.another, self.mixer, self.band, self.choice)
         ]
 
     def shown_knobs(self, method: str, style: str, colors: str) -> Update:
@@ -118,7 +119,12 @@ class Choosing(PaintLayout):
         spec = self._spec(method)
         shown: Update = {
             knob: gr.update(visible=name in spec.params)
-            for knob, name in ((self.alpha, "alpha"), (self.keep, "keep_colors"), (self.size, "size"))
+            for knob, name in (
+                (self.alpha, "alpha"),
+                (self.keep, "keep_colors"),
+                (self.size, "size"),
+                (self.another, "seed"),
+            )
         }
         shown |= {part: gr.update(visible=spec.has_bands) for part in (self.mixer, self.band)}
         shown[self.choice] = self.chosen_line(style, colors if spec.has_bands else style)

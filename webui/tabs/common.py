@@ -44,15 +44,16 @@ def picked_name(event: Any) -> str:
 
 
 def taken_knobs(spec: MethodSpec, knobs: Sequence[Any]) -> PaintParams:
-    """The parameters that knobs (strength, strokes, colours, keep colours, method, size) stand for; what the method
+    """The parameters that knobs (strength, strokes, colours, keep colours, method, size, take) stand for; what the method
     does not take stays at its default. Raises ``ParameterError``."""
-    alpha, high, low, keep, _, size = knobs
+    alpha, high, low, keep, _, size, take = knobs
     given = {
         "alpha": alpha,
         "alpha_high": high,
         "alpha_low": low,
         "keep_colors": keep,
         "size": int(size) if size else None,
+        "seed": int(take or 0),
     }
     return PaintParams.parse(
         method=spec.name, **{name: value for name, value in given.items() if name in spec.params}

@@ -50,6 +50,7 @@ class PaintLayout:
             self.style_ref = gr.Textbox(elem_id="style-ref", show_label=False)
             self.colors_ref = gr.Textbox(elem_id="colors-ref", show_label=False)
             self.job_id = gr.Textbox(elem_id="job-id", show_label=False)
+            self.take = gr.Number(PARAMS["seed"].default, precision=0, elem_id="take", show_label=False)
         with gr.Row(elem_id="studio"):
             with gr.Column(elem_id="bench", min_width=280):
                 self._build_photo()
@@ -57,7 +58,7 @@ class PaintLayout:
             with gr.Column(elem_id="wall", min_width=280):
                 self._build_painting()
         self._build_history()
-        self.knobs = [self.alpha, self.high, self.low, self.keep, self.method, self.size]
+        self.knobs = [self.alpha, self.high, self.low, self.keep, self.method, self.size, self.take]
         self.refs = [self.photo_key, self.style_ref, self.colors_ref]
         self.stage = [
             self.job_id,
@@ -133,6 +134,9 @@ class PaintLayout:
             with gr.Row(elem_id="deeds"):
                 self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
                 self.cancel = gr.Button("Cancel", variant="secondary", elem_id="cancel", visible=False)
+                self.another = gr.Button(
+                    "Another take", variant="secondary", elem_id="another", visible="seed" in taken
+                )
                 self.download = gr.HTML("", elem_id="download", apply_default_css=False)
             self.metadata = gr.Checkbox(
                 False,

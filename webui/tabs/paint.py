@@ -103,7 +103,10 @@ class PaintTab(Choosing):
         )
         for knob in (self.keep, self.size):
             knob.input(self.adjust, turned, stage, **many)
-        shown = [self.alpha, self.keep, self.size, self.mixer, self.band, self.choice]
+        self.another.click(lambda take: int(take or 0) + 1, [self.take], [self.take], **many).then(
+            self.adjust, turned, stage, **many
+        )
+        shown = [self.alpha, self.keep, self.size, self.another, self.mixer, self.band, self.choice]
         self.method.input(self.show_knobs, [self.method, *styles], shown, **many).then(
             self.adjust, turned, stage, **many
         )
@@ -270,6 +273,7 @@ class PaintTab(Choosing):
             self.low: job.params.alpha_low,
             self.keep: job.params.keep_colors,
             self.size: job.params.size or 0,
+            self.take: job.params.seed,
         }
         for knob, value in values.items():
             laid[knob] = (laid.get(knob) or {}) | gr.update(value=value)
