@@ -36,7 +36,10 @@ FORMATS: tuple[str, ...] = tuple(
 )
 FORMATS_TEXT = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF"
 SUFFIXES: frozenset[str] = frozenset(
-    suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS
+    # A stereo camera's .mpo is a JPEG with further ones behind it.
+    suffix
+    for suffix, name in Image.registered_extensions().items()
+    if name in (*FORMATS, "MPO")
 )
 
 _ORIENTATION_TAG = 0x0112
