@@ -41,6 +41,7 @@ def fill(client: Client, waiting: int, people: int) -> None:
             {
                 "id": f"l{number:011d}",
                 "owner": f"web:p{number % people}",
+                "party": f"web:p{number % people}",
                 "source": "web",
                 "queue": "paint",
                 "state": str(JobState.QUEUED if queued else JobState.WAITING),

@@ -1,8 +1,17 @@
-"""Words for numbers, as people say them."""
+"""Words for numbers and names, as people say and see them."""
 
 from __future__ import annotations
+
+import os
+from pathlib import PurePath
 
 
 def count(number: int, thing: str, things: str | None = None) -> str:
     """A number with its noun: "1 photo", "2 photos"; ``things`` where the plural has no s: "1 person", "2 people"."""
     return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
+def shown(name: str | PurePath) -> str:
+    """A file's name as it can be printed on one line: a file system allows bytes that are no text, and line feeds."""
+    text = os.fsencode(str(name)).decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "�" for char in text)

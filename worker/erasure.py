@@ -161,6 +161,7 @@ def delete_person(
 def erase(database: Database, broker: Broker, traces: Collection[str]) -> int:
     """Forget deleted pictures wherever the program can reach; how many encoded styles that were. What could not be done
     stays noted. Raises ``StorageError``."""
+    styles, done = 0, False
     try:
         styles = broker.drop_styles(traces)
         done = broker.rewrite_file()
@@ -168,7 +169,6 @@ def erase(database: Database, broker: Broker, traces: Collection[str]) -> int:
         log.warning(
             "the queue cannot be reached; what it still knows of deleted pictures goes once it is back"
         )
-        styles, done = 0, False
     if database.scrub() and done:
         with database.write() as session:
             database.lock(session, NOTES)

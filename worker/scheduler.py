@@ -11,9 +11,12 @@ among equals, and whoever has a turn below the number of jobs let in at once com
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from sqlalchemy.orm import Session
@@ -34,6 +37,10 @@ GRACE_SECONDS = 3.0
 WORKER_SILENT_SECONDS = 30.0
 COUNTED_ONE_BY_ONE = 4
 LET_IN_AT_ONCE = 500
+
+
+PACE_SECONDS = 0.5
+_paces: WeakKeyDictionary[Any, tuple[float, float | None, int]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -90,12 +97,11 @@ def places(session: Session, rows: Sequence[Job]) -> dict[str, Place]:
     open_rows = [row for row in rows if row.state in UNFINISHED]
     if not open_rows:
         return {}
-    typical = table.median_paint_seconds(session)
+    typical, hands = _pace(session)
     found: dict[str, Place] = {}
     waiting = [row for row in open_rows if row.state == JobState.WAITING]
     queued = [row for row in open_rows if row.state == JobState.QUEUED]
     if waiting or queued:
-        hands = painting_processes(session)
         positions = _queued_positions(session, queued) | _waiting_positions(session, waiting)
         for name, position in positions.items():
             found[name] = Place(position, None if typical is None else round(typical * position / hands, 1))
@@ -104,6 +110,17 @@ def places(session: Session, rows: Sequence[Job]) -> dict[str, Place]:
             left = None if typical is None else round(typical * (1.0 - row.progress), 1)
             found[row.id] = Place(None, left)
     return found
+
+
+def _pace(session: Session) -> tuple[float | None, int]:
+    """The recent median painting time and the number of painting processes, at most ``PACE_SECONDS`` old: everybody who
+    waits asks for them every second."""
+    bind, now = session.get_bind(), time.monotonic()
+    known = _paces.get(bind)
+    if known is None or now - known[0] > PACE_SECONDS or known[1] is None:
+        known = (now, table.median_paint_seconds(session), painting_processes(session))
+        _paces[bind] = known
+    return known[1], known[2]
 
 
 def _queued_positions(session: Session, rows: Sequence[Job]) -> dict[str, int]:

@@ -44,7 +44,10 @@ FORMATS: tuple[str, ...] = tuple(
     name for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF") if name in Image.OPEN
 )
 SUFFIXES: frozenset[str] = frozenset(
-    suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS
+    # A stereo camera's .mpo is a JPEG with further ones behind it.
+    suffix
+    for suffix, name in Image.registered_extensions().items()
+    if name in (*FORMATS, "MPO")
 )
 
 _ORIENTATION_TAG = 0x0112

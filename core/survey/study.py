@@ -244,7 +244,7 @@ def study_file(given: str) -> Path:
 def read_study(path: Path) -> Study:
     """Read and check a study file; raises ``ParameterError`` with one sentence that names file and place."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ParameterError(f"The study file '{path}' cannot be read: {error.strerror or error}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

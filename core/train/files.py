@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from core.errors import ParameterError
 from core.images import SUFFIXES, Limits
+from core.words import shown
 
 LIMITS = Limits(max_aspect=40.0)
 """What a training picture may measure: as an upload, but panoramas are welcome."""
@@ -18,7 +19,8 @@ ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 
 
 def encoded(paths: Iterable[str | Path]) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of every picture file below ``paths``: archives in their own order, folders sorted by name.
+    """Name (fit to be printed) and bytes of every picture file below ``paths``: archives in their own order, folders
+    sorted by name.
 
     Nothing is ever unpacked to the disk, so an archive cannot write anywhere; a member larger than a picture may be
     yields no bytes, which no reader takes for a picture. Raises ``ParameterError`` for what is not there or damaged.
@@ -30,7 +32,7 @@ def encoded(paths: Iterable[str | Path]) -> Iterator[tuple[str, bytes]]:
         for match in map(Path, matches):
             if match.is_dir():
                 for path in sorted(p for p in match.rglob("*") if _is_picture(p.name) and p.is_file()):
-                    yield str(path), _limited(path)
+                    yield shown(path), _limited(path)
             elif not match.is_file():
                 raise ParameterError(f"There is no file or folder {match}.")
             elif tarfile.is_tarfile(match):
@@ -38,7 +40,7 @@ def encoded(paths: Iterable[str | Path]) -> Iterator[tuple[str, bytes]]:
             elif zipfile.is_zipfile(match):
                 yield from _in_zip(match)
             else:
-                yield str(match), _limited(match)
+                yield shown(match), _limited(match)
 
 
 def _is_picture(name: str) -> bool:
@@ -57,7 +59,7 @@ def _in_tar(path: Path) -> Iterator[tuple[str, bytes]]:
             for member in archive:
                 if member.isfile() and _is_picture(member.name):
                     handle = archive.extractfile(member) if member.size <= LIMITS.max_bytes else None
-                    yield f"{path}:{member.name}", handle.read() if handle is not None else b""
+                    yield shown(f"{path}:{member.name}"), handle.read() if handle is not None else b""
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ParameterError(f"The archive {path} is damaged ({error}); pack it again.") from None
 
@@ -71,6 +73,6 @@ def _in_zip(path: Path) -> Iterator[tuple[str, bytes]]:
                 with archive.open(member) as handle:
                     # The size in the directory may lie: one byte more than allowed is asked for and never more.
                     data = handle.read(LIMITS.max_bytes + 1)
-                yield f"{path}:{member.filename}", data if len(data) <= LIMITS.max_bytes else b""
+                yield shown(f"{path}:{member.filename}"), data if len(data) <= LIMITS.max_bytes else b""
     except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
         raise ParameterError(f"The archive {path} cannot be read ({error}); pack it again.") from None

@@ -266,7 +266,7 @@ def load_recipe(name: str | Path, **changes: Any) -> Recipe:
         if not path.is_file():
             raise UnknownNameError("recipe", str(name), recipes())
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError:
         raise ParameterError(f"There is no recipe file {path}.") from None
     except tomllib.TOMLDecodeError as error:

@@ -271,7 +271,7 @@ def test_a_person_leaves_no_trace_in_any_place(service: Service) -> None:
     assert holding(folder, words.encode())
     forgotten = int(redis.get("allaprima:forget") or 0)
 
-    assert client.delete_user_data(owner)["styles"] >= 3
+    assert client.delete_user_data(owner)["styles"] >= 2
 
     until(lambda: int(redis.llen("paint")) == 0 and not client.broker.present()[1], "the painter to stop")
     early = client.settings.model_copy(update={"paint_time_limit": -HARD_LIMIT_AFTER})

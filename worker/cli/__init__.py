@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import AllaPrimaError, UnknownNameError
+from core.words import shown
 from worker.cli.parser import Parser, Subcommands
 
 EXIT_OK, EXIT_BUG, EXIT_ERROR = 0, 1, 2
@@ -173,4 +174,4 @@ def version() -> str:
 
 
 def _complain(sentence: str) -> None:
-    print(f"allaprima: {sentence}", file=sys.stderr)
+    print(f"allaprima: {shown(sentence)}", file=sys.stderr)

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError, ParameterError, PictureError, UnknownNameError
+from core.words import count, shown
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from worker.cli.show import Board
+
 WRITTEN = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 """Endings a result may have, and their formats. PNG and WebP are written without loss."""
+
+
+NAME_BYTES = 255
+"""Longest name of a file on the usual file systems."""
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -75,13 +84,96 @@ def _into_folder(photos: Iterable[Path], folder: Path, inputs: set[str]) -> list
         )
     taken, tasks = set(inputs), []
     for photo in photos:
-        number, out = 1, folder / f"{photo.stem}.png"
+        number, out = 1, folder / _named(photo.stem, ".png")
         while _identity(out) in taken:
             number += 1
-            out = folder / f"{photo.stem}-{number}.png"
+            out = folder / _named(photo.stem, f"-{number}.png")
         taken.add(_identity(out))
         tasks.append(Task(photo, out))
     return tasks
+
+
+def _named(stem: str, ending: str) -> str:
+    """``stem`` and ``ending``, the stem cut so that the file system takes the name."""
+    room = NAME_BYTES - len(os.fsencode(ending))
+    whole = os.fsencode(stem)
+    if len(whole) <= room:
+        return stem + ending
+    # A character that is cut through goes as a whole.
+    return whole[:room].decode("utf-8", "ignore") + ending
+
+
+class Tally:
+    """What became of a run over several photos or a folder: painted, left out and why, failed. Used as a context, it ends
+    with one line of that on stderr; a single photo says all there is to say itself."""
+
+    def __init__(self, photos: Sequence[str]) -> None:
+        folders = [path for path in (Path(name).expanduser() for name in photos) if path.is_dir()]
+        self.several = len(photos) > 1 or bool(folders)
+        self.left_out = dict(entry for folder in folders for entry in left_out(folder))
+        self.painted = 0
+        self.failed: list[str] = []
+
+    def __enter__(self) -> Tally:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.several:
+            print(shown(f"allaprima: {self.line()}"), file=sys.stderr, flush=True)
+
+    def fail(self, photo: Path, error: AllaPrimaError, board: Board) -> None:
+        """A photo was not painted. In a terminal that is said at once, else in the last line."""
+        self.failed.append(f"{photo.name}: {str(error).rstrip('.')}")
+        if board.live or not self.several:
+            board.complain(f"allaprima: {photo}: {error}")
+
+    @property
+    def code(self) -> int:
+        """The exit code: 0 when every picture was painted. Files that are no pictures are nothing to worry about."""
+        return 2 if self.failed or any(reason in WORRYING for reason in self.left_out.values()) else 0
+
+    def line(self) -> str:
+        """The last line of a run."""
+        parts = [count(self.painted, "picture") + " painted"]
+        if self.left_out:
+            reasons = []
+            for reason in dict.fromkeys(self.left_out.values()):
+                names = [path.name for path, why in self.left_out.items() if why == reason]
+                more = ", …" if len(names) > NAMED else ""
+                reasons.append(f"{len(names)} {reason}: {', '.join(sorted(names)[:NAMED])}{more}")
+            parts.append(f"{len(self.left_out)} left out ({'; '.join(reasons)})")
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed ({'; '.join(self.failed)})")
+        return ", ".join(parts) + "."
+
+
+NO_ENDING, HIDDEN, FOLDER = "without the ending of a picture", "hidden", "in folders of their own"
+DANGLING, NO_FILE, UNREADABLE = "pointing to nothing", "no file", "not readable"
+WORRYING = (DANGLING, NO_FILE, UNREADABLE)
+"""Reasons to leave out what is named like a picture."""
+
+
+def left_out(folder: Path) -> list[tuple[Path, str]]:
+    """What a run over ``folder`` does not take, with the reason."""
+    from core.images import SUFFIXES, picture_files
+
+    taken = set(picture_files(folder))
+    return [(path, _reason(path, SUFFIXES)) for path in sorted(folder.iterdir()) if path not in taken]
+
+
+def _reason(path: Path, endings: Collection[str]) -> str:
+    try:
+        if path.is_dir():
+            return FOLDER
+        if path.name.startswith("."):
+            return HIDDEN
+        if path.suffix.lower() not in endings:
+            return NO_ENDING
+        if path.is_symlink() and not path.exists():
+            return DANGLING
+        return NO_FILE
+    except OSError:
+        return UNREADABLE
 
 
 def _identity(path: Path) -> str:
@@ -120,7 +212,7 @@ def write(data: bytes, out: Path) -> None:
     temporary = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=out.parent, prefix=f".{out.stem}-", suffix=".part")
+        handle, temporary = tempfile.mkstemp(dir=out.parent, prefix=".painting-", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.chmod(temporary, 0o666 & ~_umask())

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from core.words import shown
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -45,8 +47,14 @@ class Board:
         if self._bar:
             self._bar.stop()
 
+    @property
+    def live(self) -> bool:
+        """Whether somebody looks on, in a terminal."""
+        return self._bar is not None
+
     def now(self, text: str) -> None:
         """What is being worked on."""
+        text = shown(text)
         if self._bar:
             self._bar.update(self._task, description=text)
 
@@ -63,6 +71,7 @@ class Board:
 
     def say(self, line: str) -> None:
         """Print a line of the result."""
+        line = shown(line)
         if self._bar and sys.stdout.isatty():
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -70,6 +79,7 @@ class Board:
 
     def complain(self, line: str) -> None:
         """Print a line about something that went wrong."""
+        line = shown(line)
         if self._bar:
             self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:

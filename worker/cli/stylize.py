@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError
-from worker.cli.files import Task, gallery_style, plan, save
+from core.words import shown
+from worker.cli.files import Tally, Task, gallery_style, plan, save
 from worker.cli.parser import Subcommands, add_painting_arguments, painting_params, painting_shares
 from worker.cli.show import Board
 
@@ -23,7 +24,8 @@ EPILOG = """examples:
   allaprima stylize holiday/ ink-wash -o painted/ --keep-colors
   allaprima stylize cat.jpg woodcut -o cat.png --mix mosaic=0.5
 
-A photo that cannot be used is reported and the others are painted; the exit code is then 2."""
+A photo that cannot be used is reported and the others are painted; the exit code is then 2. A run over a folder
+ends with a line of what was painted, left out and why, and failed."""
 
 
 def add_parser(subcommands: Subcommands) -> None:
@@ -50,11 +52,12 @@ def run(args: argparse.Namespace) -> int:
     names = [share.style for share in painting_shares(args)]
     known = [gallery_style(name) for name in names]
     tasks = plan(args.photos, names, args.out)
-    with Board(len(tasks), "Loading") as board:
+    with Tally(args.photos) as tally, Board(len(tasks), "Loading") as board:
         styles = [read_style(name, gallery) for name, gallery in zip(names, known, strict=True)]
         method = load_method(params.method, args.device or settings.device)
-        failed = sum(not _paint(method, task, styles, params, board, args.metadata) for task in tasks)
-    return 2 if failed else 0
+        for task in tasks:
+            _paint(method, task, styles, params, board, tally, args.metadata)
+    return tally.code
 
 
 def read_style(given: str, gallery_name: str | None) -> Image:
@@ -75,8 +78,14 @@ def load_method(name: str, device: str) -> Method:
 
 
 def _paint(
-    method: Method, task: Task, styles: list[Image], params: PaintParams, board: Board, metadata: bool
-) -> bool:
+    method: Method,
+    task: Task,
+    styles: list[Image],
+    params: PaintParams,
+    board: Board,
+    tally: Tally,
+    metadata: bool,
+) -> None:
     from core.images import photo_metadata, read_picture
     from core.sheets import strengths_sheet
 
@@ -86,16 +95,16 @@ def _paint(
         photo = read_picture(task.photo)
         painting = stylize(method, photo, styles, params, board)
         if params.grid:
-            painting = strengths_sheet(painting, task.photo.stem)
+            painting = strengths_sheet(painting, shown(task.photo.stem))
         save(painting, task.out, photo_metadata(task.photo) if metadata else None)
     except AllaPrimaError as error:
-        board.complain(f"allaprima: {task.photo}: {error}")
-        return False
+        tally.fail(task.photo, error, board)
+        return
     finally:
         board.next()
     seconds = time.perf_counter() - started
     board.say(f"{task.out}  {painting.width} × {painting.height}  {seconds:.1f} s")
-    return True
+    tally.painted += 1
 
 
 def stylize(method: Method, photo: Image, styles: list[Image], params: PaintParams, board: Board) -> Image:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError
-from worker.cli.files import Task, gallery_style, plan, save, write
+from core.words import shown
+from worker.cli.files import Tally, Task, gallery_style, plan, save, write
 from worker.cli.parser import Subcommands, add_painting_arguments, painting_params, painting_shares
 from worker.cli.show import Board
 
@@ -59,27 +60,25 @@ def run(args: argparse.Namespace) -> int:
         ]
         album = secrets.token_hex(6) if len(tasks) > 1 else None
         orders: list[Order] = []
-        failed = 0
-        with Board(len(tasks)) as board:
+        with Tally(args.photos) as tally, Board(len(tasks)) as board:
             try:
                 for task in tasks:
                     try:
                         photo = _hand_in(client, task.photo)
                         job = client.submit(OWNER, photo, styles, params, source="cli", album=album)
                     except AllaPrimaError as error:
-                        board.complain(f"allaprima: {task.photo}: {error}")
+                        tally.fail(task.photo, error, board)
                         board.next()
-                        failed += 1
                     else:
                         orders.append(Order(task, job.id))
                 while orders:
-                    failed += not _follow(client, orders[0], board, args.metadata)
+                    _follow(client, orders[0], board, tally, args.metadata)
                     orders.pop(0)
             except BaseException:
                 for order in orders:
                     client.cancel(order.job_id, OWNER)
                 raise
-    return 2 if failed else 0
+    return tally.code
 
 
 def _check_queue(client: Client) -> None:
@@ -102,7 +101,7 @@ def _hand_in(client: Client, path: Path) -> str:
     return client.put_picture(read_bytes(path.expanduser(), client.limits), OWNER)
 
 
-def _follow(client: Client, order: Order, board: Board, metadata: bool) -> bool:
+def _follow(client: Client, order: Order, board: Board, tally: Tally, metadata: bool) -> None:
     last = None
     for view in client.watch(order.job_id):
         last = view
@@ -123,15 +122,15 @@ def _follow(client: Client, order: Order, board: Board, metadata: bool) -> bool:
 
             painting = read_picture(data, OWN)
             if last.params.grid:
-                painting = strengths_sheet(painting, order.task.photo.stem, last.style_label)
+                painting = strengths_sheet(painting, shown(order.task.photo.stem), last.style_label)
             save(painting, order.task.out, photo_metadata(order.task.photo) if metadata else None)
     except AllaPrimaError as error:
-        board.complain(f"allaprima: {order.task.photo}: {error}")
-        return False
+        tally.fail(order.task.photo, error, board)
+        return
     finally:
         client.mark_delivered(order.job_id)
     board.say(f"{order.task.out}  {last.width} × {last.height}  {times_text(last)}")
-    return True
+    tally.painted += 1
 
 
 def state_text(view: JobView) -> str:

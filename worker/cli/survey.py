@@ -250,7 +250,9 @@ def _write(data: bytes, out: Path) -> int:
 def _import(surveys: Surveys, args: argparse.Namespace) -> int:
     from worker.survey.imports import import_ratings
 
-    raters, ratings = import_ratings(surveys.client, args.study, Path(args.more[0]), tuple(args.scale))
+    raters, ratings = import_ratings(
+        surveys.client, args.study, Path(args.more[0]), tuple(args.scale), say=print
+    )
     print(f"{count(ratings, 'rating')} by {count(raters, 'rater')} are in the study '{args.study}'.")
     return 0
 

@@ -12,6 +12,7 @@ import errno
 import logging
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -166,6 +167,7 @@ class BlobStore:
     def __init__(self, database: Database, settings: Settings, backend: Backend | None = None) -> None:
         self.database = database
         self.backend = backend or open_backend(settings)
+        self._locks = [threading.Lock() for _ in range(64)]
         self._ttl = {
             UPLOAD: settings.upload_ttl_hours * 3600,
             RESULT: settings.result_ttl_hours * 3600,
@@ -177,29 +179,35 @@ class BlobStore:
         deleted whatever is past its time. Without ``new_owner`` nothing is kept for a person who is not known
         (any more): ``NotFoundError``."""
         key = sha256(data)
-        self._write(key, data)
         try:
-            with self.database.write() as session:
-                lock(session, key)
-                self._insert(session, key, owner, kind, len(data), new_owner)
-                with _storing():
-                    # Somebody may have removed the same picture since it was written.
-                    if not self.backend.exists(key):
-                        self.backend.write(key, data)
+            with _storing():
+                try:
+                    self._put(key, data, owner, kind, new_owner)
+                except OSError as error:
+                    if not _is_full(error) or not self.reap():
+                        raise
+                    self._put(key, data, owner, kind, new_owner)
         except BaseException:
             with contextlib.suppress(StorageError):
                 self.purge([key])
             raise
         return key
 
-    def _write(self, key: str, data: bytes) -> None:
-        with _storing():
-            try:
-                self.backend.write(key, data)
-            except OSError as error:
-                if not _is_full(error) or not self.reap():
-                    raise
-                self.backend.write(key, data)
+    def _put(self, key: str, data: bytes, owner: str, kind: str, new_owner: bool) -> None:
+        with self._alone(key):
+            # Before the row and outside the transaction: it may take long, and nobody is to wait for it.
+            self.backend.write(key, data)
+            with self.database.write() as session:
+                lock(session, key)
+                self._insert(session, key, owner, kind, len(data), new_owner)
+                # Another process may have removed the same picture since it was written.
+                if not self.backend.exists(key):
+                    self.backend.write(key, data)
+
+    def _alone(self, key: str) -> threading.Lock:
+        """Held by the one thread of this process that stores or removes ``key`` (or, seldom, another one); taken before a
+        transaction, never within."""
+        return self._locks[int(key[:2], 16) % len(self._locks)]
 
     def share(self, key: str, owner: str, kind: str) -> bool:
         """Give ``owner`` a right to a picture that is already stored; ``False`` when it is not, or is damaged."""
@@ -278,7 +286,7 @@ class BlobStore:
         """Delete the bytes of those keys that nobody has a right to any more; how many that were."""
         purged = 0
         for key in keys:
-            with self.database.write() as session:
+            with self._alone(key), self.database.write() as session:
                 lock(session, key)
                 purged += self._delete_unneeded(session, key)
         return purged
@@ -330,7 +338,7 @@ class BlobStore:
             rows = session.execute(select(Blob.key, Blob.owner).where(*conditions)).all()
         removed = 0
         for key, owner in rows:
-            with self.database.write() as session:
+            with self._alone(key), self.database.write() as session:
                 lock(session, key)
                 # The conditions once more: somebody may have used the picture since.
                 row = delete(Blob).where(Blob.key == key, Blob.owner == owner, *conditions)

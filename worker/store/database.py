@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,6 +94,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._writing = threading.Lock()
         if self.is_sqlite and self.url.database and self.url.database != ":memory:":
             _make_private(Path(self.url.database))
         try:
@@ -128,10 +130,24 @@ class Database:
         On SQLite the write lock is taken at the start: a transaction that reads first and writes later would
         otherwise fail with "database is locked" when another writer came between.
         """
-        with _one_sentence(), Session(self.engine, expire_on_commit=False) as session:
+        with self._turn(), _one_sentence(), Session(self.engine, expire_on_commit=False) as session:
             session.connection(execution_options={"write": True})
             yield session
             session.commit()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """On SQLite one thread of a process writes at a time. SQLite lets whoever happens to ask when the lock is free
+        have it: with a hundred threads asking, those of other processes hardly ever would."""
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise StorageError("The database does not answer at the moment; please try again later.")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     def lock(self, session: Session, name: str) -> None:
         """See ``lock``."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,80 +16,37 @@ from worker.jobs import new_id
 from worker.store import surveys as table
 from worker.store.study_models import RaterRow, StudyPairRow, StudyRow
 from worker.survey.pseudonyms import Pseudonyms
+from worker.survey.tables import read_table, read_text
 from worker.survey.views import StudyState
 
 if TYPE_CHECKING:
     from worker.client import Client
 
-RATER, ITEMS, SCORE = "rater", ("item", "pair"), "score"
 SOURCE = "import"
+TITLE_MAX = 120
 
 
 def read_ratings(text: str) -> tuple[list[str], dict[str, dict[str, int]]]:
-    """(pictures, scores by rater and picture) of a table with a column "rater".
-
-    Either one line per rating with columns "item" (or "pair") and "score", or one line per rater with a column per
-    picture, where an empty cell is a missing rating. Raises ``ParameterError`` naming the line.
-    """
-    try:
-        dialect = csv.Sniffer().sniff(text[:4096], delimiters=",;\t")
-    except csv.Error:
-        dialect = csv.excel
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), dialect=dialect)
-    columns = [column.strip() for column in reader.fieldnames or ()]
-    reader.fieldnames = columns
-    if RATER not in columns:
-        raise ParameterError(
-            "The table needs a first line with the names of its columns, one of them 'rater'."
-        )
-    item = next((name for name in ITEMS if name in columns), None)
-    if len(set(columns)) < len(columns):
-        raise ParameterError("Two columns of the table have the same name.")
-    pictures: list[str] = [] if item else [column for column in columns if column != RATER]
-    found: dict[str, dict[str, int]] = {}
-    for number, line in enumerate(reader, start=2):
-        rater = (line[RATER] or "").strip()
-        if not rater:
-            raise ParameterError(f"Line {number} does not say whose ratings it holds.")
-        if item is None and rater in found:
-            raise ParameterError(f"Line {number} is the second one of the rater '{rater}'.")
-        own = found.setdefault(rater, {})
-        for name, cell in _cells(line, item, pictures):
-            if not cell:
-                continue
-            if name in own:
-                raise ParameterError(f"Line {number} is a second rating of '{name}' by '{rater}'.")
-            if not re.fullmatch(r"[+-]?\d+", cell):
-                raise ParameterError(f"Line {number}: '{cell}' is no whole number.")
-            own[name] = int(cell)
-            if name not in pictures:
-                pictures.append(name)
-    if not any(found.values()):
-        raise ParameterError("The table holds no ratings.")
-    return pictures, found
-
-
-def _cells(line: dict[str, str], item: str | None, pictures: Iterable[str]) -> list[tuple[str, str]]:
-    if item is not None:
-        return [((line[item] or "").strip(), (line.get(SCORE) or "").strip())]
-    return [(name, (line[name] or "").strip()) for name in pictures]
+    """(pictures, scores by rater and picture) of a table; see ``worker.survey.tables.read_table``."""
+    found = read_table(text)
+    return found.pictures, found.scores
 
 
 def import_ratings(
-    client: Client, name: str, file: Path, scale: tuple[int, int] = (1, 10)
+    client: Client,
+    name: str,
+    file: Path,
+    scale: tuple[int, int] = (1, 10),
+    say: Callable[[str], None] | None = None,
 ) -> tuple[int, int]:
-    """Take the ratings of a CSV file into the study ``name``; the number of raters and of ratings.
+    """Take the ratings of a CSV file into the study ``name``; the number of raters and of ratings. ``say`` is told what of
+    the table was left out, if anything.
 
     A study that does not exist is made from the table's columns, without pictures and closed. Taking the same file
     twice changes nothing. Who the raters are called in the file is not kept. Raises ``ParameterError``.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ParameterError(f"The table '{file}' cannot be read: {error.strerror or error}.") from None
-    except UnicodeDecodeError:
-        raise ParameterError(f"The table '{file}' is not UTF-8 text; save it as CSV in UTF-8.") from None
-    pictures, ratings = read_ratings(text)
+    found = read_table(read_text(file))
+    pictures, ratings = found.pictures, found.scores
     pseudonyms = Pseudonyms(client.database, client.settings)
     people = {rater: pseudonyms.rater(name, f"{SOURCE}:{rater}") for rater in ratings}
     with client.database.write() as session:
@@ -106,9 +61,16 @@ def import_ratings(
         lowest, highest = row.definition["scale"]["lowest"], row.definition["scale"]["highest"]
         pairs = {pair.name: pair for pair in table.pairs(session, name)}
         named = {**{pair.photo_title: pair for pair in pairs.values()}, **pairs}
+        meant: dict[str, str] = {}
         for picture in pictures:
-            if picture not in named:
+            pair = named.get(picture) or named.get(picture[:TITLE_MAX])
+            if pair is None:
                 raise ParameterError(f"The survey '{name}' has no picture '{picture}'.")
+            named[picture] = pair
+            if (other := meant.setdefault(pair.id, picture)) != picture:
+                raise ParameterError(
+                    f"'{other}' and '{picture}' are the same picture of the survey '{name}'."
+                )
         number = session.scalar(select(func.max(RaterRow.number)).where(RaterRow.study == name))
         number = -1 if number is None else number
         now = time.time()
@@ -132,6 +94,9 @@ def import_ratings(
                         f"The rater '{rater}' gave '{picture}' a {score}, and the scale goes from {lowest} to {highest}."
                     )
                 table.keep_rating(session, name, people[rater], named[picture], score, SOURCE)
+    if say is not None:
+        for note in found.notes:
+            say(note)
     return len(ratings), sum(map(len, ratings.values()))
 
 
@@ -172,7 +137,7 @@ def _pictures(name: str, pictures: list[str]) -> list[StudyPairRow]:
             number=number,
             name=slug,
             kind=PAIR,
-            photo_title=picture[:120],
+            photo_title=picture[:TITLE_MAX],
             style_title="",
             style="",
             params={},
