@@ -109,6 +109,27 @@ def test_upload_paint_slide_download_reload(
     assert len(database.jobs(job.owner)) == 2
 
 
+def test_another_take(new_studio: Callable[..., Studio], photo: Path, database: Client) -> None:
+    studio = new_studio()
+    page = studio.page
+    studio.bring_photo(photo)
+    studio.pick_style(2)
+    studio.pick_method("mix")
+    studio.paint()
+    studio.status("done")
+    first = studio.shown_job()
+    page.locator("#another").click()
+    second = studio.wait_other_job(first)
+    jobs = [database.job(job) for job in (first, second)]
+    assert [job.params.seed for job in jobs] == [0, 1]
+    assert jobs[0].photo_key == jobs[1].photo_key
+    assert studio.painted()
+    # A method that draws nothing at random has only one take.
+    studio.pick_method("AdaConv")
+    page.locator("#another").wait_for(state="hidden")
+    assert database.job(studio.wait_other_job(second)).params.seed == 0
+
+
 def test_the_keyboard_reaches_everything(
     new_studio: Callable[..., Studio], photo: Path, database: Client
 ) -> None:
