@@ -34,7 +34,9 @@ __all__ = ["Guard", "create_app", "run"]
 log = logging.getLogger(__name__)
 
 TITLE = "Alla Prima"
-SESSIONS = 2000  # open pages whose state is kept
+SESSIONS = (
+    300  # open pages whose state is kept, at 0.2 MB each; the fields of an older one still know what it needs
+)
 
 
 def create_app(settings: Settings | None = None, client: Client | None = None) -> FastAPI:

@@ -122,7 +122,7 @@ class Payloads:
                 raise ParameterError(f"{label}: true or false is expected.")
             return bool(value)
         if kind in ("radio", "dropdown"):
-            return _choice(block, label, value) if value is not None else None
+            return _choice(block, label, value)
         if kind == "checkboxgroup":
             if not isinstance(value, list) or len(value) > CHOSEN:
                 raise ParameterError(f"{label}: a list is expected.")
@@ -174,10 +174,12 @@ def _choice(block: Any, label: str, value: Any) -> Any:
 
 
 def _event_data(given: Any) -> dict[str, Any]:
-    """What an event says of itself: a few plain values; everything else is left out."""
+    """What an event says of itself: a few plain values; everything else is left out, names of files included."""
     if not isinstance(given, dict):
         return {}
     plain = {
-        name: value for name, value in given.items() if value is None or isinstance(value, str | int | float)
+        name: value
+        for name, value in given.items()
+        if name != "path" and (value is None or isinstance(value, str | int | float))
     }
     return dict(list(plain.items())[:EVENT_FIELDS])

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from core.errors import UnknownNameError
 from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS
 from webui import views
 from webui.components import labelled_choices, photo_field, picker, strengths_pad
@@ -204,4 +205,7 @@ class PaintLayout:
                 self.forget_no = gr.Button("Keep it", size="sm", visible=False, elem_id="forget-no")
 
     def _spec(self, name: str) -> Any:
-        return next(method for method in self.methods if method.name == name)
+        for method in self.methods:
+            if method.name == name:
+                return method
+        raise UnknownNameError("method", str(name), [method.name for method in self.methods])

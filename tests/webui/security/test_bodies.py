@@ -117,6 +117,20 @@ def test_events_bear_every_body(attacker: Attacker) -> None:
         assert attacker.outcome(jobs, sound["data"], **extra)["success"], extra
 
 
+def test_what_an_event_says_of_itself_names_no_files(attacker: Attacker) -> None:
+    [pick] = attacker.numbers("pick_style")
+    values = [None, "", "", "both", 1, 1]
+    for said in ({"path": ".."}, {"path": "/etc/passwd", "name": "woodcut"}, None, [], "x", {"name": [1]}):
+        assert attacker.outcome(pick, values, event_data=said)["success"], said
+    [grid] = attacker.numbers("show_grid")
+    for method in (None, "nothing", ["mix"]):
+        values = [None, None, "", "", "", 1, 1, 1, "off", method, 0]
+        assert (
+            attacker.join(grid, values).json()["detail"]
+            == "Method: one of the page's own choices is expected."
+        )
+
+
 @pytest.mark.parametrize(
     ("name", "values", "sentence"),
     [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import gradio as gr
+import psutil
 
 from tests.webui.attacker import Attacker
 from tests.webui.page_process import Page
@@ -205,3 +206,19 @@ def test_script_that_gets_into_the_page_does_not_run(running_page: Page, browser
     assert [line for line in complaints if "Content Security Policy" in line]
     assert studio.page.evaluate("document.cookie") == ""  # out of scripts' reach
     context.close()
+
+
+def test_invented_page_sessions_cost_little_memory(running_page: Page, attacker: Attacker) -> None:
+    [methods] = attacker.numbers("methods")
+    process = psutil.Process(running_page.process.pid)
+
+    def visit(number: int) -> None:
+        attacker.session = f"invented{number}"
+        assert attacker.join(methods, []).status_code == 200
+
+    for number in range(50):
+        visit(number)
+    before = process.memory_info().rss
+    for number in range(50, 900):
+        visit(number)
+    assert (process.memory_info().rss - before) / 1e6 < 120
