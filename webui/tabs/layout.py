@@ -75,6 +75,7 @@ class PaintLayout:
             *self.refs,
             self.mixer,
             self.band,
+            self.another,
             self.choice,
             self.tiles,
             self.photo,
