@@ -33,6 +33,7 @@ from worker.settings import Settings, get_settings
 logger = logging.getLogger(__name__)
 
 _UPDATES_AT_ONCE = 256
+_WAITING_MAX = 1_000_000  # the library's own bound, which comes before anybody's turn
 _THREADS = 16  # for the client's blocking calls
 _POLL_SECONDS = 30
 _UPLOAD_SECONDS = 120.0
@@ -41,10 +42,12 @@ _RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 class InTurn(BaseUpdateProcessor):
     """Many people at once, but each person's updates one after the other: a second tap sees what the
-    first did."""
+    first did. Whoever waits for their own turn takes none of the slots that everybody shares, so that one person's
+    hundred messages hold nobody else up."""
 
     def __init__(self) -> None:
-        super().__init__(_UPDATES_AT_ONCE)
+        super().__init__(_WAITING_MAX)
+        self._slots = asyncio.Semaphore(_UPDATES_AT_ONCE)
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._waiting: dict[int, int] = defaultdict(int)
 
@@ -59,7 +62,7 @@ class InTurn(BaseUpdateProcessor):
         user = update.effective_user.id if isinstance(update, Update) and update.effective_user else 0
         self._waiting[user] += 1
         try:
-            async with self._locks[user]:
+            async with self._locks[user], self._slots:
                 await coroutine
         finally:
             self._waiting[user] -= 1
@@ -87,7 +90,7 @@ def build_application(settings: Settings, client: Client) -> App:
         base = settings.telegram_api_url.rstrip("/")
         builder = builder.base_url(f"{base}/bot").base_file_url(f"{base}/file/bot")
     application = builder.build()
-    install(application, Service(settings, client, Gallery(), Notifier(client)))
+    install(application, Service(settings, client, Gallery(), Notifier(client, settings)))
     registry.register(application)
     return application
 

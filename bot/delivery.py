@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
+from typing import Any
 
-from telegram import InputMediaPhoto, Message, ReplyParameters
+from telegram import InputMediaDocument, InputMediaPhoto, Message, ReplyParameters
 from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
-from bot import keyboards, status
-from bot.drafts import ALBUM_MAX, JobContext
+from bot import keyboards, status, uploads
+from bot.drafts import ALBUM_MAX, RECENT, JobContext
 from bot.limiter import DROP
 from bot.service import call, delete_quietly, is_harmless
 from bot.texts import Texts
@@ -20,6 +21,7 @@ from core.errors import NotFoundError
 from core.images import ENDINGS
 from worker.client import Client
 from worker.jobs import JobState, JobView
+from worker.survey.service import Surveys
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class Delivery:
         if context.edit is not None:
             await self._change(texts, context, jobs[0])
         elif done:
-            await self._send_done(texts, key, context, done)
+            await self.send_done(texts, key, context, done)
             if problems := [job for job in jobs if job.state in (JobState.FAILED, JobState.DEAD)]:
                 await self._bot.send_message(
                     context.chat,
@@ -97,63 +99,94 @@ class Delivery:
                 break
         return data
 
-    async def _send_done(self, texts: Texts, key: str, context: JobContext, done: Sequence[JobView]) -> None:
+    async def send_done(self, texts: Texts, key: str, context: JobContext, done: Sequence[JobView]) -> None:
+        """Send finished paintings, an album as an album; each is marked as delivered as soon as it is there. Raises
+        what Telegram raises."""
         with contextlib.suppress(RetryAfter, NetworkError):  # an ornament; the picture itself follows
             await self._bot.send_chat_action(context.chat, ChatAction.UPLOAD_PHOTO, rate_limit_args=DROP)
         if len(done) == 1:
-            await self._send_one(texts, context, done[0])
+            await self._send_marked(texts, context, done[0])
             return
         for start in range(0, len(done), ALBUM_MAX):
             part = done[start : start + ALBUM_MAX]
             if len(part) == 1:
-                await self._send_one(texts, context, part[0])
+                await self._send_marked(texts, context, part[0])
                 continue
-            media = [InputMediaPhoto(await self._picture(job), filename=f"{job.id}.jpg") for job in part]
-            sent = await self._bot.send_media_group(
-                context.chat, media, reply_parameters=_reply(context.reply_to)
-            )
-            # Marked at once: if what follows fails, the album must not come a second time.
-            for job in part:
-                await call(self._client.mark_delivered, job.id)
+            first = await self._send_album(texts, context, part)
             try:
                 await self._bot.send_message(
                     context.chat,
                     status.album_caption(texts, part),
                     parse_mode=ParseMode.HTML,
                     reply_markup=keyboards.album_result(texts, key, part[0].params),
-                    reply_parameters=_reply(sent[0].message_id),
+                    reply_parameters=_reply(first),
                 )
             except TelegramError as error:
                 logger.warning("an album came without its buttons: %s", error)
 
+    async def _send_album(self, texts: Texts, context: JobContext, part: Sequence[JobView]) -> int:
+        """Send two to ten paintings as an album, or one by one where Telegram refuses it; the first message's id."""
+        media = [
+            InputMediaPhoto(
+                await self._picture(job),
+                filename=f"{status.file_name(texts, job)}.jpg",
+                has_spoiler=JobContext.model_validate(job.context).spoiler,
+            )
+            for job in part
+        ]
+        try:
+            sent = await self._bot.send_media_group(
+                context.chat,
+                media,
+                reply_parameters=_reply(context.reply_to),
+                read_timeout=uploads.ANSWER_SECONDS,
+            )
+        except TelegramError as error:
+            if not uploads.is_refused(error):
+                raise
+            logger.warning("an album is refused and goes one by one: %s", error)
+            messages = [await self._send_marked(texts, context, job) for job in part]
+            return messages[0].message_id
+        # Marked at once: if what follows fails, the album must not come a second time.
+        for job in part:
+            await call(self._client.mark_delivered, job.id)
+        return sent[0].message_id
+
+    async def _send_marked(self, texts: Texts, context: JobContext, job: JobView) -> Message:
+        message = await self._send_one(texts, context, job)
+        await call(self._client.mark_delivered, job.id)
+        return message
+
     async def _send_one(self, texts: Texts, context: JobContext, job: JobView) -> Message:
-        return await self._bot.send_photo(
-            context.chat,
-            await self._picture(job),
-            status.caption(texts, job),
-            parse_mode=ParseMode.HTML,
-            reply_markup=keyboards.result(texts, job.id, job.params),
-            reply_parameters=_reply(context.reply_to),
-            filename=f"{job.id}.jpg",
+        """One painting with its buttons: as a photo, or as a document where Telegram does not take it as one."""
+        more: dict[str, Any] = {
+            "caption": status.caption(texts, job),
+            "parse_mode": ParseMode.HTML,
+            "reply_markup": keyboards.result(texts, job.id, job.params),
+            "reply_parameters": _reply(context.reply_to),
+            "filename": f"{status.file_name(texts, job)}.jpg",
+            "read_timeout": uploads.ANSWER_SECONDS,
+        }
+        picture = await self._picture(job)
+        try:
+            return await self._bot.send_photo(context.chat, picture, has_spoiler=context.spoiler, **more)
+        except TelegramError as error:
+            if not uploads.is_refused(error):
+                raise
+            logger.warning("a painting is refused as a photo and goes as a document: %s", error)
+        return await self._bot.send_document(
+            context.chat, picture, disable_content_type_detection=True, **more
         )
 
     async def _change(self, texts: Texts, context: JobContext, job: JobView) -> None:
         """A repaint: the new picture takes the old one's place, or the old one's words and buttons come
         back."""
         assert context.edit is not None
+        if await self._is_overtaken(context.edit, job):
+            return
         try:
             if job.state == JobState.DONE:
-                await self._bot.edit_message_media(
-                    InputMediaPhoto(
-                        await self._picture(job),
-                        status.caption(texts, job),
-                        parse_mode=ParseMode.HTML,
-                        filename=f"{job.id}.jpg",
-                    ),
-                    context.chat,
-                    context.edit,
-                    reply_markup=keyboards.result(texts, job.id, job.params),
-                )
+                await self._replace(texts, context, job)
                 return
             await self.restore(texts, context)
         except BadRequest as error:
@@ -168,6 +201,67 @@ class Delivery:
                 context.chat, self._problems(texts, [job], many=False), parse_mode=ParseMode.HTML
             )
 
+    async def _is_overtaken(self, message: int, job: JobView) -> bool:
+        """Whether the person has wished for something else in the same message since."""
+        newest = await call(self._client.jobs, job.owner, limit=RECENT)
+        mine = next((one for one in newest if one.context.get("edit") == message), job)
+        return mine.id != job.id
+
+    async def _replace(self, texts: Texts, context: JobContext, job: JobView) -> None:
+        """Put a painting into the message of the one before; as a document where Telegram does not take the photo."""
+        assert context.edit is not None
+        picture, words = await self._picture(job), status.caption(texts, job)
+        more: dict[str, Any] = {
+            "reply_markup": keyboards.result(texts, job.id, job.params),
+            "read_timeout": uploads.ANSWER_SECONDS,
+        }
+        name = f"{status.file_name(texts, job)}.jpg"
+        photo = InputMediaPhoto(
+            picture, words, parse_mode=ParseMode.HTML, filename=name, has_spoiler=context.spoiler
+        )
+        try:
+            await self._bot.edit_message_media(photo, context.chat, context.edit, **more)
+        except TelegramError as error:
+            if is_harmless(error) or not uploads.is_refused(error):
+                raise
+            logger.warning("a painting is refused as a photo and becomes a document: %s", error)
+            document = InputMediaDocument(
+                picture,
+                words,
+                parse_mode=ParseMode.HTML,
+                filename=name,
+                disable_content_type_detection=True,
+            )
+            await self._bot.edit_message_media(document, context.chat, context.edit, **more)
+
+    async def give_up(self, texts: Texts, key: str, jobs: Sequence[JobView], reason: str) -> None:
+        """Say in the order's status message that its paintings did not come (``reason``: a key of the texts), with a
+        button that sends them again. Never raises what Telegram raises."""
+        context = JobContext.model_validate(jobs[0].context)
+        done = [job for job in jobs if job.state == JobState.DONE]
+        words = texts.say(reason)
+        keyboard = None
+        if done:
+            album = len(done) > 1 and context.draft is not None
+            keyboard = keyboards.send_again(texts, key if album else done[0].id, album=album)
+        with contextlib.suppress(TelegramError):
+            if context.edit is not None:
+                await self.restore(texts, context)
+        try:
+            if context.status is not None:
+                await self._bot.edit_message_text(
+                    words, context.chat, context.status, parse_mode=ParseMode.HTML, reply_markup=keyboard
+                )
+                return
+        except TelegramError as error:
+            logger.warning("a status could not say that the painting did not come: %s", error)
+        try:
+            await self._bot.send_message(
+                context.chat, words, parse_mode=ParseMode.HTML, reply_markup=keyboard
+            )
+        except TelegramError as error:
+            logger.warning("nobody could be told that a painting did not come: %s", error)
+
     async def restore(self, texts: Texts, context: JobContext) -> None:
         """Give the message of a repaint that came to nothing its former words and buttons back."""
         if context.previous is None or context.edit is None:
@@ -176,12 +270,13 @@ class Delivery:
             previous = await call(self._client.job, context.previous)
         except NotFoundError:
             return
+        rating = await call(Surveys(self._client).job_rating, previous.owner, previous.id)
         await self._bot.edit_message_caption(
             context.chat,
             context.edit,
             caption=status.caption(texts, previous),
             parse_mode=ParseMode.HTML,
-            reply_markup=keyboards.result(texts, previous.id, previous.params),
+            reply_markup=keyboards.result(texts, previous.id, previous.params, rating),
         )
 
     async def send_file(self, texts: Texts, chat: int, job: JobView, reply_to: int | None = None) -> None:
@@ -192,10 +287,9 @@ class Delivery:
         words = texts.plain(
             "file_caption", style=status.style_title(texts, job), width=job.width, height=job.height
         )
-        name = f"alla-prima-{job.style.rpartition(':')[2][:40]}-" + "-".join(
-            str(strength) for strength in status.strengths(job).values()
-        )
-        kind = (await call(self._client.user, job.owner)).file
+        name = status.file_name(texts, job)
+        known = await call(self._client.known_user, job.owner)
+        kind = known.file if known is not None else "png"
         data = await call(self._client.result_file, job.id, job.owner, kind=kind)
         if len(data) > FILE_BYTES and kind != "jpeg":
             kind = "jpeg"
@@ -216,4 +310,5 @@ class Delivery:
             filename=name + ENDINGS[kind],
             reply_parameters=_reply(reply_to),
             disable_content_type_detection=True,
+            read_timeout=uploads.ANSWER_SECONDS,
         )

@@ -11,6 +11,7 @@ from worker.client import Client
 from worker.jobs import DraftView
 
 ALBUM_MAX = 10
+RECENT = 60  # jobs of a person; more than anybody may have unfinished
 _KEPT = 100
 
 
@@ -20,7 +21,8 @@ class Draft(BaseModel):
     ``photos`` are blob keys and ``messages`` the person's messages they came with, in the same order;
     ``group`` is Telegram's album id; ``style_group`` the album whose first photo became the style (the
     rest is ignored); ``awaiting`` says what the person's next photo is; ``used`` that jobs were made of
-    it; ``parent`` is the draft of the album this one paints again. Where ``strokes`` names a style, ``style`` is
+    it; ``parent`` is the draft of the album this one paints again; ``spoiler``
+    that the photo came covered. Where ``strokes`` names a style, ``style`` is
     the second one, for colours and shapes.
     """
 
@@ -40,6 +42,7 @@ class Draft(BaseModel):
     status: int | None = None
     used: bool = False
     parent: str | None = None
+    spoiler: bool = False
 
     @property
     def styles(self) -> list[str]:
@@ -69,7 +72,7 @@ class JobContext(BaseModel):
 
     ``status`` is the text message that shows the job's state; ``edit`` the result's message that is to be
     changed in place instead, ``previous`` the job shown there until then. ``order`` is the place in an
-    album.
+    album; ``spoiler`` that the photo came covered, and the painting goes covered, too.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -82,6 +85,7 @@ class JobContext(BaseModel):
     status: int | None = None
     edit: int | None = None
     previous: str | None = None
+    spoiler: bool = False
 
 
 def load(view: DraftView) -> Draft:

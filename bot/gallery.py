@@ -14,10 +14,11 @@ from telegram.error import BadRequest
 from bot import keyboards, status
 from bot.drafts import Draft
 from bot.service import Person, call, is_harmless
+from bot.texts import Texts, texts_for
 from core.styles import PER_PAGE, Style, contact_sheet, page_count, styles
 
 _COLUMNS, _TILE = 3, 320  # reads well on a phone: 1088 pixels wide
-_WHOLE_COLUMNS, _WHOLE_TILE = 6, 200
+_WHOLE_TILE = 240  # of the sheet with all styles, whose height Telegram bounds, too
 
 
 def numbered(page: int) -> list[tuple[int, Style]]:
@@ -26,43 +27,54 @@ def numbered(page: int) -> list[tuple[int, Style]]:
 
 
 @functools.cache
-def _sheet(page: int | None) -> bytes:
-    columns, tile = (_WHOLE_COLUMNS, _WHOLE_TILE) if page is None else (_COLUMNS, _TILE)
+def _sheet(language: str, page: int | None) -> bytes:
+    tile = _WHOLE_TILE if page is None else _TILE
     buffer = io.BytesIO()
-    contact_sheet(columns, tile, page).save(buffer, "JPEG", quality=88)
+    titles = texts_for(language).styles
+    contact_sheet(_COLUMNS, tile, page, titles=titles).save(buffer, "JPEG", quality=88)
     return buffer.getvalue()
 
 
 class Gallery:
-    """Draws each page once; after the first upload Telegram's file id is used instead of the bytes."""
+    """Draws each page once in each language; after the first upload Telegram's file id is used instead of the bytes."""
 
     def __init__(self) -> None:
-        self._file_ids: dict[int | None, str] = {}
+        self._file_ids: dict[tuple[str, int | None], str] = {}
 
     async def _with_sheet(
-        self, page: int | None, send: Callable[[bytes | str], Coroutine[Any, Any, Message | bool]]
+        self,
+        texts: Texts,
+        page: int | None,
+        send: Callable[[bytes | str], Coroutine[Any, Any, Message | bool]],
     ) -> Message:
         """Call ``send`` with the page's file id, or with its bytes where there is none or it is not known
         any more."""
-        known = self._file_ids.get(page)
+        key = texts.language, page
+        known = self._file_ids.get(key)
         try:
-            message = await send(known if known is not None else await call(_sheet, page))
+            message = await send(known if known is not None else await call(_sheet, *key))
         except BadRequest as error:
             if known is None or "file identifier" not in str(error).lower():
                 raise
-            self._file_ids.pop(page, None)
-            message = await send(await call(_sheet, page))
+            self._file_ids.pop(key, None)
+            message = await send(await call(_sheet, *key))
         assert isinstance(message, Message)
         if message.photo:
-            self._file_ids[page] = message.photo[-1].file_id
+            self._file_ids[key] = message.photo[-1].file_id
         return message
 
-    async def send_whole(self, bot: Bot, chat: int, caption: str) -> Message:
-        """The whole gallery as one picture."""
+    async def send_whole(self, bot: Bot, person: Person, chat: int, caption: str) -> Message:
+        """The whole gallery as one picture, with a button that leads into it."""
         return await self._with_sheet(
+            person.texts,
             None,
             lambda photo: bot.send_photo(
-                chat, photo, caption, parse_mode=ParseMode.HTML, filename="styles.jpg"
+                chat,
+                photo,
+                caption,
+                parse_mode=ParseMode.HTML,
+                filename="styles.jpg",
+                reply_markup=keyboards.to_gallery(person.texts, person.id),
             ),
         )
 
@@ -98,6 +110,7 @@ class Gallery:
         reply = reply_to or draft.reply_to
         parameters = ReplyParameters(reply, allow_sending_without_reply=True) if reply else None
         message = await self._with_sheet(
+            person.texts,
             draft.page,
             lambda photo: bot.send_photo(
                 draft.chat,
@@ -116,6 +129,7 @@ class Gallery:
         caption, keyboard = self.caption(person, draft), self.keyboard(person, draft_id, draft)
         try:
             await self._with_sheet(
+                person.texts,
                 draft.page,
                 lambda photo: bot.edit_message_media(
                     InputMediaPhoto(photo, caption, parse_mode=ParseMode.HTML, filename="styles.jpg"),

@@ -55,6 +55,17 @@ def gallery(
     return InlineKeyboardMarkup([*rows, last])
 
 
+def to_gallery(texts: Texts, user_id: int) -> InlineKeyboardMarkup:
+    """From the first message into the gallery."""
+    return InlineKeyboardMarkup([[_button(texts.button("open_gallery"), user_id, Verb.OPEN_GALLERY)]])
+
+
+def to_private(texts: Texts, bot_name: str) -> InlineKeyboardMarkup:
+    """From a group to the private chat with the bot."""
+    address = f"https://t.me/{bot_name}?start=group"
+    return InlineKeyboardMarkup([[InlineKeyboardButton(texts.button("to_private"), url=address)]])
+
+
 def awaiting(texts: Texts, draft_id: str) -> InlineKeyboardMarkup:
     """While a photo is awaited: back to the gallery, or close."""
     back = _button(texts.button("to_gallery"), draft_id, Verb.GALLERY)
@@ -69,6 +80,19 @@ def cancel_order(texts: Texts, draft_id: str) -> InlineKeyboardMarkup:
 def cancel_job(texts: Texts, job_id: str) -> InlineKeyboardMarkup:
     """Cancel one job."""
     return InlineKeyboardMarkup([[_button(texts.button("cancel"), job_id, Verb.CANCEL)]])
+
+
+def send_again(texts: Texts, target: str, *, album: bool) -> InlineKeyboardMarkup:
+    """Send a painting, or all of an order, again."""
+    verb = Verb.ALBUM_SEND if album else Verb.SEND
+    return InlineKeyboardMarkup([[_button(texts.button("send_again"), target, verb)]])
+
+
+def paint_rest(texts: Texts, draft_id: str, count: int) -> InlineKeyboardMarkup:
+    """Paint those photos of an album that were not accepted at first."""
+    return InlineKeyboardMarkup(
+        [[_button(texts.button("paint_rest", count=count), draft_id, Verb.ALBUM_REST)]]
+    )
 
 
 def _strengths(texts: Texts, target: str | int, verb: Verb, now: int) -> list[InlineKeyboardButton]:

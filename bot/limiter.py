@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiolimiter import AsyncLimiter
-from telegram.error import RetryAfter
+from telegram.error import RetryAfter, TelegramError
 from telegram.ext import BaseRateLimiter
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,25 @@ logger = logging.getLogger(__name__)
 PER_SECOND = 28  # Telegram's advice for all chats together is at most 30 messages a second
 PATIENCE = 120.0  # seconds a request that matters is held back in all before its caller has to decide
 DROP = "drop"  # rate_limit_args of a request that is worthless later: progress
+
+
+_BURIED = re.compile(r"retry after (\d{1,6})", re.IGNORECASE)
+
+
+class PartlySent(RetryAfter):
+    """Telegram asks to wait in the midst of an album: some of its pictures may have arrived."""
+
+
+def asked_to_wait(error: TelegramError, endpoint: str) -> RetryAfter | None:
+    """The error as a ``RetryAfter``, where it is one or says so in its words only (``Bad Request: failed to send
+    message #2 with the error message "Too Many Requests: retry after 8"``)."""
+    if isinstance(error, RetryAfter):
+        return error
+    found = _BURIED.search(str(error))
+    if found is None:
+        return None
+    kind = PartlySent if endpoint == "sendMediaGroup" else RetryAfter
+    return kind(max(1, int(found[1])))
 
 
 def seconds_of(error: RetryAfter) -> float:
@@ -59,7 +79,7 @@ class ChatLimiter(BaseRateLimiter[str]):
         rate_limit_args: str | None,
     ) -> Any:
         """Send the request when its chat may be written to; raises ``RetryAfter`` when that takes too
-        long."""
+        long, and ``PartlySent`` instead of sending an album again."""
         if endpoint == "getUpdates":  # the library's polling loop has its own way with floods
             return await callback(*args, **kwargs)
         chat = data.get("chat_id")
@@ -76,12 +96,15 @@ class ChatLimiter(BaseRateLimiter[str]):
             async with self._budget:
                 try:
                     return await callback(*args, **kwargs)
-                except RetryAfter as error:
-                    wait = seconds_of(error) + 0.1
+                except TelegramError as error:
+                    told = asked_to_wait(error, endpoint)
+                    if told is None:
+                        raise
+                    wait = seconds_of(told) + 0.1
                     logger.info("%s: told to wait %.0f s", endpoint, wait)
                     if chat is not None:
                         self._until[chat] = max(self._until.get(chat, 0.0), clock() + wait)
-                    if drop or clock() + wait > deadline:
-                        raise
+                    if drop or clock() + wait > deadline or isinstance(told, PartlySent):
+                        raise told from error
                     if chat is None:  # files, answers to taps: each waits for itself
                         await asyncio.sleep(wait)

@@ -8,10 +8,11 @@ even where the process that took the order is gone. Rounds are two queries, howe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,15 +21,17 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
-from bot import keyboards, status
+from bot import keyboards, status, uploads
 from bot.delivery import Delivery
 from bot.drafts import JobContext
-from bot.limiter import DROP, seconds_of
+from bot.limiter import DROP, PartlySent, seconds_of
+from bot.reports import tell_operators
 from bot.service import call, is_harmless
 from bot.texts import Texts, texts_for
 from core.errors import NotFoundError
 from worker.client import Client
-from worker.jobs import JobView
+from worker.jobs import JobState, JobView
+from worker.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +41,13 @@ BUSY_ROUND_SECONDS = 0.3
 IDLE_ROUND_SECONDS = 2.0
 FIRST_EDIT_SECONDS = 1.2  # a painting that is ready sooner needs no word in between
 ALBUM_GRACE_SECONDS = 2.0  # photos of an album arrive one by one; the last may still be on its way
+LOOK_SECONDS = 3.0  # between two looks at whether workers are alive
 ATTEMPTS = 5
 AFTER_FAILURE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 60.0
+PATIENT_ATTEMPTS = 12  # where it may be Telegram's or the store's fault: more than eight minutes
+RESENT = 1  # times that an upload is sent again of which nobody knows whether it arrived
+FORGET_SECONDS = 15.0  # an upload of somebody who wants to be forgotten may take so long to end
 
 
 @dataclass
@@ -49,6 +57,8 @@ class Order:
     next_edit: float
     shown: Any = None
     failures: int = 0
+    doubts: int = 0
+    told_late: bool = False
     not_before: float = 0.0
     task: asyncio.Task[None] | None = None
     jobs: list[JobView] = field(default_factory=list)
@@ -70,8 +80,13 @@ def order_key(job: JobView, context: JobContext) -> str:
 class Notifier:
     """Runs beside the handlers; ``start`` and ``stop`` it with the application."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, settings: Settings) -> None:
         self._client = client
+        self._settings = settings
+        self._resting = False
+        self._next_look = 0.0
+        self._forgetting: set[str] = set()
+        self._uploads: dict[str, set[asyncio.Task[None]]] = defaultdict(set)
         self._orders: dict[str, Order] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -99,6 +114,38 @@ class Notifier:
         """There is a new job: do not wait for the next round."""
         self._wake.set()
 
+    def uploading(self, owner: str, task: asyncio.Task[None]) -> None:
+        """Note that something is being sent to a person outside the rounds."""
+        self._uploads[owner].add(task)
+
+        def done(_: asyncio.Task[None]) -> None:
+            self._uploads[owner].discard(task)
+            if not self._uploads[owner]:
+                self._uploads.pop(owner, None)
+
+        task.add_done_callback(done)
+
+    @contextlib.asynccontextmanager
+    async def silence(self, owner: str) -> AsyncIterator[None]:
+        """While the block runs, nothing is sent to a person: uploads under way are waited for, or broken off, and no
+        others begin."""
+        self._forgetting.add(owner)
+        try:
+            running = [
+                order.task
+                for order in self._orders.values()
+                if order.task and order.jobs and order.jobs[0].owner == owner
+            ]
+            running += self._uploads.get(owner, ())
+            if running:
+                _, late = await asyncio.wait(running, timeout=FORGET_SECONDS)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+            yield
+        finally:
+            self._forgetting.discard(owner)
+
     async def _run(self) -> None:
         while True:
             pause = IDLE_ROUND_SECONDS
@@ -120,6 +167,7 @@ class Notifier:
         # Unfinished first: a job that ends between the two queries is then seen twice, never not at all.
         unfinished = await call(self._client.unfinished, SOURCE)
         finished = await call(self._client.undelivered, SOURCE)
+        await self._look_at_workers(unfinished)
         grouped: dict[str, dict[str, JobView]] = defaultdict(dict)
         for job in (*unfinished, *finished):
             context = context_of(job)
@@ -134,14 +182,29 @@ class Notifier:
         for key, jobs in grouped.items():
             order = self._orders.setdefault(key, Order(next_edit=now + FIRST_EDIT_SECONDS))
             order.jobs = sorted(jobs.values(), key=lambda job: JobContext.model_validate(job.context).order)
-            if order.task or now < order.not_before:
+            if order.task or now < order.not_before or order.jobs[0].owner in self._forgetting:
                 continue
             if all(job.finished for job in order.jobs):
                 if self._complete(order.jobs):
                     self._begin(order, self._deliver(key, order, order.jobs))
-            elif now >= order.next_edit and status.fingerprint(order.jobs) != order.shown:
+            elif (
+                now >= order.next_edit
+                and status.fingerprint(order.jobs, resting=self._resting) != order.shown
+            ):
                 self._begin(order, self._report(order, order.jobs))
         return bool(grouped)
+
+    async def _look_at_workers(self, unfinished: Sequence[JobView]) -> None:
+        """Now and then, while jobs wait and none is painted, ask whether there is anybody to paint them."""
+        if not unfinished or any(job.state == JobState.RUNNING for job in unfinished):
+            self._resting = False
+            return
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_SECONDS
+        health = await call(self._client.health)
+        self._resting = not health["workers"] or health["queue"] != "ok"
 
     @staticmethod
     def _complete(jobs: Sequence[JobView]) -> bool:
@@ -164,7 +227,7 @@ class Notifier:
         """Edit the status message; a failed edit is not repeated, the next one says more."""
         context = JobContext.model_validate(jobs[0].context)
         texts = texts_for(context.language)
-        order.shown = status.fingerprint(jobs)
+        order.shown = status.fingerprint(jobs, resting=self._resting)
         order.next_edit = time.monotonic() + EDIT_SECONDS
         try:
             await self._edit(texts, context, jobs)
@@ -178,7 +241,7 @@ class Notifier:
             logger.exception("a status could not be edited")
 
     async def _edit(self, texts: Texts, context: JobContext, jobs: Sequence[JobView]) -> None:
-        words = status.text(texts, jobs)
+        words = status.text(texts, jobs, resting=self._resting)
         if context.edit is not None:
             await self._bot.edit_message_caption(
                 context.chat,
@@ -201,28 +264,78 @@ class Notifier:
     async def _deliver(self, key: str, order: Order, jobs: Sequence[JobView]) -> None:
         """Hand an order over; what fails for a reason that passes is tried again later."""
         context = JobContext.model_validate(jobs[0].context)
+        texts = texts_for(context.language)
+        present = await call(self._client.jobs_by_id, [job.id for job in jobs])
+        jobs = [job for job in jobs if job.id in present]
+        if not jobs:  # deleted since this round looked
+            return
         try:
-            await self._delivery.hand_over(texts_for(context.language), key, jobs)
+            await self._delivery.hand_over(texts, key, jobs)
             return
-        except RetryAfter as error:
-            order.not_before = time.monotonic() + seconds_of(error)
-            return
-        except NotFoundError:
-            logger.info("order %s is gone, nothing to hand over", key)
         except Forbidden:
             logger.info("order %s: the person has left", key)
-        except BadRequest as error:
-            if "chat not found" not in str(error).lower():
-                order.failures += 1
-                logger.exception("order %s could not be handed over", key)
-                order.not_before = time.monotonic() + AFTER_FAILURE_SECONDS * order.failures
-                if order.failures < ATTEMPTS:
-                    return
-        except Exception:
-            # The network, the store, Telegram itself: all of them come back some time.
-            order.failures += 1
-            order.not_before = time.monotonic() + min(60.0, AFTER_FAILURE_SECONDS * order.failures)
+            lost = None
+        except NotFoundError:
+            logger.info("order %s is gone, nothing to hand over", key)
+            lost = "lost_gone"
+        except Exception as error:
+            lost = self._judge(order, context, error)
+            if lost == "":
+                if not order.told_late:
+                    order.told_late = True
+                    await self._say_late(texts, context, jobs)
+                return
             logger.exception("order %s could not be handed over, attempt %d", key, order.failures)
-            return
-        for job in jobs:
+            await tell_operators(
+                self._bot,
+                self._settings,
+                f"delivery {type(error).__name__}",
+                f"order {key} did not reach its person",
+                f"{type(error).__name__}: {error}",
+            )
+        present = await call(self._client.jobs_by_id, [job.id for job in jobs])
+        missing = [job for job in jobs if job.id in present and not present[job.id].delivered]
+        if lost and missing:
+            await self._delivery.give_up(texts, key, missing, lost)
+        for job in missing:
             await call(self._client.mark_delivered, job.id)
+
+    @staticmethod
+    def _judge(order: Order, context: JobContext, error: Exception) -> str | None:
+        """What becomes of an order that could not be handed over: "" to try again, at ``order.not_before``; else the key
+        of the sentence with which it ends; ``None`` where there is nobody to tell."""
+        if isinstance(error, BadRequest) and "chat not found" in str(error).lower():
+            return None
+        pause = AFTER_FAILURE_SECONDS
+        if uploads.never_left(error):
+            logger.info("Telegram cannot be reached: %s", error)
+        elif isinstance(error, RetryAfter) and not isinstance(error, PartlySent):
+            pause = seconds_of(error)
+        elif uploads.may_have_arrived(error) and context.edit is None:
+            order.doubts += 1
+            if order.doubts > RESENT:
+                return "lost_doubtful"
+            pause = seconds_of(error) if isinstance(error, RetryAfter) else 2 * AFTER_FAILURE_SECONDS
+        else:
+            order.failures += 1
+            if order.failures >= (ATTEMPTS if isinstance(error, BadRequest) else PATIENT_ATTEMPTS):
+                return "lost_refused"
+            pause = min(LONGEST_PAUSE_SECONDS, AFTER_FAILURE_SECONDS * order.failures)
+        logger.warning("an order is handed over later, in %.0f s: %s", pause, error)
+        order.not_before = time.monotonic() + pause
+        return ""
+
+    async def _say_late(self, texts: Texts, context: JobContext, jobs: Sequence[JobView]) -> None:
+        """Nothing is being painted any more while the upload waits for its next try."""
+        if context.status is None or not any(job.state == JobState.DONE for job in jobs):
+            return
+        try:
+            await self._bot.edit_message_text(
+                texts.say("sending_late", style=status.style_title(texts, jobs[0])),
+                context.chat,
+                context.status,
+                parse_mode=ParseMode.HTML,
+                rate_limit_args=DROP,
+            )
+        except TelegramError as error:
+            logger.info("a status could not be edited: %s", error)

@@ -6,10 +6,10 @@ import logging
 
 from telegram import Bot, ReplyParameters
 from telegram.constants import ParseMode
-from telegram.error import BadRequest
+from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from bot import drafts, keyboards, status
-from bot.drafts import Draft, JobContext
+from bot.drafts import RECENT, Draft, JobContext
 from bot.notify import SOURCE
 from bot.service import Person, Service, call, delete_quietly, is_harmless
 from core.errors import AllaPrimaError
@@ -19,13 +19,11 @@ from worker.jobs import JobView
 
 logger = logging.getLogger(__name__)
 
-_RECENT = 60  # more than anybody may have unfinished
-
 
 def jobs_of_draft(client: Client, owner: str, draft_id: str) -> list[JobView]:
     """The jobs made of a draft, in the order of its photos. The table of jobs decides, not the draft: a
     tap that comes twice, even across a restart, finds the jobs of the first."""
-    found = [job for job in client.jobs(owner, limit=_RECENT) if job.context.get("draft") == draft_id]
+    found = [job for job in client.jobs(owner, limit=RECENT) if job.context.get("draft") == draft_id]
     return sorted(found, key=lambda job: JobContext.model_validate(job.context).order)
 
 
@@ -46,14 +44,20 @@ async def place(bot: Bot, service: Service, person: Person, draft_id: str, draft
         return []
     if draft.status is None:
         reply = ReplyParameters(draft.reply_to, allow_sending_without_reply=True) if draft.reply_to else None
-        message = await bot.send_message(
-            draft.chat,
-            texts.say("queued", style=_style_name(person, draft)),
-            parse_mode=ParseMode.HTML,
-            reply_markup=keyboards.cancel_order(texts, draft_id),
-            reply_parameters=reply,
-        )
-        draft.status = message.message_id
+        try:
+            message = await bot.send_message(
+                draft.chat,
+                texts.say("queued", style=_style_name(person, draft)),
+                parse_mode=ParseMode.HTML,
+                reply_markup=keyboards.cancel_order(texts, draft_id),
+                reply_parameters=reply,
+            )
+            draft.status = message.message_id
+        except (NetworkError, RetryAfter) as error:
+            if isinstance(error, BadRequest):
+                raise
+            # The painting does not depend on it; what becomes of it is then told in a message of its own.
+            logger.warning("an order has no status message: %s", error)
     draft.awaiting = None
     await call(drafts.save, client, person.owner, draft, draft_id)
     placed: list[JobView] = []
@@ -66,6 +70,7 @@ async def place(bot: Bot, service: Service, person: Person, draft_id: str, draft
             order=order,
             reply_to=draft.messages[order] if order < len(draft.messages) else draft.reply_to,
             status=draft.status,
+            spoiler=draft.spoiler,
         )
         try:
             job = await call(
@@ -94,7 +99,15 @@ async def place(bot: Bot, service: Service, person: Person, draft_id: str, draft
             words = texts.messages["album_part"].format(
                 accepted=accepted, count=len(draft.photos), reason=reason
             )
-            await bot.send_message(draft.chat, words, parse_mode=ParseMode.HTML)
+            try:
+                await bot.send_message(
+                    draft.chat,
+                    words,
+                    parse_mode=ParseMode.HTML,
+                    reply_markup=keyboards.paint_rest(texts, draft_id, len(draft.photos) - accepted),
+                )
+            except TelegramError as error:
+                logger.warning("a person could not be told of the rest of an album: %s", error)
     elif failure is not None:
         await _refuse(bot, person, draft, failure)
         draft.status = None
@@ -111,6 +124,9 @@ async def _refuse(bot: Bot, person: Person, draft: Draft, failure: AllaPrimaErro
     """Turn the status message into the sentence why there is no job. The gallery stays: the tap can be
     repeated."""
     words = person.texts.messages["failed"].format(reason=person.texts.error(failure))
+    if draft.status is None:
+        await bot.send_message(draft.chat, words, parse_mode=ParseMode.HTML)
+        return
     try:
         await bot.edit_message_text(words, draft.chat, draft.status, parse_mode=ParseMode.HTML)
     except BadRequest as error:
@@ -124,13 +140,14 @@ async def repaint(
     """Paint ``job`` again with other parameters; the result will take the place of the picture in
     ``message``.
 
-    ``None`` when this very change is being painted, or is what the message shows, already: a double tap.
+    ``None`` when this very change is being painted, or is what the message shows, already: a double tap. Another change
+    takes the place of one that is still being painted.
     """
     client = service.client
-    recent = await call(client.jobs, person.owner, limit=_RECENT)
+    recent = await call(client.jobs, person.owner, limit=RECENT)
     # Of the repaints of this message the newest one counts; jobs come newest first.
     newest = next((j for j in recent if j.context.get("edit") == message), None)
-    if newest is not None and (not newest.finished or (newest.params == params and newest.result_key)):
+    if newest is not None and newest.params == params and (not newest.finished or newest.result_key):
         return None
     context = JobContext(
         chat=chat,
@@ -138,6 +155,7 @@ async def repaint(
         reply_to=job.context.get("reply_to"),
         edit=message,
         previous=job.id,
+        spoiler=job.context.get("spoiler", False),
     )
     repainted = await call(
         client.repaint,
@@ -147,5 +165,9 @@ async def repaint(
         source=SOURCE,
         context=context.model_dump(exclude_none=True),
     )
+    if (
+        newest is not None and not newest.finished
+    ):  # after the new one is there: its end is then nobody's news
+        await call(client.cancel, newest.id, person.owner)
     service.notifier.wake()
     return repainted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telegram import BotCommand, BotCommandScopeAllPrivateChats
+from telegram import BotCommand, BotCommandScopeAllPrivateChats, Message, MessageEntity
 from telegram.ext import CallbackQueryHandler, CommandHandler, ExtBot, MessageHandler, filters
 
 from bot.handlers import account, charts, errors, gallery, pictures, results, start, survey, taps, train
@@ -21,6 +21,21 @@ COMMANDS = {
     "privacy": start.privacy,
     "delete_me": account.delete_me,
 }
+
+
+class ToBot(filters.MessageFilter):
+    """Messages that name the bot, or answer one of its own."""
+
+    def filter(self, message: Message) -> bool:
+        """Whether this one does."""
+        if message.text is None:
+            return False
+        me = message.get_bot()
+        answered = message.reply_to_message
+        if answered is not None and answered.from_user is not None and answered.from_user.id == me.id:
+            return True
+        named = message.parse_entities([MessageEntity.MENTION]).values()
+        return f"@{me.username}".lower() in {name.lower() for name in named}
 
 
 def register(application: App) -> None:
@@ -43,19 +58,28 @@ def register(application: App) -> None:
         | filters.AUDIO
         | filters.Sticker.ALL
     )
+    application.add_handler(MessageHandler(private & filters.Sticker.STATIC, pictures.sticker))
     application.add_handler(MessageHandler(private & moving, start.not_a_still))
     application.add_handler(MessageHandler(private & filters.Document.ALL, pictures.document))
     application.add_handler(MessageHandler(private & filters.TEXT, start.hint))
     application.add_handler(MessageHandler(private & ~filters.StatusUpdate.ALL, start.not_a_still))
-    application.add_handler(CommandHandler("start", start.private_only, filters.ChatType.GROUPS))
+    groups = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
+    application.add_handler(CommandHandler("paint", pictures.from_group, groups))
+    application.add_handler(CommandHandler(["start", "help"], start.in_group, groups))
+    application.add_handler(MessageHandler(groups & ToBot(), start.in_group))
     application.add_error_handler(errors.on_error)
 
 
 async def announce(bot: ExtBot[str]) -> None:
-    """Tell Telegram the commands, in every language, for private chats."""
+    """Tell Telegram the commands, for private chats, and what the bot is, in every language."""
     scope = BotCommandScopeAllPrivateChats()
     for code, texts in languages().items():
         commands = [BotCommand(name, texts.commands[name]) for name in COMMANDS]
         if code == DEFAULT_LANGUAGE:
             await bot.set_my_commands(commands, scope)
         await bot.set_my_commands(commands, scope, code)
+        if code == DEFAULT_LANGUAGE:
+            await bot.set_my_description(texts.messages["description"].strip())
+            await bot.set_my_short_description(texts.messages["short_description"])
+        await bot.set_my_description(texts.messages["description"].strip(), code)
+        await bot.set_my_short_description(texts.messages["short_description"], code)

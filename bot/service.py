@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from telegram import Bot, Message, Update, User
+from telegram import Bot, CallbackQuery, Message, Update, User
+from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import Application, CallbackContext, ExtBot
 
@@ -27,8 +29,13 @@ T = TypeVar("T")
 Context = CallbackContext[ExtBot[str], dict[Any, Any], dict[Any, Any], dict[Any, Any]]
 App = Application[Any, Any, Any, Any, Any, Any]
 
+logger = logging.getLogger(__name__)
+
+ANSWER_MAX = 200  # characters of a tap's answer
+ANSWER_SECONDS = 1.0  # a tap's deed waits for its answer no longer
 _KEY = "service"
 _TAPS_KEPT_SECONDS = 30.0
+_answers: set[asyncio.Task[None]] = set()  # on their way; a task that nobody holds may vanish
 
 
 async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -59,8 +66,11 @@ class Service:
     _taps: dict[tuple[int, str], float] = field(default_factory=dict)
 
     async def person(self, user: User) -> Person:
-        """The person behind a Telegram user, remembered from now on."""
-        view = await call(self.client.user, owner_of(user.id))
+        """The person behind a Telegram user. Asking remembers nobody: only what somebody sends or chooses is kept."""
+        owner = owner_of(user.id)
+        view = await call(self.client.known_user, owner)
+        if view is None:
+            return Person(user.id, owner, texts_for(None, user.language_code), PaintParams())
         texts = texts_for(view.language, user.language_code)
         return Person(user.id, view.owner, texts, view.defaults, view.file, view.metadata)
 
@@ -72,6 +82,10 @@ class Service:
         again = (message, data) in self._taps
         self._taps[message, data] = now
         return again
+
+    def forget_tap(self, message: int, data: str) -> None:
+        """What this button was pressed for came to nothing: the next press is a first one."""
+        self._taps.pop((message, data), None)
 
 
 def install(application: App, service: Service) -> None:
@@ -107,6 +121,13 @@ def message_of(update: Update) -> Message:
     return update.effective_message
 
 
+async def say_once(service: Service, message: Message, words: str) -> None:
+    """Answer a message; of an album whose parts all call for the same words, the first only."""
+    group = message.media_group_id
+    if group is None or not service.tapped_again(message.chat_id, f"{group} {words}"):
+        await message.reply_text(words, parse_mode=ParseMode.HTML)
+
+
 def is_harmless(error: TelegramError) -> bool:
     """Whether an edit or deletion failed because there is nothing left to do: same content already,
     message gone, too old to be changed, or the person has blocked the bot."""
@@ -124,20 +145,32 @@ def is_harmless(error: TelegramError) -> bool:
     )
 
 
-def is_too_late(error: BadRequest) -> bool:
-    """Whether a tap waited so long that Telegram takes no answer to it any more."""
-    return "query is too old" in str(error).lower()
+async def answer(query: CallbackQuery, words: str | None = None, *, alert: bool = False) -> None:
+    """Answer a tap as well as that goes. It never raises and returns after a second at the latest: an answer is a
+    courtesy, and what the tap is for is done with or without it."""
+
+    async def send() -> None:
+        try:
+            await query.answer(words and words[:ANSWER_MAX], show_alert=alert or None)
+        except TelegramError as error:  # too late, answered already, the network, a flood
+            logger.info("a tap was not answered: %s", error)
+
+    task = asyncio.create_task(send(), name="answer")
+    _answers.add(task)
+    task.add_done_callback(_answers.discard)
+    await asyncio.wait({task}, timeout=ANSWER_SECONDS)
 
 
 async def delete_quietly(bot: Bot, chat: int, message: int | None) -> None:
-    """Delete a message of the bot; where that is not possible any more, take its buttons away."""
+    """Delete a message of the bot; where that is not possible any more, take its buttons away. Never raises: what
+    was to be done is done, and the message an ornament."""
     if message is None:
         return
     try:
         await bot.delete_message(chat, message)
-    except (BadRequest, Forbidden):
+    except TelegramError:
         try:
             await bot.edit_message_reply_markup(chat, message)
-        except (BadRequest, Forbidden) as error:
+        except TelegramError as error:
             if not is_harmless(error):
-                raise
+                logger.warning("a message could not be taken away: %s", error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from bot.keyboards import has_bands, percent
@@ -12,6 +13,7 @@ from core.styles import style as gallery_style
 from worker.jobs import JobState, JobView
 
 _BAR = 10
+_NAME_MAX = 60  # characters of a style's name in a file's
 
 
 def mark(position: int) -> int:
@@ -68,12 +70,14 @@ def _position(jobs: Sequence[JobView]) -> tuple[int | None, float | None]:
     return (min(places) if places else None), (max(etas) if etas else None)
 
 
-def text(texts: Texts, jobs: Sequence[JobView]) -> str:
-    """The status of one order (one job, or the jobs of an album), as HTML."""
+def text(texts: Texts, jobs: Sequence[JobView], *, resting: bool = False) -> str:
+    """The status of one order (one job, or the jobs of an album), as HTML; ``resting``: nobody paints at the moment."""
     style = style_title(texts, jobs[0])
     waiting = [job for job in jobs if job.state in (JobState.WAITING, JobState.QUEUED)]
     position, eta = _position(waiting)
     if len(waiting) == len(jobs):
+        if resting:
+            return texts.say("waiting_resting", style=style)
         if position is None:
             return texts.say("queued", style=style)
         if len(jobs) > 1:
@@ -88,13 +92,13 @@ def text(texts: Texts, jobs: Sequence[JobView]) -> str:
     return texts.say("painting", style=style, bar=bar(share), percent=round(share * 100))
 
 
-def fingerprint(jobs: Sequence[JobView]) -> tuple[object, ...]:
+def fingerprint(jobs: Sequence[JobView], *, resting: bool = False) -> tuple[object, ...]:
     """Changes when the status is worth an edit: a new place in line that is reported, or a new tenth
     painted."""
     waiting = [job for job in jobs if job.state in (JobState.WAITING, JobState.QUEUED)]
     if len(waiting) == len(jobs):
         position, _ = _position(waiting)
-        return ("waiting", position and mark(position), len(jobs))
+        return ("waiting", resting or (position and mark(position)), len(jobs))
     share = sum(1.0 if job.finished else job.progress for job in jobs) / len(jobs)
     return ("painting", math.floor(share * _BAR), sum(job.finished for job in jobs), len(jobs))
 
@@ -104,6 +108,12 @@ def strengths(job: JobView) -> dict[str, int]:
     if not has_bands(job.params):
         return {"strength": percent(job.params)}
     return {"high": round(100 * job.params.alpha_high), "low": round(100 * job.params.alpha_low)}
+
+
+def file_name(texts: Texts, job: JobView) -> str:
+    """What a painting's file is called, without its ending: the style's name and the strength in per cent."""
+    title = " ".join(re.sub(r"[^\w .+()-]", " ", style_title(texts, job)).split())
+    return f"{title[:_NAME_MAX].strip()} " + "-".join(f"{share}%" for share in strengths(job).values())
 
 
 def caption(texts: Texts, job: JobView) -> str:

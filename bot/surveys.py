@@ -6,10 +6,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from telegram import CallbackQuery, Message
-from telegram.error import BadRequest
 
 from bot.callbacks import Callback
-from bot.service import Context, Person, is_too_late, service_of
+from bot.service import Context, Person, answer, service_of
 from worker.survey.service import Surveys
 
 STUDIES_SHOWN = 8
@@ -43,15 +42,6 @@ def rooms_of(context: Context) -> Rooms:
         context.bot_data[_KEY] = Rooms(Surveys(service_of(context).client))
     found: Rooms = context.bot_data[_KEY]
     return found
-
-
-async def answer(query: CallbackQuery, words: str | None = None) -> None:
-    """Answer a tap; one that waited too long for it (many people at once) is carried out all the same."""
-    try:
-        await query.answer(words)
-    except BadRequest as error:
-        if not is_too_late(error):
-            raise
 
 
 async def is_mine(query: CallbackQuery, person: Person, button: Callback) -> bool:

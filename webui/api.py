@@ -42,7 +42,7 @@ def _whole(value: float | None, name: str) -> int | None:
 def describe(job: JobView, visitor: str) -> dict[str, Any]:
     """A job for a program: state, place, progress, timings, parameters; times in ISO 8601, UTC."""
     view = job.model_dump(
-        mode="json", exclude={"owner", "context", "photo_key", "result_key", "album", "source"}
+        mode="json", exclude={"owner", "context", "photo_key", "result_key", "album", "source", "delivered"}
     )
     return view | {"styles": list(job.styles), "finished": job.finished, "visitor": visitor}
 

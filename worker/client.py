@@ -346,6 +346,12 @@ class Client:
                 row = session.get_one(User, owner)
         return people.user_view(row)
 
+    def known_user(self, owner: str) -> UserView | None:
+        """What is remembered of a person, ``None`` for a stranger, who stays one."""
+        with self.database.read() as session:
+            row = session.get(User, owner)
+            return None if row is None else people.user_view(row)
+
     def update_user(
         self,
         owner: str,

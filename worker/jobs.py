@@ -115,6 +115,7 @@ class JobView(BaseModel):
     photo_side: int | None = Field(None, description="the photograph's longer side in pixels, as it was sent")
     model_hash: str | None = None
     context: dict[str, Any] = Field(default_factory=dict, description="opaque to the worker")
+    delivered: bool = Field(False, description="whether the person has been given it, by the bot")
 
     @property
     def styles(self) -> tuple[str, ...]:

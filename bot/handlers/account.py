@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from telegram import CallbackQuery, InlineKeyboardMarkup, Update
 from telegram.constants import ParseMode
-from telegram.error import BadRequest
+from telegram.error import BadRequest, TelegramError
 
-from bot import keyboards
+from bot import drafts, keyboards
 from bot.callbacks import Callback
-from bot.service import Context, Person, call, is_harmless, message_of, service_of, user_of
+from bot.drafts import JobContext
+from bot.notify import SOURCE
+from bot.service import (
+    Context,
+    Person,
+    answer,
+    call,
+    delete_quietly,
+    is_harmless,
+    message_of,
+    service_of,
+    user_of,
+)
 from bot.texts import languages
 from core import registry
 from core.params import PaintParams
+from worker.client import Client
+
+_LEFT_MAX = 200  # jobs looked through for messages to take away; more than anybody may have unfinished
 
 
 def _shown(context: Context, person: Person) -> tuple[str, InlineKeyboardMarkup]:
@@ -54,12 +70,12 @@ async def _change(
     context: Context, query: CallbackQuery, person: Person, button: Callback, **changes: Any
 ) -> None:
     if not _is_own(person, button):
-        await query.answer(person.texts.plain("not_yours"))
+        await answer(query, person.texts.plain("not_yours"))
         return
     service = service_of(context)
     await call(service.client.update_user, person.owner, **changes)
     person = await service.person(query.from_user)
-    await query.answer(person.texts.plain("saved"))
+    await answer(query, person.texts.plain("saved"))
     await _edit(query, *_shown(context, person))
 
 
@@ -70,7 +86,7 @@ def _defaults(person: Person, **changes: Any) -> PaintParams:
 async def language(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """Choose the language."""
     if button.argument not in languages():
-        await query.answer(person.texts.plain("bad_button"))
+        await answer(query, person.texts.plain("bad_button"))
         return
     await _change(context, query, person, button, language=button.argument)
 
@@ -117,11 +133,33 @@ async def delete_me(update: Update, context: Context) -> None:
 async def forget_me(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """The answer to the question of /delete_me."""
     if not _is_own(person, button):
-        await query.answer(person.texts.plain("not_yours"))
+        await answer(query, person.texts.plain("not_yours"))
         return
-    await query.answer()
+    await answer(query)
     if button.argument != "yes":
         await _edit(query, person.texts.say("kept"))
         return
-    counts = await call(service_of(context).client.delete_user_data, person.owner)
+    service = service_of(context)
+    async with service.notifier.silence(person.owner):
+        left, changed = await call(_left_in_chat, service.client, person.owner)
+        counts = await call(service.client.delete_user_data, person.owner)
     await _edit(query, person.texts.say("deleted", jobs=counts["jobs"], pictures=counts["pictures"]))
+    for chat, message in left:
+        await delete_quietly(context.bot, chat, message)
+    for chat, message in changed:
+        with contextlib.suppress(TelegramError):
+            await context.bot.edit_message_caption(chat, message, caption=person.texts.plain("cancelled"))
+
+
+def _left_in_chat(client: Client, owner: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Chat and id of messages that would lead nowhere without the person's data: status messages of what waits or is
+    being painted, and open galleries; and of paintings that are just being changed."""
+    jobs = [job for job in client.jobs(owner, limit=_LEFT_MAX) if job.source == SOURCE and not job.delivered]
+    notes = [JobContext.model_validate(job.context) for job in jobs]
+    found = [(note.chat, note.status) for note in notes]
+    for view in client.drafts(owner):
+        draft = drafts.load(view)
+        if not draft.used:
+            found.append((draft.chat, draft.gallery))
+    left = list(dict.fromkeys((chat, message) for chat, message in found if message is not None))
+    return left, [(note.chat, note.edit) for note in notes if note.edit is not None]

@@ -7,8 +7,8 @@ from telegram.constants import ParseMode
 
 from bot import survey_keyboards
 from bot.callbacks import Callback
-from bot.service import Context, Person, call, message_of, service_of, user_of
-from bot.surveys import STUDIES_SHOWN, answer, is_mine, rooms_of
+from bot.service import Context, Person, answer, call, message_of, service_of, user_of
+from bot.surveys import STUDIES_SHOWN, is_mine, rooms_of
 from worker.survey.service import StudyState, StudyView
 
 _CHART_RATIO = 20  # Telegram's limits for photos

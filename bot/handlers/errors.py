@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-import html
 import logging
-import time
 import traceback
 
 from telegram import Update
 from telegram.constants import ParseMode
 from telegram.error import Conflict, Forbidden, NetworkError, RetryAfter, TelegramError
 
+from bot.reports import tell_operators
 from bot.service import Context, service_of
 from bot.texts import Texts, texts_for
 from core.errors import AllaPrimaError, NotFoundError
-from worker.logs import RedactingFilter
 
 logger = logging.getLogger(__name__)
 
-_REPEAT_SECONDS = 60.0  # the same error is reported to operators once in this time
 _FRAMES = 6
-
-
-class Reports:
-    """Keeps operators informed without flooding them."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, float] = {}
-
-    def due(self, kind: str) -> bool:
-        """Whether this kind of error was not reported within the last minute."""
-        now = time.monotonic()
-        if now - self._last.get(kind, -_REPEAT_SECONDS) < _REPEAT_SECONDS:
-            return False
-        self._last[kind] = now
-        return True
-
-
-_reports = Reports()
 
 
 async def on_error(update: object, context: Context) -> None:
@@ -89,19 +68,11 @@ async def _tell_operators(update: object, context: Context, error: BaseException
         if frames
         else type(error).__name__
     )
-    if not settings.operators or not _reports.due(kind):
-        return
     # Where and what, but neither messages nor pictures of the person, and no secrets.
     where = "\n".join(
         f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames[-_FRAMES:]
     )
     number = update.update_id if isinstance(update, Update) else "–"
-    redact = RedactingFilter(settings.secrets()).redact
-    words = redact(f"{type(error).__name__}: {error}")[:1000]
-    what, path = html.escape(words), html.escape(redact(where)[:2000])
-    text = f"⚠️ update {number}\n<code>{what}</code>\n<pre>{path}</pre>"
-    for operator in settings.operators:
-        try:
-            await context.bot.send_message(operator, text, parse_mode=ParseMode.HTML)
-        except TelegramError as again:
-            logger.warning("operator %d could not be told: %s", operator, again)
+    await tell_operators(
+        context.bot, settings, kind, f"update {number}", f"{type(error).__name__}: {error}", where
+    )

@@ -7,16 +7,32 @@ from telegram import CallbackQuery, Update
 from bot import drafts, keyboards, orders, status
 from bot.callbacks import Callback
 from bot.drafts import Draft
-from bot.service import Context, Person, call, delete_quietly, message_of, service_of, user_of
+from bot.service import Context, Person, answer, call, delete_quietly, message_of, service_of, user_of
 from core.styles import page_count
 from core.styles import style as gallery_style
 
 
 async def styles(update: Update, context: Context) -> None:
     """/styles: pick a style first; the photo follows."""
+    person = await service_of(context).person(user_of(update))
+    await _open(context, person, message_of(update).chat_id)
+
+
+async def open_gallery(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """The same by the button below the first message."""
+    if button.target != str(person.id):
+        await answer(query, person.texts.plain("not_yours"))
+        return
+    assert query.message is not None
+    again = service_of(context).tapped_again(query.message.message_id, query.data or "")
+    await answer(query)
+    if not again:
+        await _open(context, person, query.message.chat.id)
+
+
+async def _open(context: Context, person: Person, chat: int) -> None:
     service = service_of(context)
-    person = await service.person(user_of(update))
-    draft = Draft(chat=message_of(update).chat_id, params=person.defaults)
+    draft = Draft(chat=chat, params=person.defaults)
     draft_id = await call(drafts.save, service.client, person.owner, draft)
     draft.gallery = await service.gallery.open(context.bot, person, draft_id, draft)
     await call(drafts.save, service.client, person.owner, draft, draft_id)
@@ -28,7 +44,7 @@ async def _mine(context: Context, query: CallbackQuery, person: Person, button: 
     if draft.used:
         jobs = await call(orders.jobs_of_draft, service_of(context).client, person.owner, button.target)
         running = any(not job.finished for job in jobs)
-        await query.answer(person.texts.plain("already_painting" if running else "already_used"))
+        await answer(query, person.texts.plain("already_painting" if running else "already_used"))
         return None
     assert query.message is not None
     draft.gallery = query.message.message_id
@@ -41,7 +57,7 @@ async def page(context: Context, query: CallbackQuery, person: Person, button: C
     if draft is None or draft.gallery is None:
         return
     draft.page = int(button.argument or 0) % page_count()
-    await query.answer()
+    await answer(query)
     service = service_of(context)
     await call(drafts.save, service.client, person.owner, draft, button.target)
     await service.gallery.turn(context.bot, person, button.target, draft, draft.gallery)
@@ -54,7 +70,7 @@ async def style(context: Context, query: CallbackQuery, person: Person, button: 
         return
     chosen = gallery_style(button.argument or "")
     draft.style = f"gallery:{chosen.name}"
-    await query.answer()
+    await answer(query)
     service = service_of(context)
     if draft.photos:
         await orders.place(context.bot, service, person, button.target, draft)
@@ -74,9 +90,9 @@ async def own_style(context: Context, query: CallbackQuery, person: Person, butt
     if draft is None or draft.gallery is None:
         return
     if not draft.photos:  # there is no such button without a photo
-        await query.answer(person.texts.plain("bad_button"))
+        await answer(query, person.texts.plain("bad_button"))
         return
-    await query.answer()
+    await answer(query)
     service = service_of(context)
     await call(drafts.stop_awaiting, service.client, person.owner, but=button.target)
     draft.awaiting = "style"
@@ -95,7 +111,7 @@ async def back(context: Context, query: CallbackQuery, person: Person, button: C
     draft = await _mine(context, query, person, button)
     if draft is None or draft.gallery is None:
         return
-    await query.answer()
+    await answer(query)
     draft.awaiting = draft.style = None
     service = service_of(context)
     await call(drafts.save, service.client, person.owner, draft, button.target)
@@ -114,6 +130,6 @@ async def close(context: Context, query: CallbackQuery, person: Person, button: 
     draft = await _mine(context, query, person, button)
     if draft is None:
         return
-    await query.answer(person.texts.plain("closed"))
+    await answer(query, person.texts.plain("closed"))
     await call(service_of(context).client.delete_draft, button.target, person.owner)
     await delete_quietly(context.bot, draft.chat, draft.gallery)

@@ -8,7 +8,7 @@ from telegram.error import BadRequest
 from bot import keyboards, survey_keyboards
 from bot.callbacks import Callback
 from bot.notify import SOURCE
-from bot.service import Context, Person, call, is_harmless, service_of
+from bot.service import Context, Person, answer, call, is_harmless, service_of
 from bot.surveys import rooms_of
 from worker.jobs import JobView
 
@@ -30,7 +30,7 @@ async def ask(context: Context, query: CallbackQuery, person: Person, button: Ca
     """Show the scale in place of the painting's buttons."""
     job = await _job(context, person, button)
     rating = await call(rooms_of(context).surveys.job_rating, person.owner, job.id)
-    await query.answer(person.texts.plain("rate_question"))
+    await answer(query, person.texts.plain("rate_question"))
     await _swap(query, survey_keyboards.quick(person.texts, job.id, rating))
 
 
@@ -40,7 +40,7 @@ async def keep(context: Context, query: CallbackQuery, person: Person, button: C
     given = await call(
         rooms_of(context).surveys.rate_job, person.owner, job.id, int(button.argument or 0), source=SOURCE
     )
-    await query.answer(person.texts.plain("rate_thanks", score=given.score))
+    await answer(query, person.texts.plain("rate_thanks", score=given.score))
     await _swap(query, keyboards.result(person.texts, job.id, job.params, given.score))
 
 
@@ -48,5 +48,5 @@ async def back(context: Context, query: CallbackQuery, person: Person, button: C
     """Back to the painting's buttons."""
     job = await _job(context, person, button)
     rating = await call(rooms_of(context).surveys.job_rating, person.owner, job.id)
-    await query.answer()
+    await answer(query)
     await _swap(query, keyboards.result(person.texts, job.id, job.params, rating))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Awaitable, Callable
+
 from telegram import CallbackQuery, Update
 from telegram.constants import ParseMode
+from telegram.error import TelegramError
 
-from bot import drafts, orders
+from bot import drafts, orders, uploads
 from bot.callbacks import Callback, Verb
 from bot.delivery import Delivery
-from bot.drafts import Draft
+from bot.drafts import Draft, JobContext
 from bot.notify import SOURCE
-from bot.service import Context, Person, call, message_of, service_of, user_of
-from core.errors import AllaPrimaError
+from bot.service import Context, Person, answer, call, delete_quietly, message_of, service_of, user_of
+from core.errors import AllaPrimaError, NotFoundError
 from core.params import PaintParams
 from worker.jobs import JobView
+
+logger = logging.getLogger(__name__)
 
 KNOBS = {
     Verb.STRENGTH: "alpha",
@@ -41,11 +47,11 @@ async def knob(context: Context, query: CallbackQuery, person: Person, button: C
     job = await call(service.client.job, button.target, person.owner)
     params = _turned(job.params, button)
     if params == job.params:
-        await query.answer(person.texts.plain("already_so"))
+        await answer(query, person.texts.plain("already_so"))
         return
     assert query.message is not None
     made = await orders.repaint(service, person, job, params, query.message.chat.id, query.message.message_id)
-    await query.answer(None if made else person.texts.plain("already_painting"))
+    await answer(query, None if made else person.texts.plain("already_painting"))
 
 
 async def restyle(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
@@ -65,9 +71,9 @@ async def _restyle(
     job = await call(service.client.job, button.target, person.owner)
     assert query.message is not None
     if service.tapped_again(query.message.message_id, query.data or ""):
-        await query.answer()
+        await answer(query)
         return
-    await query.answer()
+    await answer(query)
     reply_to = job.context.get("reply_to")
     messages = [reply_to] if reply_to else []
     kept = job.style if keep_strokes else None
@@ -102,30 +108,71 @@ async def file(context: Context, query: CallbackQuery, person: Person, button: C
 
 
 async def _files(
-    context: Context, query: CallbackQuery, person: Person, jobs: list[JobView], answer: str
+    context: Context, query: CallbackQuery, person: Person, jobs: list[JobView], words: str
 ) -> None:
-    service = service_of(context)
     assert query.message is not None
     chat, message = query.message.chat.id, query.message.message_id
-    again = service.tapped_again(message, query.data or "")
-    await query.answer(person.texts.plain(answer))
-    if again:
-        return
-    delivery = Delivery(service.client, context.bot)
+    delivery = Delivery(service_of(context).client, context.bot)
 
     async def send() -> None:
-        try:
-            for job in jobs:
-                await delivery.send_file(person.texts, chat, job, message)
-        except AllaPrimaError as error:
-            await context.bot.send_message(
-                chat,
-                person.texts.messages["failed"].format(reason=person.texts.error(error)),
-                parse_mode=ParseMode.HTML,
-            )
+        for job in jobs:
+            await delivery.send_file(person.texts, chat, job, message)
 
-    # Beside the handlers: an upload of many megabytes must not hold up the person's next tap.
-    context.application.create_task(send(), name="files")
+    await _beside(context, query, person, send, words)
+
+
+async def _beside(
+    context: Context, query: CallbackQuery, person: Person, work: Callable[[], Awaitable[None]], words: str
+) -> None:
+    """Do ``work`` beside the handlers, once: an upload of many megabytes must not hold up the person's next tap. What
+    goes wrong is said, and the button can then be pressed again."""
+    service = service_of(context)
+    assert query.message is not None
+    chat, message, data = query.message.chat.id, query.message.message_id, query.data or ""
+    again = service.tapped_again(message, data)
+    await answer(query, person.texts.plain(words))
+    if again:
+        return
+
+    async def careful() -> None:
+        try:
+            await work()
+        except (AllaPrimaError, TelegramError) as error:
+            service.forget_tap(message, data)
+            if isinstance(error, AllaPrimaError):
+                said = person.texts.messages["failed"].format(reason=person.texts.error(error))
+            else:
+                logger.warning("an upload failed: %s", error)
+                said = person.texts.say(
+                    "upload_doubtful" if uploads.may_have_arrived(error) else "upload_failed"
+                )
+            await context.bot.send_message(chat, said, parse_mode=ParseMode.HTML)
+
+    service.notifier.uploading(person.owner, context.application.create_task(careful(), name="files"))
+
+
+async def send(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Send a painting again that seems not to have come."""
+    job = await call(service_of(context).client.job, button.target, person.owner)
+    await _send_again(context, query, person, job.id, [job])
+
+
+async def _send_again(
+    context: Context, query: CallbackQuery, person: Person, key: str, jobs: list[JobView]
+) -> None:
+    assert query.message is not None
+    chat, message = query.message.chat.id, query.message.message_id
+    delivery = Delivery(service_of(context).client, context.bot)
+    done = [job for job in jobs if job.result_key]
+    if not done:
+        raise NotFoundError("These paintings are no longer kept; please send the photo again.")
+
+    async def work() -> None:
+        note = JobContext.model_validate(done[0].context)
+        await delivery.send_done(person.texts, key, note, done)
+        await delete_quietly(context.bot, chat, message)
+
+    await _beside(context, query, person, work, "sending_again")
 
 
 async def cancel_job(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
@@ -138,7 +185,7 @@ async def cancel_job(context: Context, query: CallbackQuery, person: Person, but
 async def _cancel(context: Context, query: CallbackQuery, person: Person, jobs: list[JobView]) -> None:
     service = service_of(context)
     open_jobs = [job for job in jobs if not job.finished]
-    await query.answer(person.texts.plain("cancelling" if open_jobs else "too_late"))
+    await answer(query, person.texts.plain("cancelling" if open_jobs else "too_late"))
     for job in open_jobs:
         await call(service.client.cancel, job.id, person.owner)
     service.notifier.wake()
@@ -161,7 +208,7 @@ async def album_knob(context: Context, query: CallbackQuery, person: Person, but
     params = _turned(draft.params, button)
     assert query.message is not None
     if params == draft.params:
-        await query.answer(person.texts.plain("already_so"))
+        await answer(query, person.texts.plain("already_so"))
         return
     # The same album with the same change, still being painted: a double tap.
     for view in await call(service.client.drafts, person.owner):
@@ -171,10 +218,10 @@ async def album_knob(context: Context, query: CallbackQuery, person: Person, but
             if any(not job.finished for job in jobs) or service.tapped_again(
                 query.message.message_id, query.data or ""
             ):
-                await query.answer(person.texts.plain("already_painting"))
+                await answer(query, person.texts.plain("already_painting"))
                 return
     service.tapped_again(query.message.message_id, query.data or "")
-    await query.answer()
+    await answer(query)
     again = draft.model_copy(
         update={"params": params, "status": None, "used": False, "gallery": None, "parent": button.target}
     )
@@ -199,7 +246,7 @@ async def _restyle_album(
     draft = drafts.load(await call(service.client.draft, button.target, person.owner))
     assert query.message is not None
     again = service.tapped_again(query.message.message_id, query.data or "")
-    await query.answer()
+    await answer(query)
     if not again:
         kept = draft.styles[0] if keep_strokes else None
         await _open_again(context, person, query, draft.params, draft.photos, draft.messages, kept)
@@ -211,6 +258,28 @@ async def album_files(context: Context, query: CallbackQuery, person: Person, bu
     await call(client.draft, button.target, person.owner)
     jobs = await call(orders.jobs_of_draft, client, person.owner, button.target)
     await _files(context, query, person, [job for job in jobs if job.result_key], "sending_files")
+
+
+async def album_send(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Send an album again that seems not to have come."""
+    client = service_of(context).client
+    await call(client.draft, button.target, person.owner)
+    jobs = await call(orders.jobs_of_draft, client, person.owner, button.target)
+    await _send_again(context, query, person, button.target, jobs)
+
+
+async def album_rest(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """Paint those photos of an album that were not accepted before."""
+    service = service_of(context)
+    draft = drafts.load(await call(service.client.draft, button.target, person.owner))
+    assert query.message is not None
+    await answer(query)
+    await delete_quietly(context.bot, query.message.chat.id, query.message.message_id)
+    accepted = await call(orders.jobs_of_draft, service.client, person.owner, button.target)
+    if all(job.finished for job in accepted):
+        draft.status = None  # the first part's is gone
+    if not await orders.place(context.bot, service, person, button.target, draft):
+        logger.info("nothing of an album was left to be painted")
 
 
 # -- everything ------------------------------------------------------------------------------------

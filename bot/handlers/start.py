@@ -5,9 +5,10 @@ from __future__ import annotations
 from telegram import Update
 from telegram.constants import ParseMode
 
+from bot import keyboards
 from bot.handlers import survey
-from bot.service import Context, message_of, service_of, user_of
-from bot.texts import texts_for
+from bot.service import Context, message_of, say_once, service_of, user_of
+from bot.texts import Texts, texts_for
 from core.styles import styles
 
 
@@ -20,7 +21,7 @@ async def start(update: Update, context: Context) -> None:
         await survey.follow_link(context, person, message_of(update).chat_id, token)
         return
     words = person.texts.say("start", count=len(styles()))
-    await service.gallery.send_whole(context.bot, message_of(update).chat_id, words.strip())
+    await service.gallery.send_whole(context.bot, person, message_of(update).chat_id, words.strip())
 
 
 async def help_(update: Update, context: Context) -> None:
@@ -40,11 +41,18 @@ async def privacy(update: Update, context: Context) -> None:
     settings = service.settings
     words = person.texts.say(
         "privacy",
-        upload_hours=f"{settings.upload_ttl_hours:g}",
-        result_hours=f"{settings.result_ttl_hours:g}",
-        job_days=f"{settings.job_ttl_days:g}",
+        uploads=_span(person.texts, settings.upload_ttl_hours),
+        results=_span(person.texts, settings.result_ttl_hours),
+        jobs=_span(person.texts, 24 * settings.job_ttl_days),
     )
     await message_of(update).reply_text(words.strip(), parse_mode=ParseMode.HTML)
+
+
+def _span(texts: Texts, hours: float) -> str:
+    """A time as people say it: in days from two days on."""
+    if hours >= 48:
+        return texts.plain("span_days", count=f"{hours / 24:.3g}")
+    return texts.plain("span_hours", count=f"{hours:.3g}")
 
 
 async def hint(update: Update, context: Context) -> None:
@@ -54,11 +62,27 @@ async def hint(update: Update, context: Context) -> None:
 
 
 async def not_a_still(update: Update, context: Context) -> None:
-    """An answer to videos, animations, stickers, voices and the rest."""
-    person = await service_of(context).person(user_of(update))
-    await message_of(update).reply_text(person.texts.say("not_a_still"), parse_mode=ParseMode.HTML)
+    """An answer to videos, voices, places and the rest, each in words of its own."""
+    service, message = service_of(context), message_of(update)
+    person = await service.person(user_of(update))
+    if message.video or message.animation or message.video_note:
+        words = person.texts.say("no_video")
+    elif message.voice or message.audio:
+        words = person.texts.say("no_sound")
+    elif message.location or message.venue:
+        words = person.texts.say("no_place")
+    elif message.sticker:
+        words = person.texts.say("no_moving_sticker")
+    else:
+        words = person.texts.say("not_a_still")
+    await say_once(service, message, words)
 
 
-async def private_only(update: Update, context: Context) -> None:
-    """An answer to /start in a group; nothing is remembered of anybody there."""
-    await message_of(update).reply_text(texts_for(None, user_of(update).language_code).say("private_only"))
+async def in_group(update: Update, context: Context) -> None:
+    """An answer to commands and mentions in a group; nothing is remembered of anybody there."""
+    texts = texts_for(None, user_of(update).language_code)
+    await message_of(update).reply_text(
+        texts.say("in_group"),
+        parse_mode=ParseMode.HTML,
+        reply_markup=keyboards.to_private(texts, context.bot.username),
+    )

@@ -10,13 +10,23 @@ import logging
 
 from telegram import CallbackQuery, InlineKeyboardMarkup, InputMediaPhoto, Message, Update
 from telegram.constants import ParseMode
-from telegram.error import BadRequest
+from telegram.error import BadRequest, TelegramError
 
 from bot import status, survey_keyboards
 from bot.callbacks import Callback
 from bot.notify import SOURCE
-from bot.service import Context, Person, call, delete_quietly, is_harmless, message_of, service_of, user_of
-from bot.surveys import STUDIES_SHOWN, answer, is_mine, rooms_of
+from bot.service import (
+    Context,
+    Person,
+    answer,
+    call,
+    delete_quietly,
+    is_harmless,
+    message_of,
+    service_of,
+    user_of,
+)
+from bot.surveys import STUDIES_SHOWN, is_mine, rooms_of
 from core.errors import NotFoundError
 from worker.survey.service import PairView, Progress, StudyView, SurveyError
 
@@ -221,9 +231,9 @@ async def _page_link(context: Context, study: str, rater: str) -> str | None:
 # -- buttons ---------------------------------------------------------------------------------------
 async def _refuse_closed(query: CallbackQuery, person: Person, error: SurveyError) -> None:
     """The study is over, or consent is missing (the data were deleted): say so, and take the buttons away."""
-    await query.answer(person.texts.failure_plain(error)[:200], show_alert=True)
+    await answer(query, person.texts.failure_plain(error), alert=True)
     if isinstance(query.message, Message) and query.message.reply_markup and query.message.photo:
-        with contextlib.suppress(BadRequest):
+        with contextlib.suppress(TelegramError):
             await query.edit_message_reply_markup()
 
 
@@ -256,7 +266,7 @@ async def agree(context: Context, query: CallbackQuery, person: Person, button: 
     if known.consented and service_of(context).tapped_again(query.message.message_id, query.data or ""):
         return
     service_of(context).tapped_again(query.message.message_id, query.data or "")
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(TelegramError):
         await query.edit_message_reply_markup()
     await _next(context, person, query.message.chat.id, study, rater, progress)
 
@@ -266,7 +276,7 @@ async def decline(context: Context, query: CallbackQuery, person: Person, button
     if not await is_mine(query, person, button):
         return
     await answer(query)
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(TelegramError):
         await query.edit_message_text(person.texts.say("survey_declined"), parse_mode=ParseMode.HTML)
 
 
@@ -324,5 +334,5 @@ async def later(context: Context, query: CallbackQuery, person: Person, button: 
     progress = await call(surveys.progress, name, await _rater(context, person, name))
     await answer(query)
     words = person.texts.say("survey_later", done=progress.done, total=progress.total)
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(TelegramError):
         await query.edit_message_caption(words, parse_mode=ParseMode.HTML)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
 from telegram import CallbackQuery, Update
-from telegram.error import BadRequest
 
 from bot.callbacks import Callback, CallbackError, Verb, parse
 from bot.handlers import account, charts, gallery, rating, results, survey
-from bot.service import Context, Person, is_too_late, service_of, user_of
+from bot.service import Context, Person, answer, service_of, user_of
+from bot.texts import texts_for
 from core.errors import AllaPrimaError, NotFoundError
 
 logger = logging.getLogger(__name__)
@@ -32,6 +31,8 @@ HANDLERS: dict[Verb, Handler] = {
     Verb.ALBUM_STROKES: results.album_knob,
     Verb.ALBUM_COLORS: results.album_knob,
     Verb.ALBUM_SECOND: results.album_second,
+    Verb.ALBUM_SEND: results.album_send,
+    Verb.ALBUM_REST: results.album_rest,
     Verb.CANCEL: results.cancel_job,
     Verb.STRENGTH: results.knob,
     Verb.KEEP: results.knob,
@@ -40,6 +41,7 @@ HANDLERS: dict[Verb, Handler] = {
     Verb.STROKES: results.knob,
     Verb.COLORS: results.knob,
     Verb.SECOND: results.second,
+    Verb.SEND: results.send,
     Verb.LANGUAGE: account.language,
     Verb.DEFAULT_STRENGTH: account.default_strength,
     Verb.DEFAULT_KEEP: account.default_keep,
@@ -47,6 +49,7 @@ HANDLERS: dict[Verb, Handler] = {
     Verb.METADATA: account.metadata,
     Verb.DEFAULT_METHOD: account.default_method,
     Verb.FORGET_ME: account.forget_me,
+    Verb.OPEN_GALLERY: gallery.open_gallery,
     Verb.RATE: rating.ask,
     Verb.QUICK: rating.keep,
     Verb.RATE_BACK: rating.back,
@@ -64,32 +67,26 @@ async def tap(update: Update, context: Context) -> None:
     """Dispatch a button; forged, foreign and outdated ones get a sentence and change nothing."""
     query = update.callback_query
     assert query is not None
-    person = await service_of(context).person(user_of(update))
-    texts = person.texts
+    user = user_of(update)
+    texts = texts_for(None, user.language_code)
     try:
+        person = await service_of(context).person(user)
+        texts = person.texts
         if query.message is None or query.message.chat.id != person.id:
             # Buttons live in private chats only, where the chat's id is the person's.
             raise CallbackError("not in the person's own chat")
         button = parse(query.data or "")
         await HANDLERS[button.verb](context, query, person, button)
     except CallbackError as error:
-        logger.warning("button refused (%s) from user %d", error, person.id)
-        await _answer(query, texts.plain("bad_button"))
+        logger.warning("button refused (%s) from user %d", error, user.id)
+        await answer(query, texts.plain("bad_button"))
     except NotFoundError as error:
         logger.info("button for something that is not the person's or gone: %s", error)
-        await _answer(query, texts.plain("not_yours"))
+        await answer(query, texts.plain("not_yours"))
     except AllaPrimaError as error:
-        await _answer(query, texts.failure_plain(error), alert=True)
-    except BadRequest as error:
-        if not is_too_late(error):
-            await _answer(query, texts.plain("trouble"), alert=True)
-            raise
+        await answer(query, texts.failure_plain(error), alert=True)
     except Exception:
-        await _answer(query, texts.plain("trouble"), alert=True)
+        if query.message is not None:  # so that a second try is none too many
+            service_of(context).forget_tap(query.message.message_id, query.data or "")
+        await answer(query, texts.plain("trouble"), alert=True)
         raise
-
-
-async def _answer(query: CallbackQuery, words: str, *, alert: bool = False) -> None:
-    """Answer, unless that has happened already or comes too late."""
-    with contextlib.suppress(BadRequest):
-        await query.answer(words[:200], show_alert=alert)

@@ -39,19 +39,46 @@ class Phone:
             entities = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
         return await self._send(text=text, entities=entities)
 
+    async def say_in(self, group: Chat, text: str, answering: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Write into a group, in answer to a message of it."""
+        word, kind = text.split()[0], "bot_command" if text.startswith("/") else "mention"
+        entities = [{"type": kind, "offset": 0, "length": len(word)}] if word[0] in "/@" else None
+        message = self.server.post(group, self.user, text=text, entities=entities, reply_to_message=answering)
+        await self.server.push(message=message)
+        return message
+
+    async def sticker(self, data: bytes, *, moving: bool = False) -> dict[str, Any]:
+        stored = self.server.store(data, "sticker.webp", "image/webp")
+        sticker = {
+            "file_id": stored.id, "file_unique_id": f"u{stored.id}", "type": "regular", "width": 512, "height": 512,
+            "is_animated": moving, "is_video": False, "file_size": stored.size,
+        }  # fmt: skip
+        return await self._send(sticker=sticker)
+
     async def photo(
-        self, data: bytes, group: str | None = None, caption: str | None = None
+        self, data: bytes, group: str | None = None, caption: str | None = None, spoiler: bool = False
     ) -> dict[str, Any]:
         stored = self.server.store(data, "photo.jpg", "image/jpeg")
-        return await self._send(photo=self.server.photo_sizes(stored), media_group_id=group, caption=caption)
+        return await self._send(
+            photo=self.server.photo_sizes(stored),
+            media_group_id=group,
+            caption=caption,
+            has_media_spoiler=spoiler or None,
+        )
 
     async def document(
-        self, data: bytes, name: str, mime: str, claimed_size: int | None = None, tell_size: bool = True
+        self,
+        data: bytes,
+        name: str,
+        mime: str,
+        claimed_size: int | None = None,
+        tell_size: bool = True,
+        group: str | None = None,
     ) -> dict[str, Any]:
         document = self.server.document(self.server.store(data, name, mime, claimed_size))
         if not tell_size:
             del document["file_size"]
-        return await self._send(document=document)
+        return await self._send(document=document, media_group_id=group)
 
     async def tap(self, message: dict[str, Any], label: str | None = None, data: str | None = None) -> str:
         """Press the button of ``message`` whose text contains ``label``, or forge ``data``; the query's

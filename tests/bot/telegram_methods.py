@@ -55,9 +55,11 @@ class StoredFile:
 
 @dataclass
 class Chat:
-    """A private chat: its person and its messages by id, deleted ones removed (``log`` keeps everything)."""
+    """A private chat: its person and its messages by id, deleted ones removed (``log`` keeps everything). Or a group:
+    ``user`` is then its first member, ``group`` its id."""
 
     user: dict[str, Any]
+    group: int | None = None
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)
     ids: Any = field(default_factory=lambda: itertools.count(1))
@@ -70,6 +72,8 @@ class Methods:
         self.chats: dict[int, Chat] = {}
         self.files: dict[str, StoredFile] = {}
         self.commands: dict[tuple[str, str], list[dict[str, str]]] = {}
+        self.descriptions: dict[str, str] = {}
+        self.short_descriptions: dict[str, str] = {}
         self.queries: dict[str, dict[str, Any] | None] = {}  # None: not answered yet
         self._ids = itertools.count(7001)
 
@@ -148,10 +152,11 @@ class Methods:
     def post(self, chat: Chat, sender: dict[str, Any], **content: Any) -> dict[str, Any]:
         """Put a message into a chat."""
         user = {k: v for k, v in chat.user.items() if k in ("id", "first_name", "username")}
+        private = {**user, "type": "private"}
         message = {
             "message_id": next(chat.ids),
             "date": int(time.time()),
-            "chat": {**user, "type": "private"},
+            "chat": private if chat.group is None else {"id": chat.group, "type": "group", "title": "Us"},
             "from": sender,
             **{k: v for k, v in content.items() if v is not None},
         }
@@ -204,8 +209,10 @@ class Methods:
     async def do_sendPhoto(
         self, files: Any, chat_id: int, photo: Any = None, caption: str | None = None,
         parse_mode: str | None = None, reply_parameters: Any = None, reply_markup: Any = None,
+        has_spoiler: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
         content = {**self._caption(caption, parse_mode), **self._media("photo", photo, files)}
+        content["has_media_spoiler"] = has_spoiler or None
         return self._send(chat_id, content, reply_parameters, reply_markup)
 
     async def do_sendDocument(
@@ -228,6 +235,7 @@ class Methods:
             {
                 **self._caption(m.get("caption"), m.get("parse_mode")),
                 **self._media(m["type"], m["media"], files),
+                "has_media_spoiler": m.get("has_spoiler") or None,
             }
             for m in media
         ]
@@ -293,6 +301,7 @@ class Methods:
             return {
                 "photo": None,
                 "document": None,
+                "has_media_spoiler": media.get("has_spoiler") or None,
                 **given,
                 **self._caption(media.get("caption"), media.get("parse_mode")),
             }
@@ -346,4 +355,18 @@ class Methods:
         if language_code and not re.fullmatch("[a-z]{2}", language_code):
             raise Refusal("Bad Request: LANG_CODE_INVALID")
         self.commands[(scope or {}).get("type", "default"), language_code] = commands
+        return True
+
+    async def do_setMyDescription(self, files: Any, description: str = "", language_code: str = "") -> bool:
+        if rules.utf16(description) > 512:
+            raise Refusal("Bad Request: description is too long")
+        self.descriptions[language_code] = description
+        return True
+
+    async def do_setMyShortDescription(
+        self, files: Any, short_description: str = "", language_code: str = ""
+    ) -> bool:
+        if rules.utf16(short_description) > 120:
+            raise Refusal("Bad Request: short description is too long")
+        self.short_descriptions[language_code] = short_description
         return True

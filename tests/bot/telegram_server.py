@@ -14,6 +14,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import aiogram.types
@@ -27,6 +28,16 @@ from tests.bot.telegram_rules import Refusal
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
+@dataclass
+class Delay:
+    """See ``TelegramServer.late``."""
+
+    methods: frozenset[str]
+    seconds: float | None
+    times: int
+    done: bool
+
+
 class TelegramServer(Methods):
     """See the module. ``async with TelegramServer(token) as server`` runs it on a free port of 127.0.0.1."""
 
@@ -36,6 +47,9 @@ class TelegramServer(Methods):
         self.calls: list[Call] = []
         self.refusals: list[str] = []
         self.faults: list[Callable[[Call], None]] = []  # each may raise Refusal
+        self.delays: list[Delay] = []
+        self.slow: dict[str, float] = {}
+        self.held = 0  # requests that are taking their time before they are carried out
         self.webhook: dict[str, Any] = {}
         self.webhook_proxy: str | None = (
             None  # stands for the TLS proxy in front of the bot: where POSTs really go
@@ -104,6 +118,36 @@ class TelegramServer(Methods):
 
         self.faults.append(fault)
 
+    def fail(
+        self,
+        description: str,
+        methods: Iterable[str],
+        *,
+        times: int = 10**6,
+        code: int = 400,
+        chat: int | None = None,
+    ) -> None:
+        """Answer the next ``times`` requests of ``methods`` with this sentence, and do nothing."""
+        state = {"left": times}
+
+        def fault(call: Call) -> None:
+            if call.method in methods and chat in (None, call.chat) and state["left"] > 0:
+                state["left"] -= 1
+                raise Refusal(description, code)
+
+        self.faults.append(fault)
+
+    def late(
+        self, methods: Iterable[str], seconds: float | None, *, times: int = 10**6, done: bool = True
+    ) -> None:
+        """Carry out the next ``times`` requests of ``methods`` (unless ``done`` is false), and answer ``seconds``
+        later, or drop the connection without a word where that is ``None``. "download" is a method here, too."""
+        self.delays.append(Delay(frozenset(methods), seconds, times, done))
+
+    def slow_before(self, methods: Iterable[str], seconds: float) -> None:
+        """Take ``seconds`` for each request of ``methods`` before it is carried out."""
+        self.slow.update(dict.fromkeys(methods, seconds))
+
     # -- the Bot API -------------------------------------------------------------------------------
     async def _api(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
@@ -126,7 +170,18 @@ class TelegramServer(Methods):
             handler = getattr(self, f"do_{method}", None)
             if handler is None:
                 raise Refusal("Not Found: method not found", 404)
-            result = await handler(files=files, **call.params)
+            if method in self.slow:
+                self.held += 1
+                try:
+                    await asyncio.sleep(self.slow[method])
+                finally:
+                    self.held -= 1
+            delay = next((d for d in self.delays if method in d.methods and d.times > 0), None)
+            result: Any = None
+            if delay is None or delay.done:
+                result = await handler(files=files, **call.params)
+            if delay is not None:
+                await self._hold_back(request, call, delay)
         except Refusal as refusal:
             if call not in self.calls:
                 self.calls.append(call)
@@ -143,6 +198,16 @@ class TelegramServer(Methods):
             await self.touch()
         return self._answer(200, {"ok": True, "result": result})
 
+    async def _hold_back(self, request: web.Request, call: Call, delay: Delay) -> None:
+        delay.times -= 1
+        call.error = "dropped" if delay.seconds is None else None
+        await self.touch()
+        if delay.seconds is None:
+            assert request.transport is not None
+            request.transport.abort()
+            return
+        await asyncio.sleep(delay.seconds)
+
     @staticmethod
     def _answer(status: int, body: dict[str, Any]) -> web.Response:
         return web.json_response(body, status=status)
@@ -151,6 +216,9 @@ class TelegramServer(Methods):
         stored = self.files.get(request.match_info["path"].rpartition("/")[2].partition(".")[0])
         if request.match_info["token"] != self.token or stored is None:
             return web.Response(status=404)
+        delay = next((d for d in self.delays if "download" in d.methods and d.times > 0), None)
+        if delay is not None:
+            await self._hold_back(request, Call("download", {}, time.monotonic()), delay)
         return web.Response(body=stored.data, content_type="application/octet-stream")
 
     # -- updates -----------------------------------------------------------------------------------

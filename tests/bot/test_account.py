@@ -82,8 +82,9 @@ async def test_every_command_is_announced_and_answered(bot, server, person):
         sent = await phone.say(f"/{name}")
         await phone.expect(lambda message: True, after=sent)
     privacy = await phone.expect("What is kept", kind="text")
-    assert "72 hours" in privacy["text"]
-    assert "168 hours" in privacy["text"]
+    assert "3 days" in privacy["text"]
+    assert "7 days" in privacy["text"]
+    assert "Telegram ID" in privacy["text"]
     assert not server.refusals
 
 
@@ -126,6 +127,63 @@ async def test_delete_me_stops_what_is_being_painted(bot, server, person, studio
     await other.expect("100 %", kind="photo")
     assert not phone.received("photo")
     assert not [m for m in phone.received("text") if "⚠️" in m["text"]]
+
+
+async def test_delete_me_leaves_no_button_of_what_was_waiting(bot, server, person, studio):
+    phone = person("hold")
+    with studio.holding():
+        for seed in (74, 75, 76):
+            await phone.photo(picture(seed), group="album-74")
+        await phone.tap(await phone.expect("for 3 photos", kind="photo"), "1 ·")
+        await phone.expect("3 photos", kind="text")
+        sent = await phone.photo(picture(77))
+        await phone.expect("Pick a style", kind="photo", after=sent)
+        await phone.say("/delete_me")
+        question = await phone.expect("no way back", kind="text")
+        await phone.tap(question, "Yes, delete")
+        told = await phone.expect("Everything is deleted", kind="text")
+        await server.until(lambda: phone.received() == [told], what="only the last word")
+    assert not server.refusals
+
+
+async def test_no_painting_comes_after_everything_is_deleted(bot, server, person, studio):
+    """The upload is under way when the person says so: it ends before the last word, or never."""
+    phone = person()
+    await phone.photo(picture(78))
+    gallery = await phone.expect("Pick a style", kind="photo")
+    await phone.say("/delete_me")
+    question = await phone.expect("no way back", kind="text")
+    server.slow_before(("sendPhoto",), 3)
+    await phone.tap(gallery, "1 ·")
+    await server.until(lambda: [c for c in server.calls if c.method == "sendChatAction"], what="an upload")
+    await server.until(lambda: server.held, what="an upload under way")
+    await phone.tap(question, "Yes, delete")
+    await phone.expect("Everything is deleted", kind="text", timeout=30)
+    ended = server.calls[-1].time
+    await phone.say("/help")
+    await phone.expect("How it works")
+    late = [c for c in server.calls if c.method in ("sendPhoto", "sendDocument") and (c.ended or 0) > ended]
+    assert not late
+    assert not studio.client.is_known(phone.owner)
+
+
+async def test_a_tap_after_deletion_makes_nobody_known_again(bot, server, person, studio):
+    phone = person()
+    await phone.photo(picture(79))
+    await phone.tap(await phone.expect("Pick a style", kind="photo"), "1 ·")
+    result = await phone.expect("100 %", kind="photo")
+    await phone.say("/delete_me")
+    await phone.tap(await phone.expect("no way back", kind="text"), "Yes, delete")
+    await phone.expect("Everything is deleted", kind="text")
+    for label in ("50%", "Another style", "Full size", "Rate"):
+        assert "gone" in await phone.answer(await phone.tap(result, label))
+    await phone.say("/help")
+    await phone.expect("How it works")
+    assert not studio.client.is_known(phone.owner)
+    sent = await phone.photo(picture(79))  # who begins anew is known anew
+    await phone.expect("Pick a style", kind="photo", after=sent)
+    assert studio.client.is_known(phone.owner)
+    assert not server.refusals
 
 
 # -- texts -----------------------------------------------------------------------------------------------------

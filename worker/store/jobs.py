@@ -77,6 +77,7 @@ def view(row: Job, place: Place = NOWHERE) -> JobView:
         photo_side=row.photo_side,
         model_hash=row.model_hash,
         context=row.context,
+        delivered=row.delivered_at is not None,
     )
 
 
