@@ -21,6 +21,7 @@ from telegram.ext import Application, BaseUpdateProcessor, ExtBot
 from bot import registry
 from bot.gallery import Gallery
 from bot.limiter import ChatLimiter
+from bot.menu import Menu
 from bot.notify import Notifier
 from bot.service import App, Service, call, install, installed
 from bot.trainings import Herald
@@ -150,8 +151,10 @@ async def serve(
         return
     bot: ExtBot[str] = application.bot
     herald = Herald(service.client, settings.operators)
+    menu = Menu(service.client, lambda absent: registry.announce(bot, absent))
     try:
-        await _insist("commands", lambda: registry.announce(bot), stop)
+        await _insist("commands", menu.refresh, stop)
+        menu.start()
         await call(service.client.announce_bot, bot.username)
         service.notifier.start(bot)
         herald.start(bot)
@@ -166,6 +169,7 @@ async def serve(
             await application.updater.stop()
         if application.running:
             await application.stop()
+        await menu.stop()
         await herald.stop()
         await service.notifier.stop()
         await application.shutdown()

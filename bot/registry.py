@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from telegram import BotCommand, BotCommandScopeAllPrivateChats, Message, MessageEntity
 from telegram.ext import CallbackQueryHandler, CommandHandler, ExtBot, MessageHandler, filters
 
@@ -70,11 +72,12 @@ def register(application: App) -> None:
     application.add_error_handler(errors.on_error)
 
 
-async def announce(bot: ExtBot[str]) -> None:
-    """Tell Telegram the commands, for private chats, and what the bot is, in every language."""
+async def announce(bot: ExtBot[str], absent: Collection[str] = ()) -> None:
+    """Tell Telegram the commands, for private chats, and what the bot is, in every language; without the commands
+    that are ``absent``, which are answered all the same."""
     scope = BotCommandScopeAllPrivateChats()
     for code, texts in languages().items():
-        commands = [BotCommand(name, texts.commands[name]) for name in COMMANDS]
+        commands = [BotCommand(name, texts.commands[name]) for name in COMMANDS if name not in absent]
         if code == DEFAULT_LANGUAGE:
             await bot.set_my_commands(commands, scope)
         await bot.set_my_commands(commands, scope, code)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from telegram import Update
 from telegram.constants import ParseMode
 
-from bot import keyboards
+from bot import keyboards, menu
 from bot.handlers import survey
-from bot.service import Context, message_of, say_once, service_of, user_of
+from bot.service import Context, call, message_of, say_once, service_of, user_of
 from bot.texts import Texts, texts_for
 from core.styles import styles
 
@@ -29,9 +29,10 @@ async def help_(update: Update, context: Context) -> None:
     service = service_of(context)
     person = await service.person(user_of(update))
     megabytes = min(20, round(service.settings.max_upload_mb))
-    await message_of(update).reply_text(
-        person.texts.say("help", megabytes=megabytes).strip(), parse_mode=ParseMode.HTML
-    )
+    absent = await call(menu.absent, service.client)
+    lines = [person.texts.plain(f"help_{name}") for name in (menu.SURVEY, menu.RESULTS) if name not in absent]
+    words = person.texts.say("help", megabytes=megabytes, surveys="".join(f"{line}\n" for line in lines))
+    await message_of(update).reply_text(words.strip(), parse_mode=ParseMode.HTML)
 
 
 async def privacy(update: Update, context: Context) -> None:

@@ -90,6 +90,8 @@ async def test_nobody_paints_and_it_is_said(studio, server, bot_settings, person
             assert "about" not in told["text"]
             asleep = False
             await phone.expect(lambda m: "nobody" not in m["text"], kind="text")
+            await phone.say("/cancel")
+            await phone.expect("Cancelled.", kind="text")
 
 
 async def test_strangers_in_an_album_are_answered_once(bot, server, person):

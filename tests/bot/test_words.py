@@ -7,8 +7,9 @@ import io
 import pytest
 from PIL import Image
 
+from bot import menu
 from bot.texts import languages
-from tests.bot.conftest import picture
+from tests.bot.conftest import picture, running
 from tests.bot.phone import Phone
 from tests.bot.telegram_methods import BOT, Chat
 
@@ -79,6 +80,29 @@ async def test_the_bot_describes_itself(bot, server):
     assert set(server.descriptions) == {"", *languages()} == set(server.short_descriptions)
     assert "photo" in server.descriptions[""]
     assert "фото" in server.descriptions["ru"]
+    assert not server.refusals
+
+
+async def test_surveys_are_offered_only_where_there_is_one(studio, server, bot_settings, person, monkeypatch):
+    def shown() -> list[str]:
+        return [command["command"] for command in server.commands["all_private_chats", ""]]
+
+    monkeypatch.setattr(menu, "ROUND_SECONDS", 0.2)
+    nothing: set[str] = {"survey", "results"}
+    monkeypatch.setattr(menu, "absent", lambda client: frozenset(nothing))
+    phone = person()
+    async with running(bot_settings, studio.client):
+        assert not {"survey", "results"} & set(shown())
+        await phone.say("/help")
+        told = await phone.expect("How it works", kind="text")
+        assert "/survey" not in told["text"]
+        assert "/results" not in told["text"]
+        nothing.discard("survey")
+        await server.until(lambda: "survey" in shown(), what="a new menu")
+        assert "results" not in shown()
+        sent = await phone.say("/help")
+        told = await phone.expect("How it works", kind="text", after=sent)
+        assert "/survey – rate paintings\n/settings" in told["text"]
     assert not server.refusals
 
 
