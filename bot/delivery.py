@@ -124,6 +124,14 @@ class Delivery:
             except TelegramError as error:
                 logger.warning("an album came without its buttons: %s", error)
 
+    async def _transparent(self, job: JobView) -> bytes | None:
+        """The painting as PNG where its photograph can be seen through, which photos in a chat cannot; ``None`` for others,
+        and where the file would be too large."""
+        if not await call(self._client.is_transparent, job.id, job.owner):
+            return None
+        data = await call(self._client.result_file, job.id, job.owner, kind="png")
+        return data if len(data) <= FILE_BYTES else None
+
     async def _send_album(self, texts: Texts, context: JobContext, part: Sequence[JobView]) -> int:
         """Send two to ten paintings as an album, or one by one where Telegram refuses it; the first message's id."""
         media = [
@@ -167,6 +175,11 @@ class Delivery:
             "filename": f"{status.file_name(texts, job)}.jpg",
             "read_timeout": uploads.ANSWER_SECONDS,
         }
+        if (clear := await self._transparent(job)) is not None:
+            more["filename"] = f"{status.file_name(texts, job)}.png"
+            return await self._bot.send_document(
+                context.chat, clear, disable_content_type_detection=True, **more
+            )
         picture = await self._picture(job)
         try:
             return await self._bot.send_photo(context.chat, picture, has_spoiler=context.spoiler, **more)
@@ -210,14 +223,28 @@ class Delivery:
     async def _replace(self, texts: Texts, context: JobContext, job: JobView) -> None:
         """Put a painting into the message of the one before; as a document where Telegram does not take the photo."""
         assert context.edit is not None
-        picture, words = await self._picture(job), status.caption(texts, job)
+        words = status.caption(texts, job)
         more: dict[str, Any] = {
             "reply_markup": keyboards.result(texts, job.id, job.params),
             "read_timeout": uploads.ANSWER_SECONDS,
         }
-        name = f"{status.file_name(texts, job)}.jpg"
+        name = status.file_name(texts, job)
+
+        def document(data: bytes, ending: str) -> InputMediaDocument:
+            return InputMediaDocument(
+                data,
+                words,
+                parse_mode=ParseMode.HTML,
+                filename=name + ending,
+                disable_content_type_detection=True,
+            )
+
+        if (clear := await self._transparent(job)) is not None:
+            await self._bot.edit_message_media(document(clear, ".png"), context.chat, context.edit, **more)
+            return
+        picture = await self._picture(job)
         photo = InputMediaPhoto(
-            picture, words, parse_mode=ParseMode.HTML, filename=name, has_spoiler=context.spoiler
+            picture, words, parse_mode=ParseMode.HTML, filename=name + ".jpg", has_spoiler=context.spoiler
         )
         try:
             await self._bot.edit_message_media(photo, context.chat, context.edit, **more)
@@ -225,14 +252,7 @@ class Delivery:
             if is_harmless(error) or not uploads.is_refused(error):
                 raise
             logger.warning("a painting is refused as a photo and becomes a document: %s", error)
-            document = InputMediaDocument(
-                picture,
-                words,
-                parse_mode=ParseMode.HTML,
-                filename=name,
-                disable_content_type_detection=True,
-            )
-            await self._bot.edit_message_media(document, context.chat, context.edit, **more)
+            await self._bot.edit_message_media(document(picture, ".jpg"), context.chat, context.edit, **more)
 
     async def give_up(self, texts: Texts, key: str, jobs: Sequence[JobView], reason: str) -> None:
         """Say in the order's status message that its paintings did not come (``reason``: a key of the texts), with a

@@ -113,7 +113,7 @@ def strengths(job: JobView) -> dict[str, int]:
 def file_name(texts: Texts, job: JobView) -> str:
     """What a painting's file is called, without its ending: the style's name and the strength in per cent."""
     title = " ".join(re.sub(r"[^\w .+()-]", " ", style_title(texts, job)).split())
-    return f"{title[:_NAME_MAX].strip()} " + "-".join(f"{share}%" for share in strengths(job).values())
+    return "-".join((title[:_NAME_MAX].strip(), *map(str, strengths(job).values())))
 
 
 def caption(texts: Texts, job: JobView) -> str:

@@ -272,8 +272,14 @@ class Client:
         with the date and the camera of the photograph where these settings want them. Raises ``NotFoundError`` or
         ``ParameterError``."""
         job = self.job(job_id, owner)
-        person = self.user(job.owner)
+        person = self.known_user(job.owner)
+        if person is None:  # deleted a moment ago, and not to be known again by this
+            raise NotFoundError("There is no such painting, or it is somebody else's.")
         return self._results.file(job, kind or person.file, metadata=person.metadata)
+
+    def is_transparent(self, job_id: str, owner: str | None = None) -> bool:
+        """Whether a job's photograph can be seen through somewhere; raises ``NotFoundError``."""
+        return self._results.transparency(self.job(job_id, owner)) is not None
 
     def preview(self, job_id: str, owner: str | None = None, side: int = 1280) -> bytes:
         """The painting as JPEG with a longest side of at most ``side`` pixels; raises ``NotFoundError``."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from core.errors import NotFoundError, ParameterError
+from core.errors import NotFoundError, ParameterError, PictureError
 from worker.jobs import PREVIEW_SIDE, JobView
 from worker.store.blobs import BlobStore
 from worker.store.database import Database
 from worker.store.models import Job
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 PREVIEWS_BYTES = 32 * 2**20
 
@@ -38,8 +43,10 @@ class Results:
 
     def file(self, job: JobView, kind: str = "png", *, metadata: bool = False) -> bytes:
         """The painting in full size as ``png``, ``jpeg`` or ``webp``; with ``metadata`` the date and the camera of the
-        photograph go along, while that is kept. Raises ``NotFoundError`` or ``ParameterError``."""
+        photograph go along, while that is kept. What could be seen through in the photograph can be in PNG and WebP,
+        too. Raises ``NotFoundError`` or ``ParameterError``."""
         from core.images import OWN, WRITERS, apart, read_picture
+        from core.images.transparency import with_transparency
 
         if kind not in WRITERS:
             raise ParameterError(f"file: must be one of {', '.join(WRITERS)}.")
@@ -47,9 +54,28 @@ class Results:
         if metadata:
             with suppress(NotFoundError):
                 known = apart.photo_metadata(self._blobs.get(job.photo_key, job.owner))
-        if kind == "png" and known is None:
+        alpha = self.transparency(job) if kind != "jpeg" else None
+        if kind == "png" and known is None and alpha is None:
             return data
-        return WRITERS[kind](read_picture(data, OWN), known)
+        picture = read_picture(data, OWN)
+        return WRITERS[kind](picture if alpha is None else with_transparency(picture, alpha), known)
+
+    def transparency(self, job: JobView) -> Image | None:
+        """The opacity of a job's photograph in mode ``L``; ``None`` where it is opaque, or no longer kept."""
+        from core.images import apart
+        from core.images.transparency import may_be_transparent
+
+        try:
+            photo = self._blobs.get(job.photo_key, job.owner)
+            found = apart.transparency(photo) if may_be_transparent(photo) else None
+        except (NotFoundError, PictureError):
+            return None
+        if found is None:
+            return None
+        import PIL.Image
+
+        with PIL.Image.open(io.BytesIO(found)) as alpha:
+            return alpha.convert("L")
 
     def preview(self, job: JobView, side: int) -> bytes:
         """The painting as JPEG with a longest side of at most ``side`` pixels. What was shown before comes from memory, else

@@ -69,6 +69,12 @@ def photo_metadata(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes | None
     return _decoder.ask(limits, {"metadata": True}, data)[1] or None
 
 
+def transparency(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
+    """``core.images.transparency.transparency``, apart, as PNG of mode ``L``. Raises ``PictureError`` where the file is
+    hostile."""
+    return _decoder.ask(limits, {"transparency": True}, data)[1] or None
+
+
 # -- the caller's side ---------------------------------------------------------------------------------------
 
 
@@ -243,11 +249,15 @@ def main() -> int:
 def _answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
     from core.images.metadata import photo_metadata
     from core.images.reading import read_picture
-    from core.images.writing import to_jpeg
+    from core.images.transparency import transparency
+    from core.images.writing import to_jpeg, to_png
 
     try:
         if "metadata" in request:
             return {}, photo_metadata(data, Limits(**request["limits"])) or b""
+        if "transparency" in request:
+            alpha = transparency(data, Limits(**request["limits"]))
+            return {}, b"" if alpha is None else to_png(alpha)
         picture = read_picture(data, Limits(**request["limits"]), side=request["side"])
         body = to_jpeg(picture, quality=request["quality"]) if "quality" in request else b""
     except PictureError as error:

@@ -35,10 +35,10 @@ def to_jpeg(image: Image.Image, quality: int = JPEG_QUALITY, metadata: bytes | N
 
 
 def to_webp(image: Image.Image, metadata: bytes | None = None) -> bytes:
-    """Lossless WebP bytes of ``image`` (at most 16383 pixels a side), marked as sRGB. ``metadata``: EXIF to be written
-    along."""
+    """Lossless WebP bytes of ``image`` (at most 16383 pixels a side) with its transparency, marked as sRGB. ``metadata``:
+    EXIF to be written along."""
     options = {"lossless": True, "quality": 20, "method": 0, "icc_profile": srgb_profile()}
-    return _saved(image.convert("RGB"), "WEBP", metadata, **options)
+    return _saved(image if image.mode == "RGBA" else image.convert("RGB"), "WEBP", metadata, **options)
 
 
 def _jpeg_download(image: Image.Image, metadata: bytes | None = None) -> bytes:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from bot import notify, status
 from bot.texts import texts_for
@@ -151,8 +154,33 @@ async def test_files_are_called_as_the_style(bot, server, person, studio, langua
     await phone.tap(result, "Full size" if language == "en" else "полном размере")
     file = await phone.expect(lambda m: True, kind="document")
     title = texts_for(language).style(styles()[0].name, styles()[0].title)
-    assert file["document"]["file_name"] == f"{title} 100%.png"
+    assert file["document"]["file_name"] == f"{title}-100.png"
     job = studio.client.jobs(phone.owner)[0]
     odd = job.model_copy(update={"style": 'gallery:<a/b>:"c"?'})
     assert not set(status.file_name(texts_for("en"), odd)) & set('<>/:"?\\')
+    assert not server.refusals
+
+
+async def test_what_can_be_seen_through_stays_so(bot, server, person):
+    phone = person()
+    with Image.open(io.BytesIO(picture(348))) as opened:
+        photo = opened.convert("RGBA")
+    alpha = Image.linear_gradient("L").resize(photo.size)
+    photo.putalpha(alpha)
+    buffer = io.BytesIO()
+    photo.save(buffer, "PNG")
+    await phone.document(buffer.getvalue(), "logo.png", "image/png")
+    await phone.tap(await phone.expect("Pick a style", kind="photo"), "1 ·")
+    result = await phone.expect("· 100 %", kind="document")
+    await phone.tap(result, "50%")
+    changed = await phone.expect("· 50 %", kind="document")
+    assert changed["message_id"] == result["message_id"]
+    await phone.tap(changed, "Full size")
+    file = await phone.expect(lambda m: True, kind="document", after=changed)
+    for message in (changed, file):
+        with Image.open(io.BytesIO(phone.picture(message))) as opened:
+            assert opened.mode == "RGBA"
+            assert opened.getchannel("A").tobytes() == alpha.tobytes()
+    opaque = await result_of(phone, 349)
+    assert "photo" in opaque
     assert not server.refusals
