@@ -98,7 +98,7 @@ async def test_a_choice_of_several_studies_with_ones_own_progress(bot, server, p
     menu = await phone.expect("Опросы", kind="text")
     assert [text for text, _ in phone.buttons(menu)] == ["Second (ru) · картин: 4", "First (ru) · картин: 4"]
     await phone.tap(menu, "First")
-    await phone.tap(await phone.expect("First (ru)", kind="text"), "Согласен")
+    await phone.tap(await phone.expect("First (ru)", kind="text"), "Принимаю")
     message = await phone.expect("1 из 4", kind="photo")
     await phone.answer(await phone.tap(message, "8"))
     await phone.expect("2 из 4", kind="photo")
