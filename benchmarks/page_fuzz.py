@@ -22,6 +22,7 @@ from PIL import Image
 
 from tests.webui.fuzz import LONGEST, Fuzzer
 from tests.webui.page_process import page
+from webui.app import TRIM_SECONDS
 from worker.embedded import services
 from worker.settings import Settings
 
@@ -62,7 +63,7 @@ def main() -> int:
             before, began = process.memory_info().rss / 1e6, time.monotonic()
             report = fuzzer.run(given.calls)
             took, most = time.monotonic() - began, process.memory_info().rss / 1e6
-            time.sleep(5)
+            time.sleep(2 * TRIM_SECONDS)
             after = process.memory_info().rss / 1e6
             log = [started.lines.get_nowait() for _ in range(started.lines.qsize())]
     faults = warm.faults + report.faults
@@ -77,7 +78,7 @@ def main() -> int:
     print(f"slowest: {report.slowest:.2f} s, {report.slowest_call[:160]}")
     print(
         f"memory: {fresh:.0f} MB when new, {before:.0f} MB after {WARM_CALLS} calls, {most:.0f} MB at the end, "
-        f"{after:.0f} MB 5 s later"
+        f"{after:.0f} MB a moment later"
     )
     print(f"faults: {len(faults)}", *faults[:40], sep="\n  ")
     if faults:

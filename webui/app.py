@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core.memory import trim
 from webui import api, health, pictures, theme, upload_routes
 from webui.guard import Guard, Hosts
 from webui.payloads import Payloads
@@ -34,6 +35,7 @@ __all__ = ["Guard", "create_app", "run"]
 log = logging.getLogger(__name__)
 
 TITLE = "Alla Prima"
+TRIM_SECONDS = 10.0  # between two rounds of giving freed memory back
 SESSIONS = (
     300  # open pages whose state is kept, at 0.2 MB each; the fields of an older one still know what it needs
 )
@@ -164,7 +166,7 @@ def _prepare(cache: Path) -> None:
 
 
 def _tidying(shelf: Shelf) -> Any:
-    """A lifespan during which the cache is tidied, at its beginning and from time to time."""
+    """A lifespan during which the cache is tidied and freed memory given back, at its beginning and from time to time."""
 
     async def tidy() -> None:
         while True:
@@ -174,10 +176,16 @@ def _tidying(shelf: Shelf) -> Any:
                 log.exception("the page's cache could not be tidied")
             await asyncio.sleep(TIDY_SECONDS)
 
+    async def give_back() -> None:
+        while True:
+            await asyncio.sleep(TRIM_SECONDS)
+            await asyncio.to_thread(trim)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(tidy())
+        tasks = [asyncio.create_task(work()) for work in (tidy, give_back)]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
     return lifespan

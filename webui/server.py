@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
+from core.memory import few_arenas
 from worker.private import close_folder, keep_private
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def run(settings: Settings | None = None, client: Client | None = None, *, next_
     main = threading.current_thread() is threading.main_thread()
     if main:  # else this is a guest in somebody's process
         keep_private()
+        few_arenas()
     close_folder(settings.data_dir, all_of_it=True)
     listener = listen(settings.web_host, settings.web_port, next_port=next_port)
     port = listener.getsockname()[1]

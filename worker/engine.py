@@ -5,12 +5,9 @@ Torch, and with it CUDA, is imported and touched by the first painting, never be
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import io
 import logging
 import os
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -21,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from core.errors import AllaPrimaError, Cancelled, ModelError, UnknownNameError
+from core.memory import give_memory_back
 from core.params import SIZE_MIN, PaintParams
 from worker.broker import Broker
 from worker.plugins import load_extra_methods
@@ -295,15 +293,6 @@ class Engine:
             code = method.encode_style(method.prepare_style(_open(style.read()), photo, params))
             self.broker.cache(key, code, self.settings.style_cache_days * 86400)
         return code
-
-
-def give_memory_back() -> None:
-    """Return freed memory to the system where the C library would keep it (glibc; elsewhere nothing happens)."""
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
 
 
 def _open(data: bytes) -> Image.Image:
