@@ -36,6 +36,7 @@ FRONT_END_MAY_IMPORT = {
     "worker.training.service",
     "core.errors",
     "core.images",
+    "core.memory",
     "core.params",
     "core.registry",
     "core.samples",
