@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import core.weights as store
+from core.evaluate import hatching
 from core.evaluate.pairs import Paint, all_pairs, held_out_pairs, measure, measure_side_by_side, own_pairs
 from core.nn.vgg import VGG
 from core.samples import samples
@@ -81,6 +82,9 @@ def test_evaluate_writes_table_csv_sheet_and_card(
         (models / name).unlink(missing_ok=True)
     monkeypatch.setattr(store, "FOLDER", models)
     monkeypatch.setattr("core.evaluate.card.FOLDER", models)
+    # Hatching with two styles and one photograph: enough to see its line.
+    monkeypatch.setattr("core.evaluate.hatching.STYLES", hatching.STYLES[:2])
+    monkeypatch.setattr("core.evaluate.hatching.samples", lambda: samples()[:1])
     store.manifest.cache_clear()
     try:
         command = [*evaluation(pictures, "adain", "factorized"), "--card"]
@@ -92,6 +96,7 @@ def test_evaluate_writes_table_csv_sheet_and_card(
     printed = capsys.readouterr().out
     assert "| adain |" in printed
     assert "PSNR at alpha 0 inf dB" in printed
+    assert "factorized: in 4 calm places × 2 styles" in printed
     with open(tmp_path / "out" / "pairs.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert [row["model"] for row in rows] == ["adain", "adain", "factorized", "factorized"]
