@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.losses.halos import calm_places
+from core.evaluate.patterns import shifted_covariance
 
 
 def pyramid(x: Tensor, scales: int) -> list[Tensor]:
@@ -36,10 +36,7 @@ def weighted_covariance(x: Tensor, weight: Tensor) -> Tensor:
 
 def covariance(x: Tensor) -> Tensor:
     """Covariance of the channels of ``(N, C, H, W)``: ``(N, C, C)`` float32. Differentiable."""
-    with torch.autocast(x.device.type, enabled=False):
-        flat = x.flatten(2).float()
-        centred = flat - flat.mean(dim=2, keepdim=True)
-        return centred @ centred.transpose(1, 2) / flat.shape[2]
+    return shifted_covariance(x, 0, 0)
 
 
 def relative_distance(mine: Tensor, wanted: Tensor) -> Tensor:
@@ -70,14 +67,3 @@ def calm_loss(taps: Sequence[Tensor], wanted: Sequence[Tensor], calm: Tensor) ->
         found.append(relative_distance(weighted_covariance(tap, places), aim))
     counted = (calm.mean(dim=(1, 2, 3)) / CALM_ENOUGH).clamp_max(1)
     return torch.stack(found).sum(dim=0) * counted
-
-
-__all__ = [
-    "calm_loss",
-    "calm_places",
-    "covariance",
-    "covariance_loss",
-    "pyramid",
-    "relative_distance",
-    "weighted_covariance",
-]
