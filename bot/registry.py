@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 
 from telegram import BotCommand, BotCommandScopeAllPrivateChats, Message, MessageEntity
+from telegram.error import InvalidToken
 from telegram.ext import CallbackQueryHandler, CommandHandler, ExtBot, MessageHandler, filters
 
 from bot.handlers import account, charts, errors, gallery, pictures, results, start, survey, taps, train
 from bot.service import App, installed
 from bot.texts import DEFAULT_LANGUAGE, languages
+
+logger = logging.getLogger(__name__)
 
 ALLOWED_UPDATES = ["message", "callback_query"]
 COMMANDS = {
@@ -81,8 +85,16 @@ async def announce(bot: ExtBot[str], absent: Collection[str] = ()) -> None:
         if code == DEFAULT_LANGUAGE:
             await bot.set_my_commands(commands, scope)
         await bot.set_my_commands(commands, scope, code)
-        if code == DEFAULT_LANGUAGE:
-            await bot.set_my_description(texts.messages["description"].strip())
-            await bot.set_my_short_description(texts.messages["short_description"])
-        await bot.set_my_description(texts.messages["description"].strip(), code)
-        await bot.set_my_short_description(texts.messages["short_description"], code)
+    try:
+        await _describe(bot)
+    except InvalidToken:
+        # "404: Not Found" to a token that is taken: a Bot API server of one's own from before descriptions.
+        logger.warning("this Bot API server takes no descriptions of bots")
+
+
+async def _describe(bot: ExtBot[str]) -> None:
+    for code, texts in languages().items():
+        description, short = texts.messages["description"].strip(), texts.messages["short_description"]
+        for language in (None, code) if code == DEFAULT_LANGUAGE else (code,):
+            await bot.set_my_description(description, language)
+            await bot.set_my_short_description(short, language)

@@ -32,6 +32,7 @@ class BottleneckDecoder(nn.Module):
         super().__init__()
         self.bands = [split_channels(widths[-1], ratio)]
         self.code = BandCode(self.bands)
+        self.strokes = None  # the source adds no noise
         self.stages = nn.ModuleList()
         for level in range(len(widths) - 1, -1, -1):
             width, out = widths[level], widths[level - 1] if level else 3
@@ -50,9 +51,15 @@ class BottleneckDecoder(nn.Module):
             if path.bias is not None:
                 path.bias.data.fill_(0.5)
 
-    def forward(self, features: Features, moments: Sequence[Moments], code: Tensor) -> Tensor:
+    def forward(
+        self,
+        features: Features,
+        moments: Sequence[Moments],
+        code: Tensor,
+        noise: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """The bottleneck's bands of the photograph and their ``moments``, the target ``code`` → RGB ``(N, 3, H, W)``,
-        not clamped."""
+        not clamped. ``noise`` has no place here and is left."""
         high, low = (
             restyle(band, own, *aim)
             for band, own, aim in zip(features, moments, self.code.unpack(code), strict=True)

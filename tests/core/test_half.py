@@ -73,8 +73,14 @@ def test_one_colour_is_painted_in_the_styles_mean(
 ) -> None:
     mean = np.asarray(read_picture(style_path(style))).mean(axis=(0, 1))
     half, full = (painted(method, flat(*colour), style) for method in methods)
-    assert np.abs(half - full).max() <= 2
-    assert full.std(axis=(0, 1)).max() < 1, "one colour stays one"
+    if "seed" in methods[0].spec.params:
+        # Noise makes strokes where the photograph has nothing to show; their edges may fall a pixel elsewhere.
+        assert np.abs(half - full).mean() < 1.5
+        assert np.percentile(np.abs(half - full), 99) <= 8
+        assert full.std(axis=(0, 1)).min() > 20, "a surface is painted, not filled"
+    else:
+        assert np.abs(half - full).max() <= 2
+        assert full.std(axis=(0, 1)).max() < 1, "one colour stays one"
     assert np.abs(full.mean(axis=(0, 1)) - mean).max() < 45, (full.mean(axis=(0, 1)), mean)
 
 

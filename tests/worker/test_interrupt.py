@@ -33,9 +33,11 @@ def run(folder: Path, *arguments: str, press_at: str) -> subprocess.Popen[str]:
     (folder / "sitecustomize.py").write_text(SITE)
     path = os.pathsep.join([str(folder), str(ROOT)])
     values = {"PRESS_AT": press_at, "PYTHONPATH": path, "ALLAPRIMA_DATA_DIR": str(folder / "var")}
+    # Coverage reads modules in before the command does, and these would not be looked for any more.
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
     return subprocess.Popen(
         [sys.executable, "-m", "worker.cli", *arguments],
-        env={**os.environ, **values},
+        env={**bare, **values},
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

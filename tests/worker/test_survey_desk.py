@@ -73,7 +73,7 @@ def test_pictures_are_painted_by_the_queue_and_bound_to_their_jobs(rendered: Ser
     desk.open_study(client, "test")
     take_part(Surveys(client), "web:x", 5)
     # The same file again is the same study, until somebody takes part.
-    with pytest.raises(SurveyError, match="1 people take part"):
+    with pytest.raises(SurveyError, match="1 person takes part"):
         desk.create(client, study, Path())
 
 
@@ -107,7 +107,7 @@ def test_a_picture_that_cannot_be_painted_is_a_sentence(rendered: Service) -> No
     (failure,) = desk.render(client, "test")
     assert failure.startswith("other: the study asks for the model 000000000000…")
     assert rows(client)["other"].result_key is None
-    with pytest.raises(SurveyError, match="1 pictures are not painted yet"):
+    with pytest.raises(SurveyError, match="1 picture is not painted yet"):
         desk.open_study(client, "test")
 
 

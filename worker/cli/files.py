@@ -105,7 +105,8 @@ def _named(stem: str, ending: str) -> str:
 
 class Tally:
     """What became of a run over several photos or a folder: painted, left out and why, failed. Used as a context, it ends
-    with one line of that on stderr; a single photo says all there is to say itself."""
+    with one line of that on stderr; a single photo says all there is to say itself, and so does what ended a run before
+    its first picture."""
 
     def __init__(self, photos: Sequence[str]) -> None:
         folders = [path for path in (Path(name).expanduser() for name in photos) if path.is_dir()]
@@ -117,8 +118,9 @@ class Tally:
     def __enter__(self) -> Tally:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self.several:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        nothing_yet = kind is not None and not (self.painted or self.failed)
+        if self.several and not nothing_yet:
             print(shown(f"allaprima: {self.line()}"), file=sys.stderr, flush=True)
 
     def fail(self, photo: Path, error: AllaPrimaError, board: Board) -> None:

@@ -124,7 +124,7 @@ def test_what_an_event_says_of_itself_names_no_files(attacker: Attacker) -> None
         assert attacker.outcome(pick, values, event_data=said)["success"], said
     [grid] = attacker.numbers("show_grid")
     for method in (None, "nothing", ["mix"]):
-        values = [None, None, "", "", "", 1, 1, 1, "off", method, 0]
+        values = [None, None, "", "", "", 1, 1, 1, "off", method, 0, 0]
         assert (
             attacker.join(grid, values).json()["detail"]
             == "Method: one of the page's own choices is expected."
