@@ -19,6 +19,7 @@ import psutil
 import pytest
 from PIL import Image
 
+import tests.worker.cli_methods  # noqa: F401 - registered for the whole process, not only below a patch
 from core import registry
 from core.images import read_picture
 from core.styles import style_path
