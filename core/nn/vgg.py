@@ -7,6 +7,7 @@ import importlib.util
 import pickle
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -32,7 +33,8 @@ class VGG(nn.Module):
     """The convolutional part of VGG, up to and including ``last``.
 
     Input: RGB in [0, 1], ``(N, 3, H, W)``, H and W at least 16. ReLU after each convolution, reflection padding,
-    2×2 max-pooling (floor) between blocks. ``forward`` returns the requested taps by name ("relu3_1").
+    2×2 max-pooling (floor) between blocks, or averages where ``pooling`` is set to "average" (Gatys et al. 2016, section 2,
+    for smoother gradients). ``forward`` returns the requested taps by name ("relu3_1").
     Weights are frozen: gradients flow to the input only.
     """
 
@@ -41,6 +43,7 @@ class VGG(nn.Module):
         if variant not in BLOCKS:
             raise ModelError(f"'{variant}' is not a VGG this program knows; use vgg16 or vgg19.")
         self.variant = variant
+        self.pooling: Literal["max", "average"] = "max"
         names = layer_names(variant)
         self.names = names[: names.index(last) + 1]
         self.convs = nn.ModuleDict()
@@ -63,7 +66,7 @@ class VGG(nn.Module):
         found: dict[str, Tensor] = {}
         for name in self.names:
             if name.endswith("_1") and name != "1_1":
-                x = F.max_pool2d(x, 2)
+                x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
             x = F.relu(self.convs[name](x))
             if f"relu{name}" in wanted:
                 found[f"relu{name}"] = x

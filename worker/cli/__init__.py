@@ -37,6 +37,9 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("stylize", "worker.cli.stylize", "paint photos here and now, without any server", "Painting"),
+    Command(
+        "optimise", "worker.cli.optimise", "paint one photo by optimisation, as long as you like", "Painting"
+    ),
     Command("submit", "worker.cli.submit", "paint photos through the queue of a running service", "Painting"),
     Command("styles", "worker.cli.catalogue", "list the styles of the gallery", "Painting"),
     Command("methods", "worker.cli.catalogue", "list the painting methods", "Painting"),

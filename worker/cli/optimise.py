@@ -1,0 +1,172 @@
+"""``allaprima optimise``: paint one photo by optimisation, for as long as one likes to wait."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from core.errors import ParameterError
+from core.params import KEEP_COLORS, PARAMS, SEED_MAX, Share
+from worker.cli.files import gallery_style, plan, save
+from worker.cli.parser import Subcommands
+from worker.cli.show import Board
+
+if TYPE_CHECKING:
+    from core.optimise.loop import Step
+
+EPILOG = """examples:
+  allaprima optimise cat.jpg night-swirls -o cat.png
+  allaprima optimise cat.jpg my-painting.jpg -o cat.png --seconds 120 --size 768
+  allaprima optimise cat.jpg mosaic -o cat.png --terms gram=1,sliced=0.5 --mix woodcut=0.5
+  allaprima optimise cat.jpg woodcut -o cat.png --start noise --optimiser lbfgs --steps 100
+
+Ctrl-C means "that is enough": the painting so far is written. Pressed twice, nothing is."""
+
+SECONDS = 30.0
+
+
+def add_parser(subcommands: Subcommands) -> None:
+    """Define the command."""
+    parser = subcommands.add_parser(
+        "optimise",
+        description="Paint a photo by optimisation (Gatys et al. 2016), coarse to fine: slower than 'stylize', with the "
+        "style's own strokes. Needs VGG-19: pip install 'alla-prima[vgg]'.",
+        epilog=EPILOG,
+        usage="allaprima optimise PHOTO STYLE -o OUT [options]",
+    )
+    parser.add_argument("photo", metavar="PHOTO", help="the photo")
+    parser.add_argument(
+        "style", metavar="STYLE", help="a name from 'allaprima styles', or a picture whose manner is taken"
+    )
+    parser.add_argument(
+        "-o", "--out", required=True, metavar="OUT", help="the picture to write (.png, .jpg or .webp)"
+    )
+    parser.add_argument(
+        "--mix",
+        action="append",
+        default=[],
+        metavar="STYLE=WEIGHT",
+        help="one more style with its weight beside STYLE's, which is 1; may be repeated",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, metavar="S", help="how long to paint (%(default)g)"
+    )
+    parser.add_argument(
+        "--steps", type=int, metavar="N", help="steps at each scale, instead of a time: repeats exactly"
+    )
+    parser.add_argument("--size", type=int, metavar="N", help="longest side of the result in pixels")
+    parser.add_argument("--alpha", type=float, default=1.0, metavar="A", help="weight of the style (1)")
+    parser.add_argument(
+        "--keep-colors",
+        choices=KEEP_COLORS,
+        default="off",
+        metavar="MODE",
+        help=f"keep the photo's colours. {PARAMS['keep_colors'].help}",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number is another take")
+    group = parser.add_argument_group("what it descends on")
+    group.add_argument(
+        "--terms",
+        metavar="NAME=WEIGHT,…",
+        help="style terms: gram, mmd-linear, mmd-polynomial, mmd-gaussian, bn, histogram, sliced, w2 (gram=1)",
+    )
+    group.add_argument("--content", type=float, metavar="W", help="weight of the photo's shapes")
+    group.add_argument("--tv", type=float, metavar="W", help="weight of smoothness (total variation)")
+    group.add_argument("--start", metavar="FROM", help="painting (by AdaIN, the default), photo or noise")
+    group.add_argument("--pooling", metavar="HOW", help="average (the default) or max")
+    group.add_argument("--optimiser", metavar="NAME", help="adam (the default) or lbfgs")
+    group.add_argument("--rate", type=float, metavar="R", help="step of adam")
+    group.add_argument("--stroke", type=float, metavar="F", help="size of the strokes, 1 as in the style")
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1 (the best found unless given)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Paint; 0 when the picture is written."""
+    from core.images import read_picture, resize_longest
+    from core.optimise.recipe import Recipe, parse_terms
+    from worker.cli.stylize import read_style
+
+    given: dict[str, Any] = {
+        name: value
+        for name in ("content", "tv", "start", "pooling", "optimiser", "rate", "stroke")
+        if (value := getattr(args, name)) is not None
+    }
+    if args.terms is not None:
+        given["terms"] = parse_terms(args.terms)
+    recipe = Recipe.parse(**given)
+    spec = PARAMS["size"]
+    if args.size is not None and not (spec.minimum or 0) <= args.size <= (spec.maximum or args.size):
+        raise ParameterError(
+            f"--size must lie between {spec.minimum:g} and {spec.maximum:g}, not {args.size}."
+        )
+    if not 0 <= args.alpha <= 10:
+        raise ParameterError(f"--alpha must lie between 0 and 10, not {args.alpha:g}.")
+    if not 0 <= args.seed <= SEED_MAX:
+        raise ParameterError(f"--seed must lie between 0 and {SEED_MAX}, not {args.seed}.")
+    shares = {args.style: Share(args.style, 1.0, 1.0)}
+    shares |= {share.style: share for share in map(Share.parse, args.mix)}
+    if any(share.high != share.low for share in shares.values()):
+        raise ParameterError("Optimisation does not tell strokes from colours; give one weight per style.")
+    known = [gallery_style(name) for name in shares]
+    [task] = plan([args.photo], list(shares), args.out)
+    photo = read_picture(task.photo)
+    styles = [read_style(name, gallery) for name, gallery in zip(shares, known, strict=True)]
+    if args.size is not None:
+        photo = resize_longest(photo, args.size)
+
+    with Board(1, "Loading") as board:
+        from core.optimise.painter import Painter
+
+        painter = Painter(recipe, device=args.device)
+        board.now(task.photo.name)
+        enough = Enough()
+        last: list[Step] = []
+
+        def tell(step: Step) -> bool:
+            last[:] = [step]
+            board.part(step.done)
+            return not enough.asked
+
+        started = time.perf_counter()
+        with enough:
+            painting = painter.paint(
+                photo,
+                styles,
+                weights=[share.high for share in shares.values()],
+                seconds=args.seconds,
+                steps=args.steps,
+                strength=args.alpha,
+                seed=args.seed,
+                keep_colors=args.keep_colors,
+                tell=tell,
+            )
+        seconds = time.perf_counter() - started
+        save(painting, Path(task.out))
+        board.next()
+        loss = ", ".join(f"{name} {value:.3g}" for step in last for name, value in step.losses.items())
+        board.say(f"{task.out}  {painting.width} × {painting.height}  {seconds:.1f} s  {loss}")
+    return 0
+
+
+class Enough:
+    """While it is entered, the first Ctrl-C only sets ``asked``; the second does what it did before."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> Enough:
+        self._before = signal.getsignal(signal.SIGINT)
+        signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, self._before)
