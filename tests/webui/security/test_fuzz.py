@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.webui.fuzz import GETS, POSTS, Fuzzer
 from tests.webui.page_process import Page, page
+from tests.webui.studio import Studio
 from worker.embedded import services
 from worker.settings import Settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 PASSWORD = "let the fuzzer in"
 CALLS = 260
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def operators_page(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A page with everything behind it, and a password for its operators."""
     folder = tmp_path_factory.mktemp("fuzzed")
@@ -23,6 +28,20 @@ def operators_page(settings: Settings, tmp_path_factory: pytest.TempPathFactory)
     own = Settings(_env_file=None, **own.model_dump())
     with services(own, log_file=folder / "worker.log"), page(own) as started:
         yield started
+
+
+def test_the_training_room_keeps_to_the_pages_policy(operators_page: Page, browser: Browser) -> None:
+    context = browser.new_context()
+    complaints: list[str] = []
+    context.on("console", lambda message: complaints.append(message.text))
+    studio = Studio(context, operators_page.url)
+    studio.page.get_by_role("tab", name="Training").click()
+    studio.page.get_by_label("Password").fill(PASSWORD)
+    studio.page.get_by_role("button", name="Enter").click()
+    studio.page.get_by_role("button", name="Log out").wait_for()
+    assert [line for line in complaints if "Content Security Policy" in line] == []
+    assert studio.faults == []
+    context.close()
 
 
 def test_nonsense_is_answered_in_sentences(operators_page: Page, png: bytes) -> None:
