@@ -229,6 +229,31 @@ def test_a_study_that_closes_meanwhile_says_so(new_tab: Callable[..., Tab], surv
     assert stored(surveys) == []
 
 
+def test_what_is_said_of_a_rating_stays_over_the_change_of_pictures(
+    new_tab: Callable[..., Tab], surveys: Surveys
+) -> None:
+    """An answer that comes at once comes before the next picture does."""
+    tab = new_tab()
+    agree(tab)
+    at(tab, 1)
+    tab.evaluate(
+        """() => {
+          const asked = window.fetch;
+          const refusal = {error: 'That was not taken.', code: 'parameter'};
+          window.fetch = (path, options) => path.endsWith('/rate')
+            ? Promise.resolve(new Response(JSON.stringify(refusal), {status: 400})) : asked(path, options);
+          window.goOn = () => { window.fetch = asked; };
+        }"""
+    )
+    tab.keyboard.press("3")
+    at(tab, 2)
+    tab.locator(".saving", has_text="That was not taken.").wait_for()
+    tab.evaluate("() => window.goOn()")
+    tab.keyboard.press("4")
+    at(tab, 3)
+    assert tab.locator(".saving").inner_text() == ""
+
+
 def test_researchers_see_figures_and_fetch_files(
     new_tab: Callable[..., Tab], surveys: Surveys, out: Path
 ) -> None:

@@ -61,6 +61,9 @@
     },
     remove: (rating) => unsent.write(unsent.read().filter((other) => JSON.stringify(other) !== JSON.stringify(rating))),
   };
+  /* What is to be said of saving stays over a change of screens: an answer may come just before it. */
+  let news = '';
+  const tell = (sentence) => { news = sentence; shown.news?.(sentence); };
   const deliver = async () => {
     let pause = 500;
     for (let [rating] = unsent.read(); rating; [rating] = unsent.read()) {
@@ -72,22 +75,22 @@
       } catch (error) {
         if (error.status >= 400 && error.status < 500) {
           unsent.remove(rating);  // never to be taken: the study is closed, or the rater has withdrawn
-          shown.news?.(error.message);
+          tell(error.message);
         } else {
-          shown.news?.(say('retrying'));
+          tell(say('retrying'));
           await wait(pause);
           pause = Math.min(2 * pause, 15000);
         }
       }
     }
-    shown.saved?.();
+    if (news === say('retrying')) tell('');
   };
   let sending = null;
   const send = () => (sending ??= deliver().finally(() => { sending = null; }));
 
   // showing --------------------------------------------------------------------------------------------------------
   let room = null;
-  let shown = {};  // what the present screen answers to: keys, news of saving
+  let shown = {};  // what the present screen answers to: keys, news
   const show = (screen, answers, ...children) => {
     shown = answers;
     room.replaceChildren(h(`div.survey-screen.${screen}`, {lang: language}, ...children));
@@ -148,7 +151,7 @@
     const next = course.items.findIndex((item) => item.score == null);
     if (next < 0) return thanks(course);
     rate(course, next);
-    if (greeting) shown.news(greeting);
+    if (greeting) tell(greeting);
   };
 
   const consent = (study) => show('consent', {}, h('div.survey-card.narrow', {},
@@ -177,6 +180,7 @@
       decided = true;
       room.querySelector(`[data-score="${score}"]`)?.classList.add('taken');
       item.score = score;
+      if (news !== say('retrying')) tell('');
       unsent.add({visitor: keep.get('visitor'), study: study.id, item: item.id, score});
       const delivered = send();
       await wait(200);
@@ -203,7 +207,6 @@
     show('rate', {
       key: (key) => (key === 'Backspace' ? undo() : /^\d$/.test(key) && choose(key === '0' && low > 0 ? 10 : Number(key))),
       news: (sentence) => { note.textContent = sentence; },
-      saved: () => { if (note.textContent === say('retrying')) note.textContent = ''; },
     },
     h('div.survey-line', {}, h('p.place', {}, say('place', {place: index + 1, all: items.length})),
       bar(done, items.length, items.map((other, place) => h(`b${place === index ? '.now' : other.score != null ? '.done' : ''}`))),
@@ -216,6 +219,7 @@
       h('div.grades', {style: `--grades:${grades.length};--half:${Math.ceil(grades.length / 2)}`}, grades),
       h('div.under', {lang: language}, h('button.pill.quiet', {type: 'button', disabled: !done, onclick: undo}, say('undo')),
         h('p.keys', {'aria-hidden': 'true'}, say(high === 10 && low > 0 ? 'keys' : 'keys_short'))), note));
+    note.textContent = news;
     const following = items.find((other, place) => place > index && other.score == null);
     if (following) for (const kind of ['painting', 'photo', 'style']) new Image().src = following[kind];
   };
