@@ -37,6 +37,7 @@ _UPDATES_AT_ONCE = 256
 _WAITING_MAX = 1_000_000  # the library's own bound, which comes before anybody's turn
 _THREADS = 16  # for the client's blocking calls
 _POLL_SECONDS = 30
+_ANSWER_SECONDS = 20
 _UPLOAD_SECONDS = 120.0
 _RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -82,8 +83,8 @@ def build_application(settings: Settings, client: Client) -> App:
         .concurrent_updates(InTurn())
         .job_queue(None)
         .connect_timeout(10)
-        .read_timeout(20)
-        .write_timeout(20)
+        .read_timeout(_ANSWER_SECONDS)
+        .write_timeout(_ANSWER_SECONDS)
         .media_write_timeout(_UPLOAD_SECONDS)
         .get_updates_read_timeout(_POLL_SECONDS + 10)
     )

@@ -22,9 +22,11 @@ PAUSE = 0.2
 
 @contextlib.contextmanager
 def unhurried() -> Iterator[None]:
-    """Without Telegram's limit of some thirty messages a second, which would only make the crowd wait."""
+    """Without Telegram's limit of some thirty messages a second, which would only make the crowd wait, and with patience:
+    Telegram's double answers from this very process, which has the crowd to look after."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "ChatLimiter", functools.partial(ChatLimiter, per_second=100_000))
+        patch.setattr(app, "_ANSWER_SECONDS", PATIENCE)
         yield
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import gradio as gr
 import psutil
+import pytest
 
 from tests.webui.attacker import Attacker
 from tests.webui.page_process import Page
@@ -208,6 +209,7 @@ def test_script_that_gets_into_the_page_does_not_run(running_page: Page, browser
     context.close()
 
 
+@pytest.mark.timeout(600)
 def test_invented_page_sessions_cost_little_memory(running_page: Page, attacker: Attacker) -> None:
     [methods] = attacker.numbers("methods")
     process = psutil.Process(running_page.process.pid)
