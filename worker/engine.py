@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -143,6 +142,7 @@ class Engine:
 
     def start(self) -> None:
         """Load the methods named by the setting, and look after the caches, in the background."""
+        self._use_threads()
         threading.Thread(target=self._background, name="engine", daemon=True).start()
 
     def _background(self) -> None:
@@ -175,7 +175,7 @@ class Engine:
             except UnknownNameError:
                 in_use = None  # a method of one's own without weights of ours
             if name not in self._methods or self._in_use[name] != in_use:
-                self._set_threads()
+                self._use_threads()
                 device = None if self.settings.device == "auto" else self.settings.device
                 try:
                     self._methods[name] = registry.load(name, device)
@@ -187,14 +187,10 @@ class Engine:
                 self._in_use[name] = in_use
             return self._methods[name]
 
-    def _set_threads(self) -> None:
-        import torch
+    def _use_threads(self) -> None:
+        from core.device import use_threads
 
-        # Set once: every change makes torch build its pool of threads anew.
-        if self._methods or (self.settings.threads == 0 and os.environ.get("OMP_NUM_THREADS")):
-            return
-        shared = torch.get_num_threads() // self.settings.paint_concurrency
-        torch.set_num_threads(self.settings.threads or max(1, shared))
+        use_threads(self.settings.threads, processes=self.settings.paint_concurrency)
 
     def paint(self, order: Order) -> Painting:
         """Paint; when the memory does not suffice, once more at half the size.
@@ -202,6 +198,8 @@ class Engine:
         Raises ``PictureError``, ``ModelError``, ``Cancelled`` (out of the progress callback) and an error
         of code "memory"."""
         self.forget()
+        # Here, too: the methods may have been loaded by another thread.
+        self._use_threads()
         method = self.method(order.params.method)
         started = time.perf_counter()
         painting = Painting(Image.new("RGB", (1, 1)), method.model_hash, 0.0)
