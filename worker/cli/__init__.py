@@ -25,7 +25,7 @@ EXIT_OK, EXIT_BUG, EXIT_ERROR = 0, 1, 2
 EXIT_INTERRUPTED = interrupt.EXIT_INTERRUPTED
 
 
-COMPUTING = ("stylize", "train", "ablate", "average", "widen", "evaluate", "bench")
+COMPUTING = ("stylize", "optimise", "train", "ablate", "average", "widen", "evaluate", "bench")
 """Subcommands that compute in this process."""
 
 
