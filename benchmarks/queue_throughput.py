@@ -54,16 +54,17 @@ def main() -> None:
             measure(client, args, running.worker.pid)
 
 
-def _used(worker: psutil.Process) -> float:
-    """Processor seconds of a worker and its painting processes."""
-    return sum(sum(each.cpu_times()[:2]) for each in (worker, *worker.children(recursive=True)))
+def _used(worker: psutil.Process) -> tuple[float, float]:
+    """Processor seconds of a worker's own process and of its painting processes."""
+    painting = sum(sum(each.cpu_times()[:2]) for each in worker.children(recursive=True))
+    return sum(worker.cpu_times()[:2]), painting
 
 
 def measure(client: Client, args: argparse.Namespace, worker: int) -> None:
     """Let all clients send until the time is up."""
     end = time.monotonic() + args.seconds
     painter = psutil.Process(worker)
-    used = time.process_time(), _used(painter)
+    used = time.process_time(), *_used(painter)
     began = time.monotonic()
     done: list[tuple[float, int, int]] = []
     failed: list[str] = []
@@ -93,9 +94,11 @@ def measure(client: Client, args: argparse.Namespace, worker: int) -> None:
         print(f"  {index * SLICE_SECONDS:4.0f} s  {count / SLICE_SECONDS:6.1f} a second")
     waits = sorted(wait for _, wait, _ in done)
     print(f"waiting {statistics.median(waits):.0f} ms, 95 % below {waits[int(0.95 * len(waits))]} ms")
-    mine, theirs = time.process_time() - used[0], _used(painter) - used[1]
+    now = time.process_time(), *_used(painter)
+    shares = [1000 * (after - before) / len(done) for before, after in zip(used, now, strict=True)]
     print(
-        f"processor time a painting: clients {1000 * mine / len(done):.1f} ms, worker {1000 * theirs / len(done):.1f} ms"
+        f"processor time a painting: clients {shares[0]:.1f} ms, worker {shares[1] + shares[2]:.1f} ms, "
+        f"{shares[2]:.1f} ms of it in its painting process"
     )
     print(f"painting {statistics.median(paint for *_, paint in done):.0f} ms")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -39,6 +41,47 @@ def fast_bfloat16(device: torch.device) -> bool:
         return False
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
+
+
+@functools.cache
+def _own_threads() -> int:
+    """How many threads torch takes when nobody says anything: one for each core, or what ``OMP_NUM_THREADS`` says."""
+    return torch.get_num_threads()
+
+
+def use_threads(count: int = 0, *, processes: int = 1) -> int:
+    """Have the calling thread, and threads yet to be started, compute with ``count`` processor threads; how many these are.
+    0 divides the cores among ``processes``, unless ``OMP_NUM_THREADS`` says how many to take.
+
+    This is the one place that says so. Torch keeps the number for each thread that has computed already, so whatever is
+    about to compute calls this itself; pictures do not depend on it.
+    """
+    own = _own_threads()
+    if not count:
+        count = own if os.environ.get("OMP_NUM_THREADS") else max(1, own // processes)
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)
+    return count
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it the calling thread computes alone: for what is too small to be worth dividing."""
+    count = torch.get_num_threads()
+    if count == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(count)
+
+
+def undivided() -> AbstractContextManager[None]:
+    """For what torch would divide among threads in such a way that the last bits depend on how many there are: where no
+    gradient is wanted, ``one_thread``. Training, which is to be fast, makes no promise about them."""
+    return nullcontext() if torch.is_grad_enabled() else one_thread()
 
 
 def describe(device: torch.device) -> str:

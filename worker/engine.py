@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 FORGET = "forget"
 """Redis counter that advances when somebody's pictures must be forgotten."""
+
+SMALL_PIXELS = 96 * 96
+"""Up to this size one thread paints as fast as two, which take twice the processor time."""
 
 CONTENT_IDLE_SECONDS = 600.0
 IDLE_CHECK_SECONDS = 5.0
@@ -143,6 +146,7 @@ class Engine:
 
     def start(self) -> None:
         """Load the methods named by the setting, and look after the caches, in the background."""
+        self._use_threads()
         threading.Thread(target=self._background, name="engine", daemon=True).start()
 
     def _background(self) -> None:
@@ -175,7 +179,7 @@ class Engine:
             except UnknownNameError:
                 in_use = None  # a method of one's own without weights of ours
             if name not in self._methods or self._in_use[name] != in_use:
-                self._set_threads()
+                self._use_threads()
                 device = None if self.settings.device == "auto" else self.settings.device
                 try:
                     self._methods[name] = registry.load(name, device)
@@ -187,14 +191,16 @@ class Engine:
                 self._in_use[name] = in_use
             return self._methods[name]
 
-    def _set_threads(self) -> None:
-        import torch
+    def _use_threads(self) -> None:
+        from core.device import use_threads
 
-        # Set once: every change makes torch build its pool of threads anew.
-        if self._methods or (self.settings.threads == 0 and os.environ.get("OMP_NUM_THREADS")):
-            return
-        shared = torch.get_num_threads() // self.settings.paint_concurrency
-        torch.set_num_threads(self.settings.threads or max(1, shared))
+        use_threads(self.settings.threads, processes=self.settings.paint_concurrency)
+
+    @staticmethod
+    def _threads_for(photo: Image.Image) -> AbstractContextManager[None]:
+        from core.device import one_thread
+
+        return one_thread() if photo.width * photo.height <= SMALL_PIXELS else nullcontext()
 
     def paint(self, order: Order) -> Painting:
         """Paint; when the memory does not suffice, once more at half the size.
@@ -202,6 +208,8 @@ class Engine:
         Raises ``PictureError``, ``ModelError``, ``Cancelled`` (out of the progress callback) and an error
         of code "memory"."""
         self.forget()
+        # Here, too: the methods may have been loaded by another thread.
+        self._use_threads()
         method = self.method(order.params.method)
         started = time.perf_counter()
         painting = Painting(Image.new("RGB", (1, 1)), method.model_hash, 0.0)
@@ -243,9 +251,10 @@ class Engine:
         order.progress(0.35)
         codes = [self._code(method, order, style, caches, photo.image, params) for style in order.styles]
         order.progress(0.45)
-        painted = method.paint(
-            photo.image, photo.content, codes, params, lambda done: order.progress(0.45 + 0.5 * done)
-        )
+        with self._threads_for(photo.image):
+            painted = method.paint(
+                photo.image, photo.content, codes, params, lambda done: order.progress(0.45 + 0.5 * done)
+            )
         order.progress(0.95)
         return painted
 
@@ -261,7 +270,8 @@ class Engine:
         original = _open(order.read_photo())
         params = self._sized(order.params, max(original.size), scale)
         image = method.prepare_photo(original, params)
-        entry = _Photo(image, method.encode_content(image), max(original.size), time.monotonic())
+        with self._threads_for(image):
+            entry = _Photo(image, method.encode_content(image), max(original.size), time.monotonic())
         self.photos.put(key, entry)
         return entry, params
 

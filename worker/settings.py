@@ -204,7 +204,9 @@ class Settings(BaseSettings):
     # worker
     device: str = Field("auto", description="`auto`, `cpu`, `cuda` or `cuda:1`.")
     threads: int = Field(
-        0, ge=0, description="Processor threads of one painting process; 0 divides all cores among them."
+        0,
+        ge=0,
+        description="Processor threads of one painting or training process; 0 divides all cores among them.",
     )
     paint_concurrency: int = Field(1, ge=1, le=64, description="Painting processes per worker.")
     worker_queues: Annotated[list[str], NoDecode] = Field(

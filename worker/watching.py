@@ -1,4 +1,4 @@
-"""Watching jobs from a front end: one, blocking, or very many at once."""
+"""Watching jobs from a front end, any number of them with one thread."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from core.errors import NotFoundError
 from worker.broker import JOB_NEWS
 from worker.jobs import JobState, JobView
+from worker.store.database import StorageError
 
 if TYPE_CHECKING:
     from redis.client import PubSub
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-PAUSE_SECONDS = 0.05  # between two looks at what is heard: progress comes many times a second
+PAUSE_SECONDS = 0.02  # between two looks at what is heard: progress comes many times a second
+PATIENCE_SECONDS = 60.0
+"""So long a database that does not answer is asked again, before those who wait are told."""
 
 Tell = Callable[["JobView | Exception"], None]
 
@@ -29,26 +33,27 @@ Tell = Callable[["JobView | Exception"], None]
 def watch(client: Client, job_id: str, timeout: float | None = None) -> Iterator[JobView]:
     """See ``Client.watch``."""
     deadline = None if timeout is None else time.monotonic() + timeout
-    subscription = client.broker.subscribe(job_id)
+    watcher = client.watcher
+    news: SimpleQueue[tuple[float, JobView | Exception]] = SimpleQueue()
+    stop = watcher.add(job_id, lambda item: news.put((watcher.looked_at, item)))
     try:
+        asked_at = time.monotonic()
         shown = client.job(job_id)
         yield shown
         while not shown.finished:
-            wait = POLL_SECONDS
-            if deadline is not None:
-                wait = min(wait, deadline - time.monotonic())
-                if wait <= 0:
-                    return
-            progress, subscription = _hear(subscription, wait)
-            job = _merged(client.job(job_id), progress, shown)
-            if subscription is None:
-                subscription = client.broker.subscribe(job_id)
-            if _news(job) != _news(shown):
-                shown = job
+            wait = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                looked_at, item = news.get(timeout=wait)
+            except Empty:
+                return
+            if isinstance(item, Exception):
+                raise item
+            # What was read before the job was asked for is known already.
+            if looked_at >= asked_at and _news(item) != _news(shown):
+                shown = item
                 yield shown
     finally:
-        if subscription is not None:
-            subscription.close()
+        stop()
 
 
 def _merged(job: JobView, heard: float, shown: JobView | None) -> JobView:
@@ -64,14 +69,7 @@ def _news(job: JobView) -> tuple[object, ...]:
     return job.state, job.position, job.progress, job.attempts, job.error
 
 
-def _hear(subscription: PubSub | None, seconds: float) -> tuple[float, PubSub | None]:
-    """Wait for news of a job: the highest progress heard (0 for none), and the subscription if it still
-    works."""
-    heard, subscription = _hear_all(subscription, seconds)
-    return max(heard.values(), default=0.0), subscription
-
-
-def _hear_all(subscription: PubSub | None, seconds: float) -> tuple[dict[str, float], PubSub | None]:
+def _hear(subscription: PubSub | None, seconds: float) -> tuple[dict[str, float], PubSub | None]:
     """Wait for news: the highest progress heard (0 for none) by job, and the subscription if it still works."""
     heard: dict[str, float] = {}
     if subscription is None:
@@ -104,6 +102,9 @@ class Watcher:
         self._listeners: dict[str, list[Tell]] = {}
         self._shown: dict[str, JobView] = {}
         self._thread: threading.Thread | None = None
+        self._silent_since: float | None = None
+        self.looked_at = 0.0
+        """When what is being told was read, by the monotonic clock; for those who are told."""
 
     def add(self, job_id: str, tell: Tell) -> Callable[[], None]:
         """Have ``tell`` called, in the watcher's thread, with each new view of a job, the finished one last, or with the
@@ -140,7 +141,7 @@ class Watcher:
                 if subscription is None:
                     subscription = self._client.broker.subscribe()
                 wait = min(POLL_SECONDS, max(0.0, look_at - time.monotonic()))
-                heard, subscription = _hear_all(subscription, wait)
+                heard, subscription = _hear(subscription, wait)
                 with self._lock:
                     wanted = set(self._listeners)
                 if time.monotonic() >= look_at:
@@ -160,10 +161,17 @@ class Watcher:
     def _look(self, wanted: set[str], heard: dict[str, float]) -> None:
         found: dict[str, JobView] = {}
         error: Exception | None = None
+        self.looked_at = time.monotonic()
         try:
             found = self._client.jobs_by_id(wanted)
+            self._silent_since = None
         except Exception as problem:
             error = problem
+            if isinstance(problem, StorageError) and problem.passing:
+                self._silent_since = self._silent_since or self.looked_at
+                if self.looked_at - self._silent_since < PATIENCE_SECONDS:
+                    log.warning("%s", problem)
+                    return
         for job_id in wanted:
             job = found.get(job_id)
             with self._lock:

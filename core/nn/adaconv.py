@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.device import undivided
 from core.nn.adain import EPSILON, channel_moments, instance_normalise, inverse_deviation
 from core.nn.codec import STRIDE, AdaINNetwork, Decoder, Features, Stage, in_own_precision
 from core.nn.convolve import EdgeConv2d
@@ -135,9 +136,11 @@ class KernelPredictor(nn.Module):
 
     def forward(self, descriptor: Tensor, pooled: Tensor) -> Kernels:
         n = len(descriptor)
+        with undivided():
+            depthwise, pointwise = self.depthwise(descriptor), self.pointwise(pooled)
         return Kernels(
-            self.own_depthwise + self.depthwise(descriptor).view(n, *self.own_depthwise.shape),
-            self.own_pointwise + self.pointwise(pooled).view(n, *self.own_pointwise.shape),
+            self.own_depthwise + depthwise.view(n, *self.own_depthwise.shape),
+            self.own_pointwise + pointwise.view(n, *self.own_pointwise.shape),
         )
 
 

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.device import undivided
+
 EPSILON = 1e-5
 """Added to the biased variance, inside the square root, everywhere in this project."""
 
@@ -50,7 +52,8 @@ def _mean_and_variance(x: Tensor) -> tuple[Tensor, Tensor]:
     pack = math.gcd(pixels, max(1, VECTOR // channels))
     packed = flat.reshape(1, 1, pixels // pack, pack * channels).permute(0, 3, 1, 2)
     unused = torch.zeros(2, pack * channels)
-    found = torch.batch_norm_update_stats(packed, unused[0], unused[1], 0.0)
+    with undivided():
+        found = torch.batch_norm_update_stats(packed, unused[0], unused[1], 0.0)
     means, variances = (part.view(pack, channels) for part in found)
     mean = means.mean(dim=0)
     return mean, (variances + (means - mean).square()).mean(dim=0)

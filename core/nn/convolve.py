@@ -60,6 +60,18 @@ def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return _as_pixels(F.conv2d(x, *_shifted(weight, bias, count), stride=(1, count)), count)
 
 
+NARROW = 8
+"""Up to so many float32 channels, oneDNN adds up a 1×1 convolution otherwise with one thread than with several."""
+
+
+def convolve_pixels(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """``conv2d(x, weight, bias)`` by a 1×1 kernel, ``(N, C, H, W)`` → ``(N, D, H, W)``: where painting, the same to the bit
+    with any number of threads."""
+    if len(weight) <= NARROW and x.dtype == torch.float32 and painting_on_cpu(x):
+        return F.linear(x.permute(0, 2, 3, 1), weight[:, :, 0, 0], bias).permute(0, 3, 1, 2)
+    return F.conv2d(x, weight, bias)
+
+
 def _operators() -> tuple[Any, Any] | None:
     """oneDNN's convolutions with something behind them, which torch has for its compiler, where this build has them."""
     if not torch.backends.mkldnn.is_available():

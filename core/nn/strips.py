@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.nn.adain import RunningMoments, inverse_deviation, restyle
-from core.nn.convolve import convolve_relu, convolve_to_few
+from core.nn.convolve import convolve_pixels, convolve_relu, convolve_to_few
 from core.nn.resample import (
     LARGE,
     double,
@@ -93,7 +93,7 @@ def decode(
     seen = RunningMoments()
     for top, bottom in rows:
         first, last = max(0, top - 1), min(height, bottom + 1)
-        h = F.conv2d(skip[:, :, first:last], weight, bias)
+        h = convolve_pixels(skip[:, :, first:last], weight, bias)
         ends = int(first == 0), int(last == height)
         with_h, place = room_for(h, *ends)
         torch.add(h, _enlarged(below, first, last), out=place)
@@ -112,11 +112,13 @@ def decode(
 
 def convolve_restyled(conv: nn.Conv2d, x: Tensor, source: Moments, target: Moments) -> Tensor:
     """``conv(restyle(x, source, *target))``; for a large map of one picture on a CPU as one convolution."""
+    pixels = conv.kernel_size == (1, 1)
     if not fitting(x) or x.numel() < LARGE:
-        found: Tensor = conv(restyle(x, source, *target))
+        restyled = restyle(x, source, *target)
+        found: Tensor = convolve_pixels(restyled, conv.weight, conv.bias) if pixels else conv(restyled)
         return found
     weight, bias = folded(conv, source, target)
-    return F.conv2d(with_edges(x) if conv.kernel_size[0] > 1 else x, weight, bias)
+    return convolve_pixels(x, weight, bias) if pixels else F.conv2d(with_edges(x), weight, bias)
 
 
 def folded(conv: nn.Conv2d, moments: Moments, target: Moments) -> tuple[Tensor, Tensor]:

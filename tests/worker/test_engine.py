@@ -276,6 +276,45 @@ def test_a_mix_goes_through_the_task_and_stays_while_it_is_unfinished(
         assert (client.job(again.id).result_key == job.result_key) == same
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_key_has_one_result_whoever_paints_it(
+    in_process: Client, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    """Two workers paint the same order at once, and not to the bit alike: the one that ends first decides."""
+    client, engine = in_process, contexts.get_context().engine
+    data = picture()
+    jobs = []
+    for owner in ("web:a", "web:b"):
+        photo = client.put_picture(data, owner)
+        jobs.append(
+            client.submit(owner, photo, "gallery:woodcut", PaintParams(method="mix"), source="web").id
+        )
+    original, calls = engine.paint, []
+
+    def at_the_same_time(order: Order) -> Painting:
+        calls.append(order)
+        painting = original(order)
+        if len(calls) == 1:
+            paint(jobs[1])
+            painting.image = painting.image.point(lambda level: level ^ 1)
+            if damaged:
+                (client.settings.data_dir / "blobs" / key()[:2] / key()).write_bytes(b"broken")
+        return painting
+
+    def key() -> str:
+        return str(client.job(jobs[1]).result_key)
+
+    monkeypatch.setattr(engine, "paint", at_the_same_time)
+    paint(jobs[0])
+    assert len(calls) == 2
+    ended = [client.job(job) for job in jobs]
+    assert [job.state for job in ended] == [JobState.DONE, JobState.DONE]
+    assert (ended[0].result_key == ended[1].result_key) != damaged
+    assert client.result(jobs[0], "web:a")
+    stored = {path.name for path in (client.settings.data_dir / "blobs").glob("??/*")}
+    assert stored == {sha256(data), ended[0].result_key, ended[1].result_key}
+
+
 def test_no_room_for_the_result(in_process: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(DiskBackend):
         def write(self, key: str, data: bytes) -> None:

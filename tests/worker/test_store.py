@@ -27,7 +27,7 @@ from worker.settings import Settings
 from worker.store import jobs as table
 from worker.store import migrate
 from worker.store.blobs import RESULT, UPLOAD, BlobStore, DiskBackend
-from worker.store.database import Database, StorageError
+from worker.store.database import Database, StorageError, _Line
 from worker.store.models import Base, Blob, Job
 
 OWNER = "web:somebody"
@@ -348,3 +348,26 @@ def test_keys_cannot_leave_the_folder(tmp_path: Path) -> None:
     for key in ("../../etc/passwd", "a" * 63, "A" * 64, "", "/" * 64):
         with pytest.raises(ValueError, match="not a blob key"):
             backend.read(key)
+
+
+def test_the_line_for_writing_is_served_in_turn() -> None:
+    line, served = _Line(), list[int]()
+    assert line.acquire(0.0)
+
+    def wait(number: int) -> None:
+        assert line.acquire(60.0)
+        served.append(number)
+        line.release()
+
+    threads = []
+    for number in range(8):
+        threads.append(threading.Thread(target=wait, args=(number,)))
+        threads[-1].start()
+        while len(line._waiting) <= number:
+            time.sleep(0.001)
+    assert not line.acquire(0.01), "it is held"
+    line.release()
+    for thread in threads:
+        thread.join()
+    assert served == list(range(8))
+    assert line.acquire(0.0)

@@ -25,6 +25,10 @@ EXIT_OK, EXIT_BUG, EXIT_ERROR = 0, 1, 2
 EXIT_INTERRUPTED = interrupt.EXIT_INTERRUPTED
 
 
+COMPUTING = ("stylize", "optimise", "train", "ablate", "average", "widen", "evaluate", "bench")
+"""Subcommands that compute in this process."""
+
+
 @dataclass(frozen=True)
 class Command:
     """A subcommand: its name, the module whose ``add_parser(subparsers)`` defines it, its line of help."""
@@ -138,7 +142,19 @@ def _run(arguments: list[str]) -> int:
     # Intermixed: options may stand between the pictures, as people type them.
     args = subcommands.choices[name].parse_intermixed_args(rest)
     run = getattr(args, "run", None) or args.func
+    if name in COMPUTING:
+        _use_threads()
     return int(run(args) or EXIT_OK)
+
+
+def _use_threads() -> None:
+    """``ALLAPRIMA_THREADS``, if it says something: torch takes all cores anyway."""
+    from worker.settings import get_settings
+
+    if threads := get_settings().threads:
+        from core.device import use_threads
+
+        use_threads(threads)
 
 
 def _help(commands: dict[str, Command]) -> str:

@@ -114,9 +114,9 @@ def device(settings: Settings) -> Finding:
 
 def threads(settings: Settings) -> Finding:
     """How many processor threads one painting uses."""
-    import torch
+    from core.device import use_threads
 
-    used, cores = settings.threads or torch.get_num_threads(), os.cpu_count() or 1
+    used, cores = use_threads(settings.threads, processes=settings.paint_concurrency), os.cpu_count() or 1
     if used > cores:
         return Finding(
             "threads", "FIX", f"{used} threads on {cores} cores slow each other; set ALLAPRIMA_THREADS=0."

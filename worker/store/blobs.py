@@ -14,7 +14,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -29,7 +29,7 @@ from worker.private import private_folder
 from worker.settings import Settings
 from worker.store.database import Database, StorageError, change, clock, lock, read_clock
 from worker.store.models import Blob, Erasure, Job, ModelVersion
-from worker.store.people import ensure_user, insert_if_missing, is_known
+from worker.store.people import ensure_user, insert_if_missing, insert_into, is_known
 
 log = logging.getLogger(__name__)
 
@@ -174,26 +174,43 @@ class BlobStore:
             KEPT: KEPT_SECONDS,
         }
 
-    def put(self, data: bytes, owner: str, kind: str, *, new_owner: bool = True) -> str:
+    def put(
+        self,
+        data: bytes,
+        owner: str,
+        kind: str,
+        *,
+        new_owner: bool = True,
+        also: Callable[[Session], object] | None = None,
+    ) -> str:
         """Store ``data`` for ``owner``; the key. Raises ``StorageError`` when there is no room, after having
         deleted whatever is past its time. Without ``new_owner`` nothing is kept for a person who is not known
-        (any more): ``NotFoundError``."""
+        (any more): ``NotFoundError``. ``also`` is done in the same transaction, the picture being there and locked; when
+        it raises, nothing is kept."""
         key = sha256(data)
         try:
             with _storing():
                 try:
-                    self._put(key, data, owner, kind, new_owner)
+                    self._put(key, data, owner, kind, new_owner, also)
                 except OSError as error:
                     if not _is_full(error) or not self.reap():
                         raise
-                    self._put(key, data, owner, kind, new_owner)
+                    self._put(key, data, owner, kind, new_owner, also)
         except BaseException:
             with contextlib.suppress(StorageError):
                 self.purge([key])
             raise
         return key
 
-    def _put(self, key: str, data: bytes, owner: str, kind: str, new_owner: bool) -> None:
+    def _put(
+        self,
+        key: str,
+        data: bytes,
+        owner: str,
+        kind: str,
+        new_owner: bool,
+        also: Callable[[Session], object] | None,
+    ) -> None:
         with self._alone(key):
             # Before the row and outside the transaction: it may take long, and nobody is to wait for it.
             self.backend.write(key, data)
@@ -203,6 +220,8 @@ class BlobStore:
                 # Another process may have removed the same picture since it was written.
                 if not self.backend.exists(key):
                     self.backend.write(key, data)
+                if also is not None:
+                    also(session)
 
     def _alone(self, key: str) -> threading.Lock:
         """Held by the one thread of this process that stores or removes ``key`` (or, seldom, another one); taken before a
@@ -318,20 +337,23 @@ class BlobStore:
         return int(count), int(size)
 
     def _insert(self, session: Session, key: str, owner: str, kind: str, size: int, new_owner: bool) -> None:
-        now = read_clock(session)
         if new_owner:
             ensure_user(session, owner)
         elif not is_known(session, owner):
             raise NotFoundError("The person this picture belongs to is not known any more.")
-        expires = now + self._ttl[kind]
-        insert_if_missing(
-            session, Blob, key=key, owner=owner, kind=kind, size=size, created_at=now, expires_at=expires
+        row = insert_into(session, Blob).values(
+            key=key,
+            owner=owner,
+            kind=kind,
+            size=size,
+            created_at=clock(),
+            expires_at=clock() + self._ttl[kind],
         )
-        session.execute(
-            update(Blob)
-            .where(Blob.key == key, Blob.owner == owner, Blob.expires_at < expires)
-            .values(expires_at=expires)
+        later = row.excluded.expires_at
+        kept = row.on_conflict_do_update(
+            index_elements=["key", "owner"], set_={"expires_at": later}, where=Blob.expires_at < later
         )
+        session.execute(kept)
 
     def _revoke(self, *conditions: ColumnElement[bool]) -> int:
         with self.database.read() as session:

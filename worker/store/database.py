@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from core.errors import AllaPrimaError
 from worker.private import private_file, private_folder
 
-BUSY_TIMEOUT_MS = 15_000
+PATIENCE_SECONDS = 60.0
+"""So long one waits for a busy database, in line or for a connection, before somebody is told that it does not answer."""
+BUSY_TIMEOUT_MS = int(PATIENCE_SECONDS * 1000)
+KEPT_CONNECTIONS = 16
 SCRUB_TIMEOUT_MS = 500
 """Nobody can write while the log waits for its readers to be emptied."""
 FULL = ("is full", "No space left")
@@ -85,6 +89,40 @@ def lock(session: Session, name: str) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
 
+class _Line:
+    """A lock that goes to whoever has waited longest; Python's own may go to the same thread again and again."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._held = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def acquire(self, timeout: float) -> bool:
+        """Whether it was had within ``timeout`` seconds."""
+        with self._guard:
+            if not self._held:
+                self._held = True
+                return True
+            mine = threading.Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        if mine.acquire(timeout=timeout):
+            return True
+        with self._guard:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+                return False
+        return True  # it came at the last moment
+
+    def release(self) -> None:
+        """Hand it on."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._held = False
+
+
 class Database:
     """One engine per process; ``read`` and ``write`` hand out sessions in a transaction.
 
@@ -94,7 +132,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._writing = threading.Lock()
+        self._writing = _Line()
         if self.is_sqlite and self.url.database and self.url.database != ":memory:":
             _make_private(Path(self.url.database))
         try:
@@ -110,8 +148,11 @@ class Database:
             return create_engine(self.url, pool_pre_ping=True, pool_size=5, max_overflow=15)
         engine = create_engine(
             self.url,
-            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+            connect_args={"timeout": PATIENCE_SECONDS, "check_same_thread": False},
+            # Kept open: opening one takes longer than most reads.
+            pool_size=KEPT_CONNECTIONS,
             max_overflow=50,
+            pool_timeout=PATIENCE_SECONDS,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -137,12 +178,12 @@ class Database:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """On SQLite one thread of a process writes at a time. SQLite lets whoever happens to ask when the lock is free
-        have it: with a hundred threads asking, those of other processes hardly ever would."""
+        """On SQLite one thread of a process writes at a time, in the order of asking. SQLite lets whoever happens to ask
+        when the lock is free have it: with a hundred threads asking, those of other processes hardly ever would."""
         if not self.is_sqlite:
             yield
             return
-        if not self._writing.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        if not self._writing.acquire(PATIENCE_SECONDS):
             raise StorageError("The database does not answer at the moment; please try again later.")
         try:
             yield

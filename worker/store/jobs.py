@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,19 @@ def move(
 
     A change that ``worker.jobs.TRANSITIONS`` does not allow is a programming error (``ValueError``).
     """
+    return _moved(session, job_id, allowed, to, conditions, values, (Job.party,)) is not None
+
+
+def _moved(
+    session: Session,
+    job_id: str,
+    allowed: Collection[JobState],
+    to: JobState,
+    conditions: Iterable[ColumnElement[bool]],
+    values: dict[str, Any],
+    columns: Sequence[Any],
+) -> Any:
+    """``move``; what the row then has in ``columns``, the first of which is its party, or ``None``."""
     for state in allowed:
         if to not in TRANSITIONS[state]:
             raise ValueError(f"a job cannot go from {state} to {to}")
@@ -103,12 +116,11 @@ def move(
     statement = (
         update(Job).where(Job.id == job_id, Job.state.in_(allowed), *conditions).values(state=to, **values)
     )
-    if change(session, statement) != 1:
-        return False
-    if moves_others:
-        party = session.scalar(select(Job.party).where(Job.id == job_id))
-        renumber(session, str(party))
-    return True
+    statement = statement.returning(*columns).execution_options(synchronize_session=False)
+    row = session.execute(statement).one_or_none()
+    if row is not None and moves_others:
+        renumber(session, str(row[0]))
+    return row
 
 
 def renumber(session: Session, party: str) -> None:
@@ -153,10 +165,11 @@ def end(
     if to not in TERMINAL:
         raise ValueError(f"{to} is not an end")
     ended: dict[str, Any] = {"finished_at": clock(), "lease": None, "heartbeat_at": None}
-    if not move(session, job_id, allowed, to, *conditions, **ended, **values):
+    columns = (Job.party, Job.method, Job.error_code, Job.wait_ms, Job.paint_ms)
+    row = _moved(session, job_id, allowed, to, conditions, ended | values, columns)
+    if row is None:
         return False
-    columns = (Job.method, Job.error_code, Job.wait_ms, Job.paint_ms)
-    method, error_code, wait_ms, paint_ms = session.execute(select(*columns).where(Job.id == job_id)).one()
+    _, method, error_code, wait_ms, paint_ms = row
     figures = figures or Figures()
     figures.count("jobs", state=str(to), method=method)
     if to in (JobState.FAILED, JobState.DEAD):

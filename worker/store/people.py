@@ -22,10 +22,15 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def insert_into(session: Session, table: Any) -> Any:
+    """INSERT in the dialect of the database, which can go ON CONFLICT."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
+
+
 def insert_if_missing(session: Session, table: Any, **values: Any) -> None:
     """INSERT … ON CONFLICT DO NOTHING, in either database."""
-    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
-    session.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+    session.execute(insert_into(session, table).values(**values).on_conflict_do_nothing())
 
 
 def ensure_user(session: Session, owner: str) -> None:

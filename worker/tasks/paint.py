@@ -11,6 +11,7 @@ from typing import Any
 from billiard.exceptions import SoftTimeLimitExceeded
 from PIL import Image
 from sqlalchemy import Text, cast, or_, select
+from sqlalchemy.orm import Session
 
 from core.errors import AllaPrimaError, Cancelled, ModelError, NotFoundError
 from core.images import thumbnail, to_jpeg, to_png
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS = 0.5
 PUBLISH_SECONDS = 0.1
 RETRY_SECONDS = 1.0
-KEEP_TRIES = 10
 
 INTERNAL = "Something went wrong while painting; it was tried {attempts} times and then given up."
 TOO_SLOW = "Painting took longer than the {seconds:.0f} seconds allowed; please choose a smaller size."
@@ -40,6 +40,14 @@ STYLE_GONE = "The style picture was deleted before the photo was painted; please
 
 class _TakenAway(Exception):
     """The result was stored and is gone again before the job could end with it."""
+
+
+class _NotOurs(Exception):
+    """The job ended otherwise, or is somebody else's, before it could end with its result."""
+
+
+class _Forestalled(Exception):
+    """An identical order has ended with a result of its own meanwhile."""
 
 
 class _Lost(Cancelled):
@@ -70,7 +78,7 @@ class _Run:
         self.context, self.row, self.lease = context, row, lease
         self.params = PaintParams.restore(row.params)
         self._fraction = 0.0
-        self._published_at = 0.0
+        self._published_at = time.monotonic()
         self._stop: Cancelled | None = None
         self._ended = threading.Event()
 
@@ -123,11 +131,10 @@ class _Run:
             key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
         result = to_png(painting.image)
         self._progress(1.0)
-        preview_key = self._keep_preview(painting.image, result)
-        done, result_key = self._keep(
+        self._keep(
+            painting.image,
             result,
             caches=painting.caches,
-            preview_key=preview_key,
             output_key=key,
             model_hash=model_hash,
             width=painting.image.width,
@@ -135,10 +142,6 @@ class _Run:
             photo_side=painting.photo_side,
             paint_ms=max(1, round(painting.seconds * 1000)),
         )
-        if done:
-            log.info("job %s painted with %s in %.2f s", row.id, row.method, painting.seconds)
-        else:
-            self._drop_result(result_key, preview_key)
 
     def _keep_preview(self, image: Image.Image, result: bytes) -> str | None:
         """Store a small JPEG of a large result; its key. One that cannot be stored is made when it is asked for."""
@@ -153,18 +156,47 @@ class _Run:
         key = twin.preview_key
         return key if key and self.context.blobs.share(key, self.row.owner, RESULT) else None
 
-    def _keep(self, result: bytes, **values: Any) -> tuple[bool, str]:
-        """Store the result and end the job with it: whether it was still ours, and the result's key. An identical
-        order that ends without its result may take the picture away in between; then it is stored again."""
+    def _keep(self, image: Image.Image, result: bytes, *, output_key: str, **values: Any) -> None:
+        """Store the result and end the job with it, in one transaction. What an identical order has ended with meanwhile
+        is taken instead, while it is there: a key has one result."""
         context, row = self.context, self.row
-        for _ in range(KEEP_TRIES):
+        preview_key = self._keep_preview(image, result)
+        values |= {"result_key": sha256(result), "preview_key": preview_key, "output_key": output_key}
+        first = True
+
+        def end(session: Session) -> None:
+            lock(session, output_key)
+            if first and self._others(session, output_key, sha256(result)):
+                raise _Forestalled
+            if not self._ended_with(session, JobState.DONE, values):
+                raise _NotOurs
+
+        while True:
             try:
-                key = context.blobs.put(result, row.owner, RESULT, new_owner=False)
+                context.blobs.put(result, row.owner, RESULT, new_owner=False, also=end)
             except NotFoundError:
                 raise _Lost from None
-            with contextlib.suppress(_TakenAway):
-                return self._end(JobState.DONE, result_key=key, **values), key
-        raise StorageError("Pictures cannot be stored at the moment; please try again later.")
+            except _Forestalled:
+                self._drop_result(preview_key)
+                if self._reuse(output_key):
+                    return
+                # It is damaged.
+                first, values["preview_key"] = False, self._keep_preview(image, result)
+                continue
+            except _NotOurs:
+                self._drop_result(preview_key)
+                # Cancelled at the last moment, perhaps.
+                self._end(JobState.CANCELLED)
+                return
+            log.info("job %s painted with %s in %.2f s", row.id, row.method, values["paint_ms"] / 1000)
+            return
+
+    def _others(self, session: Session, output_key: str, result_key: str) -> bool:
+        """Whether a job of this key has ended with another result that is still there."""
+        done = (Job.output_key == output_key, Job.state == JobState.DONE, Job.result_key != result_key)
+        query = select(Blob.key).join(Job, Job.result_key == Blob.key).where(*done).limit(1)
+        key = session.scalar(query)
+        return key is not None and self.context.blobs.backend.exists(key)
 
     def _reuse(self, key: str) -> bool:
         """End the job with the result of an identical one, if there is one."""
@@ -273,21 +305,27 @@ class _Run:
                 not_before=clock() + RETRY_SECONDS,
             )
 
-    def _end(self, state: JobState, *, caches: dict[str, bool] | None = None, **values: Any) -> bool:
+    def _end(self, state: JobState, **values: Any) -> bool:
         """Write down the end, if the job is still ours. What was cancelled at the last moment is not done. Raises
         ``_TakenAway`` when the result is not there any more."""
-        running, mine, wanted = (JobState.RUNNING,), Job.lease == self.lease, Job.cancel_requested.is_(False)
-        figures = Figures()
-        for cache, hit in (caches or {}).items():
-            figures.count("cache_hits" if hit else "cache_misses", cache=cache)
-        if state is JobState.DONE:
-            values["progress"] = 1.0
         with self.context.database.write() as session:
             result = values.get("result_key")
             if result is not None and not self.context.blobs.holds(session, result, self.row.owner):
                 raise _TakenAway
-            if table.end(session, self.row.id, running, state, mine, wanted, figures=figures, **values):
+            if self._ended_with(session, state, values):
                 return True
+            running, mine = (JobState.RUNNING,), Job.lease == self.lease
             if table.end(session, self.row.id, running, JobState.CANCELLED, mine):
                 return state is JobState.CANCELLED
         return False
+
+    def _ended_with(self, session: Session, state: JobState, values: dict[str, Any]) -> bool:
+        """Write down the end within a transaction, unless the job is not ours any more or is to be cancelled."""
+        running, mine, wanted = (JobState.RUNNING,), Job.lease == self.lease, Job.cancel_requested.is_(False)
+        figures = Figures()
+        for cache, hit in (values.get("caches") or {}).items():
+            figures.count("cache_hits" if hit else "cache_misses", cache=cache)
+        columns = {name: value for name, value in values.items() if name != "caches"}
+        if state is JobState.DONE:
+            columns["progress"] = 1.0
+        return table.end(session, self.row.id, running, state, mine, wanted, figures=figures, **columns)

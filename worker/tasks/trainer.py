@@ -16,7 +16,7 @@ import torch
 
 from core import registry, weights
 from core.device import describe as describe_device
-from core.device import pick_device
+from core.device import pick_device, use_threads
 from core.errors import AllaPrimaError, UnknownNameError
 from core.evaluate.pairs import Figures, Pair, measure, summarise
 from core.params import PaintParams
@@ -101,8 +101,7 @@ def open_session(work: Slice) -> Kept:
             "need one folder (ALLAPRIMA_TRAINING_DIR)."
         )
     recipe, material, settings = Recipe(**row.recipe), row.material, work.settings
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    use_threads(settings.threads)
     device = pick_device(None if settings.device == "auto" else settings.device)
     torch.manual_seed(recipe.seed)
     session = Session(
