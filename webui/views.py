@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from core.styles import Style
     from worker.jobs import JobView
 
+READY = "Ready when you are."
+
 BRUSH = (
     '<svg class="mark" viewBox="0 0 64 64" aria-hidden="true" focusable="false">'
     '<path class="stroke" d="M6 45c8-3 10-14 20-17 9-3 14 6 23 1 4-2 6-6 9-9-1 10-6 20-16 23-9 3-15-3-22-1'
@@ -62,10 +64,11 @@ def tiles(styles: Iterable[Style], chosen: str = "") -> str:
     return f'<div class="tiles" role="radiogroup" aria-label="Gallery of styles">{"".join(parts)}</div>'
 
 
-def choice(label: str, colors: str = "") -> str:
-    """The line that says which style will be used; ``colors``: another one, for colours and shapes."""
+def choice(label: str, colors: str = "", missing: str = "") -> str:
+    """The line that says which style will be used; ``colors``: another one, for colours and shapes; ``missing``: what to
+    do where none is chosen."""
     if not label:
-        return '<p class="choice" aria-live="polite">No style chosen yet</p>'
+        return '<p class="choice" aria-live="polite">No style chosen yet</p>' + beside(missing)
     if colors and colors != label:
         return (
             f'<p class="choice chosen" aria-live="polite">Strokes of <strong>{escape(label)}</strong>, '
@@ -74,10 +77,15 @@ def choice(label: str, colors: str = "") -> str:
     return f'<p class="choice chosen" aria-live="polite">Chosen: <strong>{escape(label)}</strong></p>'
 
 
-def taken_in(number: int, sentence: str = "") -> str:
-    """Under the photo: why it cannot be used, or nothing; ``number`` tells the script that the server has seen the
-    picture."""
-    return f'<div data-taken="{number}"></div>{failure(sentence) if sentence else ""}'
+def taken_in(number: int, sentence: str = "", missing: str = "") -> str:
+    """Under the photo: why it cannot be used (``sentence``), or that there is none (``missing``), or nothing; ``number``
+    tells the script that the server has seen the picture."""
+    return f'<div data-taken="{number}"></div>{failure(sentence) if sentence else beside(missing)}'
+
+
+def beside(sentence: str) -> str:
+    """An error beside the field that it is about, which the status line reads out; nothing for none."""
+    return _line("failed", escape(sentence), role="note") if sentence else ""
 
 
 def empty_easel() -> str:
@@ -216,6 +224,8 @@ def status(job: JobView) -> str:
         )
         wait = f", about {seconds(max(1.0, job.eta_seconds))} to go" if job.eta_seconds is not None else ""
         return _line("queued", place + wait, bar("Waiting", None))
+    if job.stopping:
+        return stopping()
     if job.state == "running":
         percent = round(100 * min(1.0, max(0.0, job.progress)))
         return _line("running", f"Painting, {percent} %" if percent else "Painting", bar("Painting", percent))
@@ -237,6 +247,11 @@ def bar(label: str, percent: int | None) -> str:
         f'<div class="bar" role="progressbar" aria-label="{label}" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
     )
+
+
+def stopping() -> str:
+    """Cancel was pressed, and the painter has not stopped yet."""
+    return note("Stopping …")
 
 
 def note(text: str) -> str:

@@ -11,7 +11,7 @@ from core.errors import AllaPrimaError
 from webui import views
 from webui.pad import pad
 from webui.people import owner_of
-from webui.tabs.common import Update, picked, picked_name, store, style_title
+from webui.tabs.common import NO_PHOTO, NO_STYLE, Update, picked, picked_name, store, style_title
 from webui.tabs.layout import LOW, Desk, PaintLayout
 from webui.uploads import path_of
 
@@ -24,21 +24,41 @@ class Choosing(PaintLayout):
     ) -> AsyncIterator[Update]:
         """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
         visitor, path = await self.site.visitors.admit(visitor), path_of(file)
-        desk.photo = ""
+        desk.photo = desk.trouble = ""
         desk.taken += 1
         note, key = views.taken_in(desk.taken), ""
         if path is not None:
             try:
                 key = await self._store(request, path, visitor, desk)
             except AllaPrimaError as error:
-                note = views.taken_in(desk.taken, str(error))
+                desk.trouble = str(error)
+                note = views.taken_in(desk.taken, desk.trouble)
         desk.photo = key
         yield {
             self.photo_key: key,
             self.photo_note: note,
             self.visitor: visitor,
             self.pad: pad(high, low),
+            **(self._cured(desk, "photo") if key else {}),
         }
+
+    def _cured(self, desk: Desk, *fields: str) -> Update:
+        """What was missing is there: the status line stops asking for it."""
+        if desk.missed not in fields:
+            return {}
+        desk.missed = ""
+        return {self.status: views.note(views.READY)}
+
+    def _missing(self, desk: Desk, photo: str, style: str) -> Update:
+        """What to say where a photo or a style is missing, in the status line and beside the field; empty where both
+        are there."""
+        desk.missed = "" if photo and style else "style" if photo else "photo"
+        if not photo:
+            note = views.taken_in(desk.taken, desk.trouble, NO_PHOTO)
+            return {self.status: views.failure(desk.trouble or NO_PHOTO), self.photo_note: note}
+        if not style:
+            return {self.status: views.failure(NO_STYLE), self.choice: views.choice("", missing=NO_STYLE)}
+        return {}
 
     async def _store(self, request: gr.Request, path: str, visitor: str, desk: Desk) -> str:
         desk.incoming += 1
@@ -64,16 +84,17 @@ class Choosing(PaintLayout):
         visitor, path = await self.site.visitors.admit(visitor), path_of(file)
         if path is None:
             kept = [ref for ref in (style, colors) if ref.startswith("gallery:")]
-            yield self._style_chosen(desk, kept[0] if kept else "", kept[-1] if kept else "", high, low)
+            chosen = kept[0] if kept else "", kept[-1] if kept else ""
+            yield self._style_chosen(desk, *chosen, high, low) | {self.own_note: ""}
             return
         try:
             key = await self._store(request, path, visitor, desk)
         except AllaPrimaError as error:
-            yield {self.status: views.failure(str(error)), self.visitor: visitor}
+            yield {self.own_note: views.failure(str(error)), self.visitor: visitor}
         else:
             chosen = picked(desk.style or style, desk.colors or colors, f"blob:{key}", band)
             update = self._style_chosen(desk, *chosen, high, low)
-            yield update | {self.tiles: views.tiles(self.styles), self.visitor: visitor}
+            yield update | {self.tiles: views.tiles(self.styles), self.visitor: visitor, self.own_note: ""}
 
     def pick_style(
         self, desk: Desk, style: str, colors: str, band: str, high: float, low: float, event: gr.EventData
@@ -92,6 +113,7 @@ class Choosing(PaintLayout):
             self.colors_ref: colors,
             self.choice: self.chosen_line(style, colors),
             self.pad: pad(high, low),
+            **(self._cured(desk, "style") if style else {}),
         }
 
     def chosen_line(self, style: str, colors: str) -> str:

@@ -21,7 +21,8 @@ BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 @dataclass
 class Desk:
     """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
-    ``taken`` counts pictures taken in. ``style`` is the chosen style, ``colors`` the one for colours and shapes."""
+    ``taken`` counts pictures taken in. ``style`` is the chosen style, ``colors`` the one for colours and shapes.
+    ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line says is missing."""
 
     turn: int = 0
     incoming: int = 0
@@ -29,6 +30,8 @@ class Desk:
     photo: str = ""
     style: str = ""
     colors: str = ""
+    trouble: str = ""
+    missed: str = ""
 
 
 class PaintLayout:
@@ -52,6 +55,7 @@ class PaintLayout:
             self.colors_ref = gr.Textbox(elem_id="colors-ref", show_label=False)
             self.job_id = gr.Textbox(elem_id="job-id", show_label=False)
             self.take = gr.Number(PARAMS["seed"].default, precision=0, elem_id="take", show_label=False)
+            self.enter = gr.Button("Enter", elem_id="enter")  # pressed by the script
         with gr.Row(elem_id="studio"):
             with gr.Column(elem_id="bench", min_width=280):
                 self._build_photo()
@@ -120,6 +124,7 @@ class PaintLayout:
                     height=220,
                     buttons=[],
                 )
+                self.own_note = gr.HTML("", elem_id="style-note", apply_default_css=False)
 
     def _build_painting(self) -> None:
         taken = set(self._spec(DEFAULT_METHOD).params)
@@ -129,9 +134,7 @@ class PaintLayout:
         with gr.Column(elem_id="step-painting", elem_classes="step"):
             gr.HTML(views.heading(3, "Painting"), apply_default_css=False)
             self.easel = gr.HTML(views.empty_easel(), elem_id="easel", apply_default_css=False)
-            self.status = gr.HTML(
-                views.note("Ready when you are."), elem_id="status", apply_default_css=False
-            )
+            self.status = gr.HTML(views.note(views.READY), elem_id="status", apply_default_css=False)
             gr.HTML(PLACE, apply_default_css=False)
             with gr.Row(elem_id="deeds"):
                 self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
