@@ -100,7 +100,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         max_file_size=int(settings.max_upload_mb * 1_000_000),
         favicon_path=str(theme.ICON),
         theme=theme.theme(),
-        css_paths=[theme.STYLESHEET, *STYLESHEETS, training_page.STYLESHEET],
+        css_paths=[*theme.STYLESHEETS, *STYLESHEETS, training_page.STYLESHEET],
         head=head,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 STATIC = Path(__file__).parent / "static"
 STYLESHEET = STATIC / "style.css"
+STYLESHEETS = (STYLESHEET, STATIC / "hanging.css")
 FRAME = STATIC / "frame.css"
 SCRIPT = STATIC / "page.js"
 FIELDS = STATIC / "fields.js"

@@ -264,21 +264,6 @@ def failure(sentence: str) -> str:
     return _line("failed", escape(sentence), role="alert")
 
 
-def history(jobs: Iterable[JobView], links: Links, current: str = "") -> str:
-    """One's own finished paintings, newest first, each a button that reopens it."""
-    parts = [
-        f'<button type="button" class="tile" data-name="{escape(job.id)}" '
-        f'aria-current="{"true" if job.id == current else "false"}" '
-        f'aria-label="Reopen: {escape(job.style_label)}, {strengths(job)}">'
-        f'<img src="{escape(links.address(job.id, "thumb.jpg"))}" alt="" loading="lazy" decoding="async">'
-        f"<span>{escape(job.style_label)}</span></button>"
-        for job in jobs
-    ]
-    if not parts:
-        return '<p class="empty">Nothing here yet. Every painting you make hangs here until it is cleared away.</p>'
-    return f'<div class="tiles small">{"".join(parts)}</div>'
-
-
 def keeping(upload_hours: float, result_hours: float) -> str:
     """The line on how long pictures are kept."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -11,9 +11,13 @@ from core.errors import UnknownNameError
 from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS
 from webui import views
 from webui.components import labelled_choices, photo_field, picker, strengths_pad
+from webui.hanging import SHOWN, history, wall
 from webui.pad import pad
 from webui.site import Site
 from webui.survey.quick import PLACE
+
+if TYPE_CHECKING:
+    from worker.jobs import JobView
 
 BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 
@@ -22,7 +26,8 @@ BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 class Desk:
     """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
     ``taken`` counts pictures taken in. ``style`` is the chosen style, ``colors`` the one for colours and shapes.
-    ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line says is missing."""
+    ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line says is missing. ``hung``:
+    how many paintings are shown below; ``removed``: the one deleted last, which can be had back."""
 
     turn: int = 0
     incoming: int = 0
@@ -32,6 +37,8 @@ class Desk:
     colors: str = ""
     trouble: str = ""
     missed: str = ""
+    hung: int = SHOWN
+    removed: JobView | None = None
 
 
 class PaintLayout:
@@ -195,8 +202,8 @@ class PaintLayout:
 
     def _build_history(self) -> None:
         with gr.Column(elem_id="history", elem_classes="step"):
-            gr.HTML('<div class="step-head"><h2>Your recent paintings</h2></div>', apply_default_css=False)
-            self.history = picker(views.history([], self.site.links), "history-tiles")
+            gr.HTML('<div class="step-head"><h2>Your paintings</h2></div>', apply_default_css=False)
+            self.history = wall(history([], self.site.links), "history-tiles")
             settings = self.site.settings
             gr.HTML(
                 views.keeping(settings.upload_ttl_hours, settings.result_ttl_hours), apply_default_css=False

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import gradio as gr
@@ -16,6 +17,7 @@ from core.params import ALPHA_DEFAULT
 from webui import views
 from webui.components import RAW
 from webui.follow import follow
+from webui.hanging import history
 from webui.pad import pad, parse_field
 from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
@@ -32,12 +34,12 @@ from webui.tabs.common import (
     plays,
     store,
 )
+from webui.tabs.hanging import Wall
 from webui.tabs.layout import Desk
 from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
-HISTORY = 12
 REPEAT_SECONDS = 0.5
 METHOD = 4  # its place among the knobs
 
@@ -46,6 +48,11 @@ class PaintTab(Choosing):
     """Builds the tab inside the current ``gr.Blocks`` and answers its events."""
 
     title = "Paint"
+
+    @cached_property
+    def wall(self) -> Wall:
+        """The paintings below."""
+        return Wall(self)
 
     # the wiring ------------------------------------------------------------------------------------------------
 
@@ -112,7 +119,7 @@ class PaintTab(Choosing):
             self.adjust, turned, stage, **many
         )
         self.cancel.click(self.stop, [self.visitor, self.job_id], [self.status], **many)
-        self.history.select(self.reopen, [self.visitor, self.desk], [*stage, *chosen], **many)
+        self.history.select(self.tend, [self.visitor, self.desk, self.job_id], [*stage, *chosen], **many)
         page.load(self.show_metadata, [self.visitor], [self.metadata], **quiet)
         self.metadata.input(self.keep_metadata, [self.visitor, self.metadata], [self.visitor], **quiet)
         confirm = [self.forget, self.forget_yes, self.forget_no]
@@ -175,13 +182,10 @@ class PaintTab(Choosing):
                 }
             else:
                 end |= {self.easel: views.empty_easel(), self.download: ""}
-        end[self.history] = await self._hung(owner, job.id)
+        desk.removed = None
+        end[self.history] = await self.wall.hung(owner, desk, job.id)
         if desk.turn == turn:
             yield end
-
-    async def _hung(self, owner: str, current: str = "") -> str:
-        done = [job for job in await self._paintings(owner) if job.state == "done"]
-        return views.history(done[:HISTORY], self.site.links, current)
 
     async def _paintings(self, owner: str) -> list[Any]:
         jobs = await call(self.client.jobs, owner, limit=SEARCHED)
@@ -251,7 +255,7 @@ class PaintTab(Choosing):
         done = [job for job in jobs if job.state == "done"]
         unfinished = [job for job in jobs if not job.finished]
         job = next(iter(unfinished or done), None)
-        yield {self.history: views.history(done[:HISTORY], self.site.links, job.id if job else "")}
+        yield {self.history: await self.wall.hung(owner, desk, job.id if job else "")}
         if job is None or desk.turn != turn:
             return
         yield await self._laid_out(job, owner, desk)
@@ -465,16 +469,16 @@ class PaintTab(Choosing):
             return views.failure(str(error))
         return gr.skip() if job.finished else views.stopping()
 
-    async def reopen(self, visitor: str, desk: Desk, event: gr.EventData) -> AsyncIterator[Update]:
-        """A painting of the history was chosen."""
+    async def tend(self, visitor: str, desk: Desk, job_id: str, event: gr.EventData) -> AsyncIterator[Update]:
+        """A painting of the history was chosen, or is to be deleted, or to come back."""
         if not await self.site.visitors.recognises(visitor):
             yield self._nothing()
             return
-        job_id = picked_name(event)
-        async for update in self._guarded(self._reopen(owner_of(visitor), desk, job_id)):
+        async for update in self._guarded(self.wall.tend(owner_of(visitor), desk, job_id, event)):
             yield update
 
-    async def _reopen(self, owner: str, desk: Desk, job_id: str) -> AsyncIterator[Update]:
+    async def put_up(self, owner: str, desk: Desk, job_id: str) -> AsyncIterator[Update]:
+        """Put a painting on the easel, and what it was made of into the fields."""
         job = await call(self.client.job, job_id, owner)
         yield await self._laid_out(job, owner, desk)
         async for update in self._show(desk, job, owner):
@@ -496,13 +500,14 @@ class PaintTab(Choosing):
             await call(self.site.shelf.remove, path_of(file))
         desk.turn += 1
         desk.photo = desk.style = desk.colors = ""
+        desk.removed = None
         yield {
             self.visitor: self.site.visitors.new(),
             **dict(zip((self.forget, self.forget_yes, self.forget_no), self._asking(False), strict=True)),
             **self._at_rest(message=views.note("Everything you sent has been deleted.")),
             self.easel: views.empty_easel(),
             self.download: "",
-            self.history: views.history([], self.site.links),
+            self.history: history([], self.site.links),
             self.tiles: views.tiles(self.styles),
             self.choice: views.choice(""),
             self.photo: None,
