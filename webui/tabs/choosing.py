@@ -124,8 +124,11 @@ class Choosing(PaintLayout):
         """The gallery with a style ticked."""
         return views.tiles(self.styles, ref.removeprefix("gallery:") if ref.startswith("gallery:") else "")
 
-    def show_band(self, band: str, style: str, colors: str) -> str:
-        """What the next style is for was chosen: its present one is ticked."""
+    def show_band(self, band: str, style: str, colors: str) -> Any:
+        """What the next style is for was chosen: its present one is ticked. Where it is the same one, nothing is drawn
+        anew under the hand that is about to pick."""
+        if style == colors:
+            return gr.skip()
         return self.ticked(colors if band == LOW else style)
 
     def show_knobs(self, method: str, style: str, colors: str) -> list[Any]:

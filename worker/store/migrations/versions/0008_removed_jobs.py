@@ -15,7 +15,7 @@ depends_on = None
 
 def upgrade() -> None:
     with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("removed_at", sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column("removed_at", sa.Double(), nullable=True))
         batch_op.create_index("ix_jobs_removed_at", ["removed_at"], unique=False)
 
 
