@@ -152,7 +152,8 @@
       if (answer.error) return refuse(make, form, note, answer);
       done(answer.id);
     });
-    form.addEventListener('input', () => { note.textContent = ''; });
+    // What was being counted is not asked for any more.
+    form.addEventListener('input', () => { asked++; note.textContent = ''; });
     place.replaceChildren(make('div', {class: 'train-head'}, make('h2', {}, 'New training')), form);
     await choose();
   };

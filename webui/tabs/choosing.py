@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import AllaPrimaError
-from webui import views
+from webui import bringing, views
 from webui.pad import pad
 from webui.people import owner_of
 from webui.tabs.common import NO_PHOTO, NO_STYLE, Update, picked, picked_name, store, style_title
@@ -34,8 +34,10 @@ class Choosing(PaintLayout):
                 desk.trouble = str(error)
                 note = views.taken_in(desk.taken, desk.trouble)
         desk.photo = key
+        shown = await bringing.preview(self.site, key, owner_of(visitor)) if key else None
         yield {
             self.photo_key: key,
+            **({self.photo: shown} if shown else {}),
             self.photo_note: note,
             self.visitor: visitor,
             self.pad: pad(high, low),
@@ -94,7 +96,13 @@ class Choosing(PaintLayout):
         else:
             chosen = picked(desk.style or style, desk.colors or colors, f"blob:{key}", band)
             update = self._style_chosen(desk, *chosen, high, low)
-            yield update | {self.tiles: views.tiles(self.styles), self.visitor: visitor, self.own_note: ""}
+            shown = await bringing.preview(self.site, key, owner_of(visitor))
+            yield update | {
+                self.tiles: views.tiles(self.styles),
+                self.visitor: visitor,
+                self.own_note: "",
+                **({self.own_style: shown} if shown else {}),
+            }
 
     def pick_style(
         self, desk: Desk, style: str, colors: str, band: str, high: float, low: float, event: gr.EventData

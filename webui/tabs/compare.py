@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import AllaPrimaError
-from webui import views
+from webui import bringing, views
 from webui.components import RAW, photo_field, picker
 from webui.follow import follow
 from webui.people import owner_of
@@ -72,7 +72,9 @@ class CompareTab:
             self.style_ref = gr.Textbox(elem_id="compare-style-ref", show_label=False)
         with gr.Row(elem_id="comparing", elem_classes="pair"):
             with gr.Column(elem_classes="step", min_width=280):
-                gr.HTML(views.heading(1, "Photo"), apply_default_css=False)
+                gr.HTML(
+                    views.heading(1, "Photo", bringing.up_to(self.site.settings)), apply_default_css=False
+                )
                 self.photo = photo_field(
                     label="Photo",
                     show_label=False,
@@ -131,7 +133,7 @@ class CompareTab:
         self.photo.input(
             self.take_photo,
             [self.photo, self.visitor, self.table],
-            [self.photo_key, self.photo_note, self.visitor, self.status],
+            [self.photo, self.photo_key, self.photo_note, self.visitor, self.status],
             **many,
             **RAW,
         )
@@ -171,6 +173,8 @@ class CompareTab:
                 table.incoming -= 1
         table.photo = key
         cured = self._cured(table, "photo") if key else {}
+        if shown := await bringing.preview(self.site, key, owner_of(visitor)) if key else None:
+            cured |= {self.photo: shown}
         return {self.photo_key: key, self.photo_note: note, self.visitor: visitor, **cured}
 
     def _cured(self, table: Table, *fields: str) -> Update:

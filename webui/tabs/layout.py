@@ -9,7 +9,7 @@ import gradio as gr
 
 from core.errors import UnknownNameError
 from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS
-from webui import views
+from webui import bringing, views
 from webui.components import labelled_choices, photo_field, picker, strengths_pad
 from webui.hanging import SHOWN, history, wall
 from webui.pad import pad
@@ -96,7 +96,7 @@ class PaintLayout:
 
     def _build_photo(self) -> None:
         with gr.Column(elem_id="step-photo", elem_classes="step"):
-            gr.HTML(views.heading(1, "Photo"), apply_default_css=False)
+            gr.HTML(views.heading(1, "Photo", bringing.up_to(self.site.settings)), apply_default_css=False)
             self.photo = photo_field(
                 label="Photo",
                 show_label=False,

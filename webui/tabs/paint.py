@@ -72,14 +72,23 @@ class PaintTab(Choosing):
         self.photo.input(
             self.take_photo,
             [self.photo, self.visitor, self.desk, *strengths],
-            [self.photo_key, self.photo_note, self.visitor, self.pad, self.status],
+            [self.photo, self.photo_key, self.photo_note, self.visitor, self.pad, self.status],
             **many,
             **RAW,
         )
         self.own_style.input(
             self.take_style,
             [self.own_style, *styles, self.band, self.visitor, self.desk, *strengths],
-            [*styles, self.choice, self.tiles, self.own_note, self.status, self.visitor, self.pad],
+            [
+                self.own_style,
+                *styles,
+                self.choice,
+                self.tiles,
+                self.own_note,
+                self.status,
+                self.visitor,
+                self.pad,
+            ],
             **many,
             **RAW,
         )
