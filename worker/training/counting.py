@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import islice
 
@@ -11,8 +12,8 @@ from core.errors import ParameterError
 from core.train.files import names
 from core.words import count
 
-LOOKED_AT = 50_000
-"""Files looked at before the rest is left to the worker."""
+LOOKED_AT, LOOKED_SECONDS = 50_000, 5.0
+"""Files, and seconds, looked at before the rest is left to the worker."""
 
 
 class Heap(BaseModel):
@@ -50,6 +51,7 @@ def count_pictures(places: Sequence[str], what: str, needed: int) -> Heap:
     """Count pictures in folders, archives and globs until there are ``needed``. Raises ``ParameterError`` for an archive
     that cannot be read."""
     found = looked = 0
+    until = time.monotonic() + LOOKED_SECONDS
     for place in places:
         try:
             for name in islice(names([place]), LOOKED_AT + 1 - looked):
@@ -57,6 +59,8 @@ def count_pictures(places: Sequence[str], what: str, needed: int) -> Heap:
                 found += name is not None
                 if found >= needed:
                     return Heap(what=what, found=needed, needed=needed)
+                if time.monotonic() > until:
+                    return Heap(what=what, found=None, needed=needed)
         except ParameterError as error:
             if "cannot be read" in str(error):
                 raise
