@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
-from core.images.limits import FORMATS_TEXT
 from webui import theme
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.tabs.common import call
@@ -36,7 +35,7 @@ def up_to(settings: Settings) -> str:
 
 def scripts(settings: Settings) -> str:
     """The script and its words, for the head of the page."""
-    from core.images import SUFFIXES
+    from core.images import FORMATS_TEXT, SUFFIXES
 
     words = {
         "bytes": int(settings.max_upload_mb * 1_000_000),
