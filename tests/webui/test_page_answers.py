@@ -166,7 +166,7 @@ def test_stopping_is_not_overwritten_by_progress(
     studio = new_studio()
     page = studio.page
     studio.bring_photo(photo)
-    studio.pick_style(0)
+    studio.pick_style(11)  # no other test has painted this yet
     studio.pick_method("patient")
     studio.paint()
     studio.status("running")
