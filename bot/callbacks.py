@@ -16,6 +16,7 @@ VERSION = "v1"
 MAX_BYTES = 64
 FILES = ("png", "jpeg", "webp")  # formats of full-size files
 STRENGTHS = (25, 50, 75, 100, 125)  # per cent of alpha
+TAKES = 1000  # of a painting by a method that draws strokes at random; then the first one comes again
 BAND_STRENGTHS = range(0, 151, 25)  # of strokes and of colours, which go up and down by steps
 
 
@@ -38,6 +39,7 @@ class Verb(StrEnum):
     ALBUM_SECOND = "wx"
     ALBUM_SEND = "tx"
     ALBUM_REST = "jx"
+    ALBUM_TAKE = "yx"
     # a job
     CANCEL = "c"
     STRENGTH = "a"
@@ -47,6 +49,7 @@ class Verb(StrEnum):
     STROKES = "h"
     COLORS = "l"
     SECOND = "w"
+    TAKE = "y"
     SEND = "t"
     RATE = "r"
     QUICK = "rq"
@@ -82,6 +85,7 @@ _ARGUMENTS: dict[Verb, str] = {
     Verb.STRENGTH: _STRENGTH,
     Verb.KEEP: _KEEP,
     **dict.fromkeys((Verb.STROKES, Verb.COLORS, Verb.ALBUM_STROKES, Verb.ALBUM_COLORS), _BAND_STRENGTH),
+    **dict.fromkeys((Verb.TAKE, Verb.ALBUM_TAKE), "[0-9]{1,3}"),
     Verb.LANGUAGE: "[a-z]{2}",
     Verb.DEFAULT_STRENGTH: _STRENGTH,
     Verb.DEFAULT_KEEP: _KEEP,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.callbacks import BAND_STRENGTHS, FILES, STRENGTHS, Callback, Verb
+from bot.callbacks import BAND_STRENGTHS, FILES, STRENGTHS, TAKES, Callback, Verb
 from bot.survey_keyboards import rate_this
 from bot.texts import Texts, languages
 from core import registry
@@ -107,6 +107,15 @@ def has_bands(params: PaintParams) -> bool:
     return any(method.name == params.method and method.has_bands for method in registry.methods())
 
 
+def _take(texts: Texts, target: str, params: PaintParams, *, album: bool) -> list[list[InlineKeyboardButton]]:
+    """The same painting with other strokes, for methods that draw them at random. The button names the take it leads to,
+    so that a tap that comes twice counts once."""
+    if not any(method.name == params.method and "seed" in method.params for method in registry.methods()):
+        return []
+    verb = Verb.ALBUM_TAKE if album else Verb.TAKE
+    return [[_button(texts.button("another_take"), target, verb, (params.seed + 1) % TAKES)]]
+
+
 def _bands(
     texts: Texts, target: str, params: PaintParams, *, album: bool
 ) -> tuple[list[list[InlineKeyboardButton]], list[list[InlineKeyboardButton]]]:
@@ -139,10 +148,11 @@ def _result(
     *more: InlineKeyboardButton,
 ) -> InlineKeyboardMarkup:
     strength, keep, restyle, file = verbs
+    album = strength is Verb.ALBUM_STRENGTH
     strengths = [_strengths(texts, target, strength, percent(params))]
     second: list[list[InlineKeyboardButton]] = []
     if has_bands(params):
-        strengths, second = _bands(texts, target, params, album=strength is Verb.ALBUM_STRENGTH)
+        strengths, second = _bands(texts, target, params, album=album)
     off = params.keep_colors == "off"
     toggle = _button(
         texts.button("keep_off" if off else "keep_on"), target, keep, "luminance" if off else "off"
@@ -152,6 +162,7 @@ def _result(
             *strengths,
             [toggle],
             *second,
+            *_take(texts, target, params, album=album),
             [
                 _button(texts.button("restyle"), target, restyle),
                 _button(texts.button(file_label), target, file),
@@ -162,7 +173,7 @@ def _result(
 
 
 def result(texts: Texts, job_id: str, params: PaintParams, rating: int | None = None) -> InlineKeyboardMarkup:
-    """Under one painting: strength, colours, another style, full-size file, and its ``rating`` by the person."""
+    """Under one painting: strength, colours, another take or style, full-size file, and its ``rating`` by the person."""
     verbs = (Verb.STRENGTH, Verb.KEEP, Verb.RESTYLE, Verb.FILE)
     return _result(texts, job_id, params, verbs, "file", rate_this(texts, job_id, rating))
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from telegram import BotCommand, BotCommandScopeAllPrivateChats, Message, MessageEntity
+from telegram import (
+    BotCommand,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    Message,
+    MessageEntity,
+)
 from telegram.error import InvalidToken
 from telegram.ext import CallbackQueryHandler, CommandHandler, ExtBot, MessageHandler, filters
 
@@ -27,6 +33,8 @@ COMMANDS = {
     "privacy": start.privacy,
     "delete_me": account.delete_me,
 }
+
+GROUP_COMMANDS = ("paint", "help")
 
 
 class ToBot(filters.MessageFilter):
@@ -77,14 +85,18 @@ def register(application: App) -> None:
 
 
 async def announce(bot: ExtBot[str], absent: Collection[str] = ()) -> None:
-    """Tell Telegram the commands, for private chats, and what the bot is, in every language; without the commands
-    that are ``absent``, which are answered all the same."""
-    scope = BotCommandScopeAllPrivateChats()
+    """Tell Telegram the commands, for private chats and for groups, and what the bot is, in every language; without the
+    commands that are ``absent``, which are answered all the same."""
+    scope, group = BotCommandScopeAllPrivateChats(), BotCommandScopeAllGroupChats()
     for code, texts in languages().items():
         commands = [BotCommand(name, texts.commands[name]) for name in COMMANDS if name not in absent]
         if code == DEFAULT_LANGUAGE:
             await bot.set_my_commands(commands, scope)
         await bot.set_my_commands(commands, scope, code)
+        in_groups = [BotCommand(name, texts.group_commands[name]) for name in GROUP_COMMANDS]
+        if code == DEFAULT_LANGUAGE:
+            await bot.set_my_commands(in_groups, group)
+        await bot.set_my_commands(in_groups, group, code)
     try:
         await _describe(bot)
     except InvalidToken:

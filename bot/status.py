@@ -70,6 +70,12 @@ def _position(jobs: Sequence[JobView]) -> tuple[int | None, float | None]:
     return (min(places) if places else None), (max(etas) if etas else None)
 
 
+def _stopping(jobs: Sequence[JobView]) -> bool:
+    """Whether an order was cancelled and its painters have not all stopped yet."""
+    left = [job for job in jobs if not job.finished]
+    return bool(left) and all(job.stopping for job in left)
+
+
 def text(texts: Texts, jobs: Sequence[JobView], *, resting: bool = False) -> str:
     """The status of one order (one job, or the jobs of an album), as HTML; ``resting``: nobody paints at the moment."""
     style = style_title(texts, jobs[0])
@@ -85,6 +91,8 @@ def text(texts: Texts, jobs: Sequence[JobView], *, resting: bool = False) -> str
                 "album_waiting", style=style, count=len(jobs), position=position, eta=_eta(texts, eta)
             )
         return texts.say("waiting", style=style, position=position, eta=_eta(texts, eta))
+    if _stopping(jobs):
+        return texts.say("cancelling")
     share = sum(1.0 if job.finished else job.progress for job in jobs) / len(jobs)
     if len(jobs) > 1:
         done = sum(job.state == JobState.DONE for job in jobs)
@@ -99,6 +107,8 @@ def fingerprint(jobs: Sequence[JobView], *, resting: bool = False) -> tuple[obje
     if len(waiting) == len(jobs):
         position, _ = _position(waiting)
         return ("waiting", resting or (position and mark(position)), len(jobs))
+    if _stopping(jobs):
+        return ("stopping", sum(job.finished for job in jobs), len(jobs))
     share = sum(1.0 if job.finished else job.progress for job in jobs) / len(jobs)
     return ("painting", math.floor(share * _BAR), sum(job.finished for job in jobs), len(jobs))
 

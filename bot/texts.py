@@ -28,6 +28,7 @@ class Texts:
         self.messages: dict[str, str] = table["messages"]
         self.buttons: dict[str, str] = table["buttons"]
         self.commands: dict[str, str] = table["commands"]
+        self.group_commands: dict[str, str] = table["group_commands"]
         self.errors: dict[str, str] = table["errors"]
         self.styles: dict[str, str] = table.get("styles", {})
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.memory import trim
-from webui import api, health, pictures, theme, upload_routes
+from webui import api, bringing, health, pictures, theme, upload_routes
 from webui.guard import Guard, Hosts
 from webui.payloads import Payloads
 from webui.server import run
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
 
     links = pictures.Links.in_folder(settings.data_dir)
     site = Site(settings, client, links, Shelf(cache, room_of(settings)))
-    page, head = build(site), theme.head() + scripts() + training_page.scripts()
+    page, head = build(site), theme.head() + bringing.scripts(settings) + scripts() + training_page.scripts()
     app = FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None, lifespan=_tidying(site.shelf))
     upload_routes.add_routes(app, site.shelf, settings)
     health.add_routes(app, client, metrics=settings.metrics)
@@ -100,7 +100,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         max_file_size=int(settings.max_upload_mb * 1_000_000),
         favicon_path=str(theme.ICON),
         theme=theme.theme(),
-        css_paths=[theme.STYLESHEET, *STYLESHEETS, training_page.STYLESHEET],
+        css_paths=[*theme.STYLESHEETS, *STYLESHEETS, training_page.STYLESHEET],
         head=head,
     )
 

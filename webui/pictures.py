@@ -30,7 +30,7 @@ THUMB_SIDE = 320
 TILE_SIDE = 320
 DOWNLOADS = {"painting.png": "png", "full.jpg": "jpeg", "full.webp": "webp"}
 """Files of a painting in full size, and their formats; the first is the one offered at once."""
-_FILES = (*DOWNLOADS, "painting.jpg", "photo.jpg", "thumb.jpg")
+_FILES = (*DOWNLOADS, "painting.jpg", "photo.jpg", "thumb.jpg", "photo-thumb.jpg")
 
 
 class Links:
@@ -67,7 +67,7 @@ class Links:
 
     def address(self, job_id: str, file: str) -> str:
         """Relative address of one of a job's pictures: those of ``DOWNLOADS`` (full size), ``painting.jpg``,
-        ``photo.jpg``, ``thumb.jpg``."""
+        ``photo.jpg``, ``thumb.jpg``, ``photo-thumb.jpg``."""
         if file not in _FILES:
             raise ValueError(f"no such picture: {file}")
         return f"pictures/job/{job_id}/{self._signature(job_id)}/{file}"
@@ -130,10 +130,12 @@ def add_routes(app: FastAPI, client: Client, links: Links) -> None:
             if file in DOWNLOADS:
                 kind, name = DOWNLOADS[file], download_name(client.job(job_id), file)
                 return answer(client.result_file(job_id, kind=kind), f"image/{kind}", attachment=name)
-            if file == "photo.jpg":
-                job = client.job(job_id)
-                photo = client.picture(job.photo_key, job.owner)
-                return answer(small_jpeg(photo, SHOWN_SIDE, client.limits), "image/jpeg")
+            if file in ("photo.jpg", "photo-thumb.jpg"):
+                # Looking through what hangs there keeps no photo longer than its time.
+                job, small = client.job(job_id), file == "photo-thumb.jpg"
+                photo = client.picture(job.photo_key, job.owner, used=not small)
+                side = THUMB_SIDE if small else SHOWN_SIDE
+                return answer(small_jpeg(photo, side, client.limits), "image/jpeg")
             side = THUMB_SIDE if file == "thumb.jpg" else SHOWN_SIDE
             return answer(client.preview(job_id, side=side), "image/jpeg")
         except AllaPrimaError:

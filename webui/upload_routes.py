@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import LimitError, ParameterError
 from webui.bodies import SlowError, TooLargeError, timely
+from webui.bringing import too_large
 from webui.sessions import SCOPE_KEY
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def add_routes(app: FastAPI, shelf: Shelf, settings: Settings) -> None:
         length = request.headers.get("content-length", "")
         size = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else most
         if size > most:
-            return refusal(_too_large(settings), 413)
+            return refusal(too_large(settings), 413)
         if followed:
             progress.begin(followed)
         try:
@@ -114,7 +115,7 @@ def add_routes(app: FastAPI, shelf: Shelf, settings: Settings) -> None:
         except SlowError as error:
             return refusal(str(error), 408)
         except TooLargeError:
-            return refusal(_too_large(settings), 413)
+            return refusal(too_large(settings), 413)
         except ParameterError as error:
             return refusal(str(error), 400)
         except ClientDisconnect:
@@ -140,7 +141,7 @@ def add_routes(app: FastAPI, shelf: Shelf, settings: Settings) -> None:
             async for part in timely(request.stream(), settings.web_body_seconds):
                 received += len(part)
                 if received > most:
-                    raise TooLargeError(_too_large(settings))
+                    raise TooLargeError(too_large(settings))
                 yield part
 
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
@@ -159,7 +160,7 @@ def add_routes(app: FastAPI, shelf: Shelf, settings: Settings) -> None:
             form = await parser.parse()
         except MultiPartException as error:
             if "size" in str(error.message) and "File" in str(error.message):
-                raise TooLargeError(_too_large(settings)) from None
+                raise TooLargeError(too_large(settings)) from None
             raise ParameterError(f"Between 1 and {number} files are expected, and nothing else.") from None
         files = [file for _, file in form.multi_items()]
         if not files:
@@ -222,10 +223,6 @@ def add_routes(app: FastAPI, shelf: Shelf, settings: Settings) -> None:
 
 def _event(message: dict[str, Any]) -> str:
     return f"data: {json.dumps(message)}\n\n"
-
-
-def _too_large(settings: Settings) -> str:
-    return f"A picture may have at most {settings.max_upload_mb:g} MB; please send a smaller one."
 
 
 def safe_name(name: str | None) -> str:

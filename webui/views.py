@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from core.styles import Style
     from worker.jobs import JobView
 
+READY = "Ready when you are."
+
 BRUSH = (
     '<svg class="mark" viewBox="0 0 64 64" aria-hidden="true" focusable="false">'
     '<path class="stroke" d="M6 45c8-3 10-14 20-17 9-3 14 6 23 1 4-2 6-6 9-9-1 10-6 20-16 23-9 3-15-3-22-1'
@@ -62,10 +64,11 @@ def tiles(styles: Iterable[Style], chosen: str = "") -> str:
     return f'<div class="tiles" role="radiogroup" aria-label="Gallery of styles">{"".join(parts)}</div>'
 
 
-def choice(label: str, colors: str = "") -> str:
-    """The line that says which style will be used; ``colors``: another one, for colours and shapes."""
+def choice(label: str, colors: str = "", missing: str = "") -> str:
+    """The line that says which style will be used; ``colors``: another one, for colours and shapes; ``missing``: what to
+    do where none is chosen."""
     if not label:
-        return '<p class="choice" aria-live="polite">No style chosen yet</p>'
+        return '<p class="choice" aria-live="polite">No style chosen yet</p>' + beside(missing)
     if colors and colors != label:
         return (
             f'<p class="choice chosen" aria-live="polite">Strokes of <strong>{escape(label)}</strong>, '
@@ -74,10 +77,15 @@ def choice(label: str, colors: str = "") -> str:
     return f'<p class="choice chosen" aria-live="polite">Chosen: <strong>{escape(label)}</strong></p>'
 
 
-def taken_in(number: int, sentence: str = "") -> str:
-    """Under the photo: why it cannot be used, or nothing; ``number`` tells the script that the server has seen the
-    picture."""
-    return f'<div data-taken="{number}"></div>{failure(sentence) if sentence else ""}'
+def taken_in(number: int, sentence: str = "", missing: str = "") -> str:
+    """Under the photo: why it cannot be used (``sentence``), or that there is none (``missing``), or nothing; ``number``
+    tells the script that the server has seen the picture."""
+    return f'<div data-taken="{number}"></div>{failure(sentence) if sentence else beside(missing)}'
+
+
+def beside(sentence: str) -> str:
+    """An error beside the field that it is about, which the status line reads out; nothing for none."""
+    return _line("failed", escape(sentence), role="note") if sentence else ""
 
 
 def empty_easel() -> str:
@@ -216,6 +224,8 @@ def status(job: JobView) -> str:
         )
         wait = f", about {seconds(max(1.0, job.eta_seconds))} to go" if job.eta_seconds is not None else ""
         return _line("queued", place + wait, bar("Waiting", None))
+    if job.stopping:
+        return stopping()
     if job.state == "running":
         percent = round(100 * min(1.0, max(0.0, job.progress)))
         return _line("running", f"Painting, {percent} %" if percent else "Painting", bar("Painting", percent))
@@ -239,6 +249,11 @@ def bar(label: str, percent: int | None) -> str:
     )
 
 
+def stopping() -> str:
+    """Cancel was pressed, and the painter has not stopped yet."""
+    return note("Stopping …")
+
+
 def note(text: str) -> str:
     """A quiet remark in the status line."""
     return _line("idle", escape(text))
@@ -247,21 +262,6 @@ def note(text: str) -> str:
 def failure(sentence: str) -> str:
     """An error in the status line: one sentence, read out at once."""
     return _line("failed", escape(sentence), role="alert")
-
-
-def history(jobs: Iterable[JobView], links: Links, current: str = "") -> str:
-    """One's own finished paintings, newest first, each a button that reopens it."""
-    parts = [
-        f'<button type="button" class="tile" data-name="{escape(job.id)}" '
-        f'aria-current="{"true" if job.id == current else "false"}" '
-        f'aria-label="Reopen: {escape(job.style_label)}, {strengths(job)}">'
-        f'<img src="{escape(links.address(job.id, "thumb.jpg"))}" alt="" loading="lazy" decoding="async">'
-        f"<span>{escape(job.style_label)}</span></button>"
-        for job in jobs
-    ]
-    if not parts:
-        return '<p class="empty">Nothing here yet. Every painting you make hangs here until it is cleared away.</p>'
-    return f'<div class="tiles small">{"".join(parts)}</div>'
 
 
 def keeping(upload_hours: float, result_hours: float) -> str:

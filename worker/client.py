@@ -5,8 +5,9 @@ Importing this module and creating a client imports neither torch nor Celery."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
@@ -15,13 +16,14 @@ from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import WEIGHTS, PaintParams
 from core.registry import MethodSpec
-from worker import limits, scheduler
+from worker import limits, removal, scheduler
 from worker.broker import Broker
 from worker.erasure import delete_person
 from worker.jobs import SOURCES, TERMINAL, UNFINISHED, DraftView, JobState, JobView, UserView, new_id
 from worker.orders import GALLERY, fitted, joined, style_ref
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
+from worker.removal import has_result
 from worker.results import Results
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
@@ -111,9 +113,10 @@ class Client:
         apart.check_picture(data, self.limits)
         return self.blobs.put(data, owner, UPLOAD)
 
-    def picture(self, key: str, owner: str) -> bytes:
-        """An uploaded picture or a result, as stored; raises ``NotFoundError``."""
-        return self.blobs.get(key, owner)
+    def picture(self, key: str, owner: str, *, used: bool = True) -> bytes:
+        """An uploaded picture or a result, as stored; raises ``NotFoundError``. An upload's time begins anew, unless it
+        is only looked at (``used`` false)."""
+        return self.blobs.get(key, owner, used=used)
 
     # jobs
 
@@ -236,7 +239,7 @@ class Client:
         """A job as it stands now; raises ``NotFoundError``."""
         with self.database.read() as session:
             row = session.get(Job, job_id)
-            if row is None or (owner is not None and row.owner != owner):
+            if row is None or row.removed_at is not None or (owner is not None and row.owner != owner):
                 raise NotFoundError("There is no such painting, or it is somebody else's.")
             return self._views(session, [row])[0]
 
@@ -250,7 +253,7 @@ class Client:
         self, owner: str, *, limit: int = 20, unfinished_only: bool = False, album: str | None = None
     ) -> list[JobView]:
         """A person's jobs, newest first."""
-        query = select(Job).where(Job.owner == owner)
+        query = select(Job).where(Job.owner == owner, Job.removed_at.is_(None))
         if unfinished_only:
             query = query.where(Job.state.in_(UNFINISHED))
         if album is not None:
@@ -258,6 +261,28 @@ class Client:
         with self.database.read() as session:
             rows = session.scalars(query.order_by(Job.created_at.desc(), Job.id).limit(limit)).all()
             return self._views(session, rows)
+
+    def paintings(self, owner: str, wanted: Callable[[JobView], bool], limit: int) -> list[JobView]:
+        """A person's finished jobs whose results are still kept, newest first: those that are ``wanted``."""
+        mine = (Job.owner == owner, Job.state == JobState.DONE, Job.removed_at.is_(None), has_result())
+        query = select(Job).where(*mine).order_by(Job.created_at.desc(), Job.id)
+        with self.database.read() as session:
+            rows = session.scalars(query.execution_options(yield_per=100))
+            return list(islice(filter(wanted, map(table.view, rows)), limit))
+
+    def remove(self, job_id: str, owner: str) -> JobView:
+        """Delete one's own finished job: hidden from now on, and for ``worker.removal.UNDO_SECONDS`` seconds to be had back
+        by ``restore``. Returns it as it was; raises ``NotFoundError`` or ``ParameterError``."""
+        job = self.job(job_id, owner)
+        with self.database.write() as session:
+            removal.remove(session, job_id)
+        return job
+
+    def restore(self, job_id: str, owner: str) -> JobView:
+        """Bring back what ``remove`` has hidden; raises ``NotFoundError`` when it is too late."""
+        with self.database.write() as session:
+            removal.restore(session, job_id, owner)
+        return self.job(job_id, owner)
 
     def _views(self, session: Any, rows: Sequence[Job]) -> list[JobView]:
         places = scheduler.places(session, rows)

@@ -116,6 +116,7 @@ class JobView(BaseModel):
     model_hash: str | None = None
     context: dict[str, Any] = Field(default_factory=dict, description="opaque to the worker")
     delivered: bool = Field(False, description="whether the person has been given it, by the bot")
+    stopping: bool = Field(False, description="cancelled while it is painted: it stops at its next step")
 
     @property
     def styles(self) -> tuple[str, ...]:

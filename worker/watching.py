@@ -66,7 +66,7 @@ def _merged(job: JobView, heard: float, shown: JobView | None) -> JobView:
 
 def _news(job: JobView) -> tuple[object, ...]:
     """What counts as a change for a watcher; the estimate alone does not."""
-    return job.state, job.position, job.progress, job.attempts, job.error
+    return job.state, job.position, job.progress, job.attempts, job.error, job.stopping
 
 
 def _hear(subscription: PubSub | None, seconds: float) -> tuple[dict[str, float], PubSub | None]:

@@ -26,17 +26,20 @@ KNOBS = {
     Verb.STROKES: "alpha_high",
     Verb.COLORS: "alpha_low",
     Verb.KEEP: "keep_colors",
+    Verb.TAKE: "seed",
     Verb.ALBUM_STRENGTH: "alpha",
     Verb.ALBUM_STROKES: "alpha_high",
     Verb.ALBUM_COLORS: "alpha_low",
     Verb.ALBUM_KEEP: "keep_colors",
+    Verb.ALBUM_TAKE: "seed",
 }
-"""The parameter that a button changes: a strength in per cent, or whose colours are kept."""
+"""The parameter that a button changes: a strength in per cent, whose colours are kept, or which take it is."""
 
 
 def _turned(params: PaintParams, button: Callback) -> PaintParams:
     name = KNOBS[button.verb]
-    value = button.argument if name == "keep_colors" else int(button.argument or 0) / 100
+    number = int(button.argument) if name != "keep_colors" and button.argument else 0
+    value = {"keep_colors": button.argument, "seed": number}.get(name, number / 100)
     return PaintParams.parse(**{**params.model_dump(), name: value})
 
 

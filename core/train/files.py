@@ -43,6 +43,34 @@ def encoded(paths: Iterable[str | Path]) -> Iterator[tuple[str, bytes]]:
                 yield shown(match), _limited(match)
 
 
+def names(paths: Iterable[str | Path]) -> Iterator[str | None]:
+    """The same pictures by name only, nothing read but directories; ``None`` for each file that is none, so that a caller
+    can give up. What is named on its own counts as a picture. Raises ``ParameterError`` as ``encoded`` does."""
+    for given in paths:
+        matches = sorted(glob.glob(str(given))) if glob.has_magic(str(given)) else [str(given)]
+        if not matches:
+            raise ParameterError(f"No file matches {given}.")
+        for match in map(Path, matches):
+            try:
+                if match.is_dir():
+                    for path in match.rglob("*"):
+                        yield path.name if _is_picture(path.name) else None
+                elif not match.is_file():
+                    raise ParameterError(f"There is no file or folder {match}.")
+                elif tarfile.is_tarfile(match):
+                    with tarfile.open(match) as archive:
+                        for member in archive:
+                            yield member.name if member.isfile() and _is_picture(member.name) else None
+                elif zipfile.is_zipfile(match):
+                    with zipfile.ZipFile(match) as packed:
+                        for info in packed.infolist():
+                            yield info.filename if _is_picture(info.filename) else None
+                else:
+                    yield match.name
+            except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
+                raise ParameterError(f"{match} cannot be read ({error}).") from None
+
+
 def _is_picture(name: str) -> bool:
     path = PurePosixPath(name)
     # macOS packs a twin "._name" with attributes beside every file.

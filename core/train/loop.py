@@ -289,7 +289,7 @@ class Trainer:
                     sums[key] = sums.get(key, 0.0) + value
                 bar.update()
                 now = time.monotonic()
-                if self.first and (self.step % recipe.log_every == 0 or self.step == last):
+                if self.first and (_is_logged(self.step, recipe.log_every) or self.step == last):
                     count = self.step - logged_step
                     speed = count / (now - logged)
                     self._log(sums, count, speed)
@@ -329,6 +329,12 @@ class Trainer:
 
     def _ask_to_stop(self, *_: object) -> None:
         self._stop = True
+
+
+def _is_logged(step: int, every: int) -> bool:
+    """Whether the curves have a point at ``step``: every so many steps, and before the first of these at 1, 2, 4, 8 …, so
+    that a slow training shows from the beginning what it does."""
+    return step % every == 0 or (step < every and step & (step - 1) == 0)
 
 
 def _in_main_thread() -> bool:

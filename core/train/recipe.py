@@ -271,6 +271,15 @@ def load_recipe(name: str | Path, **changes: Any) -> Recipe:
         raise ParameterError(f"There is no recipe file {path}.") from None
     except tomllib.TOMLDecodeError as error:
         raise ParameterError(f"{path} is not valid TOML: {error}.") from None
+    return _made(values, changes, f"Recipe {path.name}")
+
+
+def with_changes(recipe: Recipe, **changes: Any) -> Recipe:
+    """A recipe with some fields replaced, written as for ``load_recipe``. Raises ``ParameterError``."""
+    return _made(recipe.model_dump(), changes, f"Recipe {recipe.name}")
+
+
+def _made(values: dict[str, Any], changes: dict[str, Any], what: str) -> Recipe:
     for key, value in changes.items():
         section, _, field = key.rpartition("__")
         (values.setdefault(section, {}) if section else values)[field] = value
@@ -280,4 +289,5 @@ def load_recipe(name: str | Path, **changes: Any) -> Recipe:
         first = error.errors()[0]
         where = f", {'.'.join(map(str, first['loc']))}" if first["loc"] else ""
         said = first["msg"].removeprefix("Value error, ")
-        raise ParameterError(f"Recipe {path.name}{where}: {said}.") from None
+        place = "__".join(str(part) for part in first["loc"][:2])
+        raise ParameterError(f"{what}{where}: {said}.", code=f"field:{place}") from None

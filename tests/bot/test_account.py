@@ -73,7 +73,8 @@ async def test_telegrams_language_code_comes_first_and_unknown_ones_are_english(
 
 async def test_every_command_is_announced_and_answered(bot, server, person, studio):
     scope, absent = "all_private_chats", menu.absent(studio.client)
-    assert set(server.commands) == {(scope, ""), *((scope, code) for code in languages())}
+    announced = {key for key in server.commands if key[0] == scope}
+    assert announced == {(scope, ""), *((scope, code) for code in languages())}
     for code, texts in languages().items():
         assert server.commands[scope, code] == [
             {"command": name, "description": texts.commands[name]} for name in COMMANDS if name not in absent

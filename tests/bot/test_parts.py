@@ -27,6 +27,8 @@ ARGUMENTS = {
     Verb.METADATA: ["yes", "no"],
     Verb.FORGET_ME: ["yes", "no"],
     Verb.QUICK: ["1", "10"],
+    Verb.TAKE: ["0", "999"],
+    Verb.ALBUM_TAKE: ["1"],
     Verb.GRADE: ["0", "10", "100"],
     **{
         verb: ["first-impressions", "a" * 40]

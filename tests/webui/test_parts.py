@@ -14,6 +14,7 @@ import pytest
 
 from core.params import GRID_STRENGTHS, PaintParams
 from webui import views
+from webui.hanging import history
 from webui.pad import pad, parse_field, place
 from webui.people import Visitors, is_visitor, owner_of
 from webui.pictures import Links, download_name
@@ -109,7 +110,7 @@ def test_texts_from_outside_are_escaped() -> None:
         views.painting(done, links),
         views.waiting_easel(done, links),
         views.download(done, links),
-        views.history([done], links),
+        history([done], links),
     ]
     for page in pages:
         assert "<img src=x" not in page

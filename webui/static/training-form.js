@@ -24,15 +24,50 @@
       }
     }
     input.dataset.key = spec.key;
+    input.addEventListener('input', () => { input.removeAttribute('aria-invalid'); input.closest('label')?.querySelector('.refused')?.remove(); });
     const note = spec.help ? make('small', {}, spec.help) : '';
     const title = make('span', {}, spec.label);
     return make('label', {class: `train-field ${spec.kind}`, for: id}, ...(spec.kind === 'bool' ? [input, title] : [title, input]), note);
   };
 
-  const pictures = (make, kind, title, hint, uploads, send) => {
+  /* Fields in their sections; those that most people change come first, in the open. */
+  const sections = (make, specs) => {
+    const groups = new Map();
+    for (const spec of specs.filter((spec) => !FIRST.includes(spec.key))) groups.set(spec.section, [...(groups.get(spec.section) || []), spec]);
+    const first = FIRST.map((key) => specs.find((spec) => spec.key === key)).filter(Boolean);
+    return [make('div', {class: 'train-grid'}, ...first.map((spec) => field(make, spec))),
+      ...[...groups].map(([section, found]) => make('details', {}, make('summary', {}, `${SECTIONS[section] || section}`, make('small', {}, `${found.length} more fields`)),
+        make('div', {class: 'train-grid'}, ...found.map((spec) => field(make, spec)))))];
+  };
+  const values = (place) => Object.fromEntries([...place.querySelectorAll('[data-key]')].map((input) => [input.dataset.key, input.type === 'checkbox' ? input.checked : input.value]));
+
+  /* An error where it belongs: at its field, which the code names, else in `note`. It goes when the field is changed. */
+  const refuse = (make, place, note, answer) => {
+    const key = String(answer.code || '').replace(/^field:/, '');
+    const input = [...place.querySelectorAll('[data-key]')].find((one) => one.dataset.key === key);
+    const pile = place.querySelector(`[data-pile="${CSS.escape(key)}"]`);
+    note.textContent = '';
+    if (pile) {
+      pile.dataset.few = 'true';
+      pile.textContent = answer.error;
+      pile.setAttribute('role', 'alert');
+    } else if (input) {
+      input.setAttribute('aria-invalid', 'true');
+      input.closest('details')?.setAttribute('open', '');
+      input.closest('label').querySelector('.refused')?.remove();
+      input.closest('label').append(make('span', {class: 'refused', role: 'alert'}, answer.error));
+      input.focus({preventScroll: true});
+    } else note.textContent = answer.error;
+    (pile || input || note).scrollIntoView({block: 'center'});
+  };
+
+  const pictures = (make, kind, title, hint, uploads, send, changed) => {
     const area = make('textarea', {id: `train-${kind}`, rows: '2', placeholder: '/data/photos\n/data/more.tar', spellcheck: 'false'});
     const state = make('p', {class: 'upload-state', role: 'status'});
-    const add = (place) => { area.value = [...area.value.split('\n').filter((line) => line.trim()), place].join('\n'); };
+    const found = make('p', {class: 'pile', 'data-pile': title.toLowerCase(), 'aria-live': 'polite'});
+    const add = (place) => { area.value = [...area.value.split('\n').filter((line) => line.trim()), place].join('\n'); changed(); };
+    area.addEventListener('input', () => { found.textContent = ''; });
+    area.addEventListener('change', changed);
     const file = make('input', {type: 'file', accept: '.tar,.zip,.tgz,.gz,.bz2,.xz', id: `train-${kind}-file`});
     const bar = make('i');
     const progress = make('div', {class: 'bar', hidden: ''}, bar);
@@ -53,7 +88,7 @@
       make('option', {value: ''}, 'An archive uploaded before …'), ...uploads.map((name) => make('option', {value: `upload:${name}`}, name.replace(/^[0-9a-f]{8}-/, '')))) : '';
     if (kept) kept.addEventListener('change', () => { if (kept.value) add(kept.value); kept.value = ''; });
     return make('fieldset', {class: 'train-pictures'}, make('legend', {}, title), make('p', {class: 'soft'}, hint), area,
-      make('div', {class: 'upload-row'}, make('label', {class: 'pill quiet', for: `train-${kind}-file`}, 'Upload an archive'), file, kept), progress, state);
+      make('div', {class: 'upload-row'}, make('label', {class: 'pill quiet', for: `train-${kind}-file`}, 'Upload an archive'), file, kept), progress, state, found);
   };
 
   /* Fill `place` with the form; `ask` and `send` talk to the server, `done(id)` follows a training handed in. */
@@ -73,15 +108,25 @@
       summary.textContent = known ? known.summary : '';
       const answer = await ask(`form?recipe=${encodeURIComponent(recipe.value)}`);
       if (answer.error) { note.textContent = answer.error; return; }
-      const groups = new Map();
-      for (const spec of answer.fields.filter((spec) => !FIRST.includes(spec.key))) {
-        groups.set(spec.section, [...(groups.get(spec.section) || []), spec]);
-      }
-      const first = FIRST.map((key) => answer.fields.find((spec) => spec.key === key)).filter(Boolean);
-      fields.replaceChildren(make('div', {class: 'train-grid'}, ...first.map((spec) => field(make, spec))),
-        ...[...groups].map(([section, specs]) => make('details', {}, make('summary', {}, `${SECTIONS[section] || section}`, make('small', {}, `${specs.length} more fields`)),
-          make('div', {class: 'train-grid'}, ...specs.map((spec) => field(make, spec))))));
+      note.textContent = '';
+      fields.replaceChildren(...sections(make, answer.fields));
+      count();
     };
+    /* Too few pictures are said while the form is being filled in. */
+    let asked = 0;
+    const count = async () => {
+      const mine = ++asked, [content, style] = [places('content'), places('style')];
+      if (!content.length && !style.length) return;
+      const answer = await ask('count', {recipe: recipe.value, fields: values(fields), content, style});
+      if (mine !== asked || answer.error) return;
+      for (const pile of place.querySelectorAll('[data-pile]')) {
+        const told = answer[pile.dataset.pile];
+        pile.removeAttribute('role');
+        pile.textContent = told ? told.sentence : '';
+        pile.dataset.few = String(Boolean(told && told.few));
+      }
+    };
+    fields.addEventListener('change', () => count());
     recipe.addEventListener('change', choose);
     const places = (kind) => place.querySelector(`#train-${kind}`).value.split('\n').map((line) => line.trim()).filter(Boolean);
     const button = make('button', {class: 'pill primary'}, 'Start training');
@@ -90,8 +135,8 @@
         make('label', {class: 'train-field', for: 'train-recipe'}, make('span', {}, 'Recipe'), recipe, summary),
         make('label', {class: 'train-field', for: 'train-name'}, make('span', {}, 'Name'), name)),
       make('div', {class: 'train-two'},
-        pictures(make, 'content', 'Photos', 'Folders, tar or zip archives or globs on the worker, one a line.', overview.uploads, send),
-        pictures(make, 'style', 'Styles', 'Pictures whose manner is to be learned, likewise.', overview.uploads, send)),
+        pictures(make, 'content', 'Photos', 'Folders, tar or zip archives or globs on the worker, one a line.', overview.uploads, send, () => count()),
+        pictures(make, 'style', 'Styles', 'Pictures whose manner is to be learned, likewise.', overview.uploads, send, () => count())),
       make('div', {class: 'train-grid wide'},
         make('label', {class: 'train-field', for: 'train-encoder'}, make('span', {}, 'Encoder'), encoder),
         make('label', {class: 'train-field', for: 'train-start'}, make('span', {}, 'Start from'), start)),
@@ -101,17 +146,35 @@
       event.preventDefault();
       button.disabled = true;
       note.textContent = '';
-      const given = {};
-      for (const input of fields.querySelectorAll('[data-key]')) given[input.dataset.key] = input.type === 'checkbox' ? input.checked : input.value;
       const answer = await ask('start', {recipe: recipe.value, name: name.value, content: places('content'), style: places('style'),
-        encoder: encoder.value, start: start.value, fields: given});
+        encoder: encoder.value, start: start.value, fields: values(fields)});
       button.disabled = false;
-      if (answer.error) { note.textContent = answer.error; note.scrollIntoView({block: 'center'}); return; }
+      if (answer.error) return refuse(make, form, note, answer);
       done(answer.id);
     });
+    // What was being counted is not asked for any more.
+    form.addEventListener('input', () => { asked++; note.textContent = ''; });
     place.replaceChildren(make('div', {class: 'train-head'}, make('h2', {}, 'New training')), form);
     await choose();
   };
 
-  window.trainingForm = {open};
+  /* The form of what may be changed of a training that goes on; `resume(fields)` answers. */
+  const change = (make, run, {resume, close}) => {
+    const fields = make('div', {class: 'train-sections'}, ...sections(make, run.form));
+    const note = make('p', {class: 'refused', role: 'alert'});
+    const button = make('button', {class: 'pill primary'}, 'Resume with these');
+    const form = make('form', {class: 'train-form', novalidate: ''}, make('p', {class: 'soft'}, 'From the checkpoint on; what was changed is written down. The network and the held-out pictures stay.'),
+      fields, note, make('div', {class: 'train-actions'}, button, make('button', {type: 'button', class: 'pill quiet', onclick: close}, 'Leave as they are')));
+    form.addEventListener('input', () => { note.textContent = ''; });
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      button.disabled = true;
+      const answer = await resume(values(fields));
+      button.disabled = false;
+      if (answer.error) refuse(make, form, note, answer);
+    });
+    return form;
+  };
+
+  window.trainingForm = {open, change};
 })();

@@ -7,8 +7,8 @@
   const METRICS = {ls: 'Ls', lc: 'Lc', gram: 'Gram', patches: 'patch MMD²', ssim: 'SSIM', lattice: 'lattice', glow: 'glow', fringe: 'fringe', seconds: 's/picture'};
   const HIGHER = ['ssim'];
   const STATES = {waiting: 'waiting for its turn', queued: 'training', running: 'training', paused: 'paused', done: 'done', failed: 'failed', cancelled: 'cancelled'};
-  const DEEDS = {pause: 'Pause', resume: 'Resume', cancel: 'Cancel', publish: 'Publish', delete: 'Delete'};
-  let room = null, overview = null, shown = null, other = null, busy = false, sure = '', hidden = new Set(['lr', 'it_per_s']);
+  const DEEDS = {pause: 'Pause', resume: 'Resume', change: 'Change settings …', cancel: 'Cancel', publish: 'Publish', delete: 'Delete'};
+  let room = null, overview = null, shown = null, other = null, busy = false, sure = '', refusal = '', hidden = new Set(['lr', 'it_per_s']);
   let at = {sheet: null, follow: true, log: false};
 
   const make = (tag, attributes = {}, ...children) => {
@@ -51,11 +51,13 @@
     return STATES[run.state] || run.state;
   };
   const pill = (run) => make('span', {class: `state ${run.state}`}, state(run));
+  const publishing = (run) => run.phase === 'publish' && ['waiting', 'queued', 'running'].includes(run.state);
   const bar = (run) => {
-    const inner = make('i');
-    inner.style.width = `${(100 * run.progress).toFixed(1)}%`;
-    return make('div', {class: `bar${run.phase === 'check' && ['queued', 'running'].includes(run.state) ? ' busy' : ''}`, role: 'progressbar', 'aria-label': 'Steps done', 'aria-valuemin': '0', 'aria-valuemax': '100',
-      'aria-valuenow': String(Math.round(100 * run.progress))}, inner);
+    const inner = make('i'), share = publishing(run) ? run.share : run.progress;
+    const unknown = share === null || (run.phase === 'check' && ['queued', 'running'].includes(run.state));
+    if (share !== null) inner.style.width = `${(100 * share).toFixed(1)}%`;
+    return make('div', {class: `bar${unknown ? ' busy' : ''}`, role: 'progressbar', 'aria-label': publishing(run) ? 'Publishing' : 'Steps done', 'aria-valuemin': '0', 'aria-valuemax': '100',
+      ...(share === null ? {} : {'aria-valuenow': String(Math.round(100 * share))})}, inner);
   };
 
   // the door ----------------------------------------------------------------------------------------------------
@@ -130,7 +132,7 @@
     if (innerWidth < 861) part('main').scrollIntoView({behavior: 'smooth'});
   };
   const show = async (id) => {
-    shown = id; other = null; sure = ''; at = {sheet: null, follow: true, log: false};
+    shown = id; other = null; sure = refusal = ''; at = {sheet: null, follow: true, log: false};
     part('main').replaceChildren(make('p', {class: 'soft'}, 'One moment …'));
     await refresh();
     if (innerWidth < 861) part('main').scrollIntoView({behavior: 'smooth'});
@@ -138,14 +140,32 @@
 
   // one training ------------------------------------------------------------------------------------------------
   const act = async (run, deed) => {
-    if (['cancel', 'publish', 'delete'].includes(deed) && sure !== deed) { sure = deed; return head(run); }
+    refusal = '';
+    if (deed === 'change') { head(run); return settings(run); }
+    // A publication can be had again; everything else that ends something is asked about.
+    const asks = ['cancel', 'publish', 'delete'].includes(deed) && !(deed === 'cancel' && publishing(run));
+    if (asks && sure !== deed) { sure = deed; return head(run); }
     const method = part('method');
     sure = '';
     const answer = await ask('act', {training: run.id, deed, ...(deed === 'publish' && method ? {method: method.value} : {})});
-    part('refusal').textContent = answer.error || '';
+    refusal = answer.error || '';
     if (deed === 'delete' && !answer.error) shown = null;
     await refresh();
   };
+  /* What a training goes by, to be changed before it goes on. The form stays as it is while the rest is drawn anew. */
+  const settings = (run) => {
+    const place = part('settings');
+    const close = () => { place.replaceChildren(); place.hidden = true; };
+    place.hidden = false;
+    place.replaceChildren(window.trainingForm.change(make, run, {close, resume: async (fields) => {
+      const answer = await ask('act', {training: run.id, deed: 'resume', fields});
+      if (!answer.error) { close(); await refresh(); }
+      return answer;
+    }}));
+    place.querySelector('input, select')?.focus();
+  };
+  const actions = (run) => run.actions.flatMap((deed) => deed === 'resume' && run.form.length ? ['resume', 'change'] : [deed]);
+  const title = (run, deed) => deed === 'cancel' && publishing(run) ? 'Cancel publishing' : DEEDS[deed];
   const head = (run) => {
     const method = make('select', {'data-part': 'method', 'aria-label': 'Method that uses the weights'}, ...overview.methods.map((one) => make('option', {value: one.name}, one.title)));
     if (overview.methods.some((one) => one.name === run.method)) method.value = run.method;
@@ -153,14 +173,15 @@
       ? [...(sure === 'publish' ? [make('span', {class: 'soft'}, 'as the model of'), method] : [make('span', {class: 'soft'}, sure === 'delete' ? 'Checkpoint, curves and sheets go; published models stay.' : 'It cannot be resumed.')]),
         make('button', {type: 'button', class: 'pill primary', onclick: () => act(run, sure)}, {publish: 'Evaluate and publish', cancel: 'Yes, cancel it', delete: 'Yes, delete it'}[sure]),
         make('button', {type: 'button', class: 'pill quiet', onclick: () => { sure = ''; head(run); }}, 'No')]
-      : run.actions.map((deed) => make('button', {type: 'button', class: `pill ${deed === 'publish' || deed === 'resume' ? 'primary' : 'quiet'}`, onclick: () => act(run, deed)}, DEEDS[deed]));
-    const facts = [`${run.step.toLocaleString('en')} of ${run.steps.toLocaleString('en')} steps`, run.speed && ['queued', 'running'].includes(run.state) ? `${short(run.speed)} it/s` : '',
+      : actions(run).map((deed) => make('button', {type: 'button', class: `pill ${deed === 'publish' || deed === 'resume' ? 'primary' : 'quiet'}`, onclick: () => act(run, deed)}, title(run, deed)));
+    if (!run.actions.includes('resume') && part('settings')) { part('settings').replaceChildren(); part('settings').hidden = true; }
+    const facts = publishing(run) ? [run.doing || 'Waiting for a worker', run.share === null ? '' : `${Math.round(100 * run.share)} %`].filter(Boolean) : [`${run.step.toLocaleString('en')} of ${run.steps.toLocaleString('en')} steps`, run.speed && ['queued', 'running'].includes(run.state) ? `${short(run.speed)} it/s` : '',
       run.eta && ['queued', 'running'].includes(run.state) ? `about ${span(run.eta)} left` : '', run.seconds ? `${span(run.seconds)} trained` : '',
       run.slices ? `${run.slices} slices` : '', run.rollbacks ? `${run.rollbacks} of 3 rollbacks` : '', run.worker ? `on ${run.worker}` : ''].filter(Boolean);
     part('head').replaceChildren(make('div', {class: 'train-head'}, make('h2', {}, run.name), pill(run), make('span', {class: 'soft id'}, run.id)),
       bar(run), make('p', {class: 'facts'}, facts.join(' · ')),
       run.message ? make('p', {class: run.state === 'failed' || run.state === 'paused' || run.message.startsWith('Not') ? 'refused' : 'told', role: 'status'}, run.message) : '',
-      make('div', {class: 'train-actions'}, ...buttons), make('p', {class: 'refused', role: 'alert', 'data-part': 'refusal'}));
+      make('div', {class: 'train-actions'}, ...buttons), make('p', {class: 'refused', role: 'alert', 'data-part': 'refusal'}, refusal));
   };
   const chart = (run) => {
     const place = part('chart');
@@ -261,7 +282,7 @@
   };
   const detail = (run) => {
     if (part('head')?.dataset.run !== run.id) {
-      part('main').replaceChildren(make('div', {'data-part': 'head', 'data-run': run.id}), make('div', {class: 'curves'}, make('div', {class: 'legend', 'data-part': 'legend'}), make('div', {class: 'chart-place', 'data-part': 'chart'})),
+      part('main').replaceChildren(make('div', {'data-part': 'head', 'data-run': run.id}), make('div', {'data-part': 'settings', hidden: ''}), make('div', {class: 'curves'}, make('div', {class: 'legend', 'data-part': 'legend'}), make('div', {class: 'chart-place', 'data-part': 'chart'})),
         make('div', {'data-part': 'sheets', hidden: ''}), make('div', {'data-part': 'figures', hidden: ''}), make('div', {'data-part': 'compare'}),
         make('details', {'data-part': 'check'}), make('details', {'data-part': 'course'}), make('details', {'data-part': 'log'}), make('details', {'data-part': 'record'}));
       compare(run);

@@ -8,10 +8,10 @@ from typing import Any
 import gradio as gr
 
 from core.errors import AllaPrimaError
-from webui import views
+from webui import bringing, views
 from webui.pad import pad
 from webui.people import owner_of
-from webui.tabs.common import Update, picked, picked_name, store, style_title
+from webui.tabs.common import NO_PHOTO, NO_STYLE, Update, picked, picked_name, store, style_title
 from webui.tabs.layout import LOW, Desk, PaintLayout
 from webui.uploads import path_of
 
@@ -24,21 +24,43 @@ class Choosing(PaintLayout):
     ) -> AsyncIterator[Update]:
         """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
         visitor, path = await self.site.visitors.admit(visitor), path_of(file)
-        desk.photo = ""
+        desk.photo = desk.trouble = ""
         desk.taken += 1
         note, key = views.taken_in(desk.taken), ""
         if path is not None:
             try:
                 key = await self._store(request, path, visitor, desk)
             except AllaPrimaError as error:
-                note = views.taken_in(desk.taken, str(error))
+                desk.trouble = str(error)
+                note = views.taken_in(desk.taken, desk.trouble)
         desk.photo = key
+        shown = await bringing.preview(self.site, key, owner_of(visitor)) if key else None
         yield {
             self.photo_key: key,
+            **({self.photo: shown} if shown else {}),
             self.photo_note: note,
             self.visitor: visitor,
             self.pad: pad(high, low),
+            **(self._cured(desk, "photo") if key else {}),
         }
+
+    def _cured(self, desk: Desk, *fields: str) -> Update:
+        """What was missing is there: the status line stops asking for it."""
+        if desk.missed not in fields:
+            return {}
+        desk.missed = ""
+        return {self.status: views.note(views.READY)}
+
+    def _missing(self, desk: Desk, photo: str, style: str) -> Update:
+        """What to say where a photo or a style is missing, in the status line and beside the field; empty where both
+        are there."""
+        desk.missed = "" if photo and style else "style" if photo else "photo"
+        if not photo:
+            note = views.taken_in(desk.taken, desk.trouble, NO_PHOTO)
+            return {self.status: views.failure(desk.trouble or NO_PHOTO), self.photo_note: note}
+        if not style:
+            return {self.status: views.failure(NO_STYLE), self.choice: views.choice("", missing=NO_STYLE)}
+        return {}
 
     async def _store(self, request: gr.Request, path: str, visitor: str, desk: Desk) -> str:
         desk.incoming += 1
@@ -64,16 +86,23 @@ class Choosing(PaintLayout):
         visitor, path = await self.site.visitors.admit(visitor), path_of(file)
         if path is None:
             kept = [ref for ref in (style, colors) if ref.startswith("gallery:")]
-            yield self._style_chosen(desk, kept[0] if kept else "", kept[-1] if kept else "", high, low)
+            chosen = kept[0] if kept else "", kept[-1] if kept else ""
+            yield self._style_chosen(desk, *chosen, high, low) | {self.own_note: ""}
             return
         try:
             key = await self._store(request, path, visitor, desk)
         except AllaPrimaError as error:
-            yield {self.status: views.failure(str(error)), self.visitor: visitor}
+            yield {self.own_note: views.failure(str(error)), self.visitor: visitor}
         else:
             chosen = picked(desk.style or style, desk.colors or colors, f"blob:{key}", band)
             update = self._style_chosen(desk, *chosen, high, low)
-            yield update | {self.tiles: views.tiles(self.styles), self.visitor: visitor}
+            shown = await bringing.preview(self.site, key, owner_of(visitor))
+            yield update | {
+                self.tiles: views.tiles(self.styles),
+                self.visitor: visitor,
+                self.own_note: "",
+                **({self.own_style: shown} if shown else {}),
+            }
 
     def pick_style(
         self, desk: Desk, style: str, colors: str, band: str, high: float, low: float, event: gr.EventData
@@ -92,6 +121,7 @@ class Choosing(PaintLayout):
             self.colors_ref: colors,
             self.choice: self.chosen_line(style, colors),
             self.pad: pad(high, low),
+            **(self._cured(desk, "style") if style else {}),
         }
 
     def chosen_line(self, style: str, colors: str) -> str:
@@ -102,8 +132,11 @@ class Choosing(PaintLayout):
         """The gallery with a style ticked."""
         return views.tiles(self.styles, ref.removeprefix("gallery:") if ref.startswith("gallery:") else "")
 
-    def show_band(self, band: str, style: str, colors: str) -> str:
-        """What the next style is for was chosen: its present one is ticked."""
+    def show_band(self, band: str, style: str, colors: str) -> Any:
+        """What the next style is for was chosen: its present one is ticked. Where it is the same one, nothing is drawn
+        anew under the hand that is about to pick."""
+        if style == colors:
+            return gr.skip()
         return self.ticked(colors if band == LOW else style)
 
     def show_knobs(self, method: str, style: str, colors: str) -> list[Any]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from core.errors import AllaPrimaError, NotFoundError
-from webui import views
+from core.errors import AllaPrimaError
+from webui import bringing, views
 from webui.components import RAW, photo_field, picker
 from webui.follow import follow
 from webui.people import owner_of
@@ -40,13 +40,16 @@ TICK_SECONDS = 0.15
 
 @dataclass
 class Table:
-    """What one open page is comparing. ``turn`` counts comparisons: whoever shows an older one stops."""
+    """What one open page is comparing. ``turn`` counts comparisons: whoever shows an older one stops.
+    ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line says is missing."""
 
     turn: int = 0
     incoming: int = 0
     taken: int = 0
     photo: str = ""
     style: str = ""
+    trouble: str = ""
+    missed: str = ""
 
 
 class CompareTab:
@@ -69,7 +72,9 @@ class CompareTab:
             self.style_ref = gr.Textbox(elem_id="compare-style-ref", show_label=False)
         with gr.Row(elem_id="comparing", elem_classes="pair"):
             with gr.Column(elem_classes="step", min_width=280):
-                gr.HTML(views.heading(1, "Photo"), apply_default_css=False)
+                gr.HTML(
+                    views.heading(1, "Photo", bringing.up_to(self.site.settings)), apply_default_css=False
+                )
                 self.photo = photo_field(
                     label="Photo",
                     show_label=False,
@@ -123,21 +128,27 @@ class CompareTab:
             "trigger_mode": "multiple",
         }
         chosen = [self.photo, self.photo_key, self.style_ref, self.choice, self.tiles]
-        stage = [self.status, self.results, self.go, self.cancel]
+        stage, beside = [self.status, self.results, self.go, self.cancel], [self.photo_note]
         page.load(self.open_page, [self.visitor, self.table], [*chosen, *stage], **many)
         self.photo.input(
             self.take_photo,
             [self.photo, self.visitor, self.table],
-            [self.photo_key, self.photo_note, self.visitor],
+            [self.photo, self.photo_key, self.photo_note, self.visitor, self.status],
             **many,
             **RAW,
         )
-        self.tiles.select(self.pick_style, [self.table], [self.style_ref, self.choice], **many)
-        self.last.click(self.take_last, [self.visitor, self.table], [*chosen, self.status], **many)
+        self.tiles.select(self.pick_style, [self.table], [self.style_ref, self.choice, self.status], **many)
+        self.methods.input(
+            lambda table: self._cured(table, "methods") or {self.status: gr.skip()},
+            [self.table],
+            [self.status],
+            **many,
+        )
+        self.last.click(self.take_last, [self.visitor, self.table], [*chosen, *beside, self.status], **many)
         self.go.click(
             self.start,
             [self.visitor, self.table, self.photo_key, self.style_ref, self.methods, self.size],
-            [self.visitor, *stage],
+            [self.visitor, self.photo_note, self.choice, *stage],
             **many,
         )
         self.cancel.click(self.stop, [self.visitor], [self.status], **many)
@@ -147,7 +158,7 @@ class CompareTab:
     async def take_photo(self, request: gr.Request, file: Any, visitor: str, table: Table) -> Update:
         """A photo was brought or removed."""
         visitor, path, key = await self.site.visitors.admit(visitor), path_of(file), ""
-        table.photo = ""
+        table.photo = table.trouble = ""
         table.taken += 1
         note = views.taken_in(table.taken)
         if path is not None:
@@ -156,11 +167,37 @@ class CompareTab:
                 self.site.bringing(request)
                 key = await store(self.site, path, owner_of(visitor))
             except AllaPrimaError as error:
-                note = views.taken_in(table.taken, str(error))
+                table.trouble = str(error)
+                note = views.taken_in(table.taken, table.trouble)
             finally:
                 table.incoming -= 1
         table.photo = key
-        return {self.photo_key: key, self.photo_note: note, self.visitor: visitor}
+        cured = self._cured(table, "photo") if key else {}
+        if shown := await bringing.preview(self.site, key, owner_of(visitor)) if key else None:
+            cured |= {self.photo: shown}
+        return {self.photo_key: key, self.photo_note: note, self.visitor: visitor, **cured}
+
+    def _cured(self, table: Table, *fields: str) -> Update:
+        """What was missing is there: the status line stops asking for it."""
+        if table.missed not in fields:
+            return {}
+        table.missed = ""
+        return {self.status: ""}
+
+    def _missing(self, table: Table, photo: str, style: str, methods: list[str]) -> Update:
+        """What to say where something is missing, in the status line and beside the field; empty where all is there."""
+        table.missed = ""
+        if not photo:
+            table.missed = "photo"
+            note = views.taken_in(table.taken, table.trouble, NO_PHOTO)
+            return {self.status: views.failure(table.trouble or NO_PHOTO), self.photo_note: note}
+        if not style:
+            table.missed = "style"
+            return {self.status: views.failure(NO_STYLE), self.choice: views.choice("", missing=NO_STYLE)}
+        if not methods:
+            table.missed = "methods"
+            return {self.status: views.failure("Choose at least one method.")}
+        return {}
 
     def pick_style(self, table: Table, event: gr.EventData) -> Update:
         """A gallery tile was chosen."""
@@ -168,7 +205,8 @@ class CompareTab:
         if not any(style.name == name for style in self.styles):
             return {self.choice: gr.skip()}
         table.style = f"gallery:{name}"
-        return {self.style_ref: table.style, self.choice: views.choice(style_title(self.styles, table.style))}
+        choice = views.choice(style_title(self.styles, table.style))
+        return {self.style_ref: table.style, self.choice: choice, **self._cured(table, "style")}
 
     async def take_last(self, visitor: str, table: Table) -> Update:
         """Photo and style of the newest painting were asked for."""
@@ -179,7 +217,11 @@ class CompareTab:
             return {
                 self.status: views.failure("Nothing has been painted here yet; choose a photo and a style.")
             }
-        return await self._laid_out(job, table) | {self.status: ""}
+        table.trouble = table.missed = ""
+        return await self._laid_out(job, table) | {
+            self.photo_note: views.taken_in(table.taken),
+            self.status: "",
+        }
 
     async def _laid_out(self, job: Any, table: Table) -> Update:
         table.photo, table.style = job.photo_key, job.style
@@ -242,12 +284,9 @@ class CompareTab:
             while table.incoming:  # a photo brought a moment ago is still being checked
                 await asyncio.sleep(0.05)
             photo, style = table.photo or photo, table.style or style
-            if not photo:
-                raise NotFoundError(NO_PHOTO)
-            if not style:
-                raise NotFoundError(NO_STYLE)
-            if not methods:
-                raise NotFoundError("Choose at least one method.")
+            if missing := self._missing(table, photo, style, methods):
+                yield missing
+                return
             wanted = [name for name in self.titles if name in methods]
             options = {
                 "methods": wanted,
@@ -303,6 +342,8 @@ class CompareTab:
 
     @staticmethod
     def _summary(jobs: Sequence[Any]) -> str:
+        if any(job.stopping for job in jobs):
+            return views.stopping()
         done = sum(job.finished for job in jobs)
         if done < len(jobs):
             return views.note(f"{done} of {len(jobs)} methods have painted.")
@@ -320,4 +361,4 @@ class CompareTab:
                     await call(self.client.cancel, job.id, owner)
         except AllaPrimaError as error:
             return views.failure(str(error))
-        return views.note("Stopping …")
+        return views.stopping()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from core.errors import UnknownNameError
 from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS
-from webui import views
+from webui import bringing, views
 from webui.components import labelled_choices, photo_field, picker, strengths_pad
+from webui.hanging import SHOWN, history, wall
 from webui.pad import pad
 from webui.site import Site
 from webui.survey.quick import PLACE
+
+if TYPE_CHECKING:
+    from worker.jobs import JobView
 
 BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 
@@ -21,7 +25,9 @@ BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 @dataclass
 class Desk:
     """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
-    ``taken`` counts pictures taken in. ``style`` is the chosen style, ``colors`` the one for colours and shapes."""
+    ``taken`` counts pictures taken in. ``style`` is the chosen style, ``colors`` the one for colours and shapes.
+    ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line says is missing. ``hung``:
+    how many paintings are shown below; ``removed``: the one deleted last, which can be had back."""
 
     turn: int = 0
     incoming: int = 0
@@ -29,6 +35,10 @@ class Desk:
     photo: str = ""
     style: str = ""
     colors: str = ""
+    trouble: str = ""
+    missed: str = ""
+    hung: int = SHOWN
+    removed: JobView | None = None
 
 
 class PaintLayout:
@@ -52,6 +62,7 @@ class PaintLayout:
             self.colors_ref = gr.Textbox(elem_id="colors-ref", show_label=False)
             self.job_id = gr.Textbox(elem_id="job-id", show_label=False)
             self.take = gr.Number(PARAMS["seed"].default, precision=0, elem_id="take", show_label=False)
+            self.enter = gr.Button("Enter", elem_id="enter")  # pressed by the script
         with gr.Row(elem_id="studio"):
             with gr.Column(elem_id="bench", min_width=280):
                 self._build_photo()
@@ -85,7 +96,7 @@ class PaintLayout:
 
     def _build_photo(self) -> None:
         with gr.Column(elem_id="step-photo", elem_classes="step"):
-            gr.HTML(views.heading(1, "Photo"), apply_default_css=False)
+            gr.HTML(views.heading(1, "Photo", bringing.up_to(self.site.settings)), apply_default_css=False)
             self.photo = photo_field(
                 label="Photo",
                 show_label=False,
@@ -120,6 +131,7 @@ class PaintLayout:
                     height=220,
                     buttons=[],
                 )
+                self.own_note = gr.HTML("", elem_id="style-note", apply_default_css=False)
 
     def _build_painting(self) -> None:
         taken = set(self._spec(DEFAULT_METHOD).params)
@@ -129,9 +141,7 @@ class PaintLayout:
         with gr.Column(elem_id="step-painting", elem_classes="step"):
             gr.HTML(views.heading(3, "Painting"), apply_default_css=False)
             self.easel = gr.HTML(views.empty_easel(), elem_id="easel", apply_default_css=False)
-            self.status = gr.HTML(
-                views.note("Ready when you are."), elem_id="status", apply_default_css=False
-            )
+            self.status = gr.HTML(views.note(views.READY), elem_id="status", apply_default_css=False)
             gr.HTML(PLACE, apply_default_css=False)
             with gr.Row(elem_id="deeds"):
                 self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
@@ -192,8 +202,8 @@ class PaintLayout:
 
     def _build_history(self) -> None:
         with gr.Column(elem_id="history", elem_classes="step"):
-            gr.HTML('<div class="step-head"><h2>Your recent paintings</h2></div>', apply_default_css=False)
-            self.history = picker(views.history([], self.site.links), "history-tiles")
+            gr.HTML('<div class="step-head"><h2>Your paintings</h2></div>', apply_default_css=False)
+            self.history = wall(history([], self.site.links), "history-tiles")
             settings = self.site.settings
             gr.HTML(
                 views.keeping(settings.upload_ttl_hours, settings.result_ttl_hours), apply_default_css=False

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import gradio as gr
@@ -16,14 +17,13 @@ from core.params import ALPHA_DEFAULT
 from webui import views
 from webui.components import RAW
 from webui.follow import follow
+from webui.hanging import history
 from webui.pad import pad, parse_field
 from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.tabs.choosing import Choosing
 from webui.tabs.common import (
     BROKEN,
-    NO_PHOTO,
-    NO_STYLE,
     SEARCHED,
     Update,
     as_grid,
@@ -34,12 +34,12 @@ from webui.tabs.common import (
     plays,
     store,
 )
+from webui.tabs.hanging import Wall
 from webui.tabs.layout import Desk
 from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
-HISTORY = 12
 REPEAT_SECONDS = 0.5
 METHOD = 4  # its place among the knobs
 
@@ -48,6 +48,11 @@ class PaintTab(Choosing):
     """Builds the tab inside the current ``gr.Blocks`` and answers its events."""
 
     title = "Paint"
+
+    @cached_property
+    def wall(self) -> Wall:
+        """The paintings below."""
+        return Wall(self)
 
     # the wiring ------------------------------------------------------------------------------------------------
 
@@ -63,42 +68,54 @@ class PaintTab(Choosing):
 
         page.load(self.open_page, [self.visitor, self.desk], [self.visitor, *stage, *chosen], **quiet)
         strengths, styles = [self.high, self.low], [self.style_ref, self.colors_ref]
+        missed = [self.photo_note, self.choice]  # where it is said what is missing
         self.photo.input(
             self.take_photo,
             [self.photo, self.visitor, self.desk, *strengths],
-            [self.photo_key, self.photo_note, self.visitor, self.pad],
+            [self.photo, self.photo_key, self.photo_note, self.visitor, self.pad, self.status],
             **many,
             **RAW,
         )
         self.own_style.input(
             self.take_style,
             [self.own_style, *styles, self.band, self.visitor, self.desk, *strengths],
-            [*styles, self.choice, self.tiles, self.status, self.visitor, self.pad],
+            [
+                self.own_style,
+                *styles,
+                self.choice,
+                self.tiles,
+                self.own_note,
+                self.status,
+                self.visitor,
+                self.pad,
+            ],
             **many,
             **RAW,
         )
         self.tiles.select(
             self.pick_style,
             [self.desk, *styles, self.band, *strengths],
-            [*styles, self.choice, self.pad],
+            [*styles, self.choice, self.pad, self.status],
             **many,
         )
         self.band.input(self.show_band, [self.band, *styles], [self.tiles], **many)
         self.paint.click(
             self.start,
             [self.visitor, self.desk, self.photo, *self.refs, *knobs],
-            [self.visitor, self.photo_key, *stage],
+            [self.visitor, self.photo_key, *missed, *stage],
             **many,
             **RAW,
         )
         turned = [self.visitor, self.desk, self.job_id, *self.refs, *knobs]
         for slider in (self.alpha, self.high, self.low):
             slider.release(self.adjust, turned, stage, **many)
-        self.pad.select(self.set_strengths, turned, [*strengths, *stage], **many)
+        pressed = [self.visitor, *missed, *stage]
+        self.enter.click(self.press, turned, pressed, **many)
+        self.pad.select(self.set_strengths, turned, [*strengths, *pressed], **many)
         self.fill.click(
             self.show_grid,
             [self.visitor, self.desk, *self.refs, *knobs],
-            [self.visitor, *stage],
+            pressed,
             **many,
         )
         for knob in (self.keep, self.size):
@@ -111,7 +128,7 @@ class PaintTab(Choosing):
             self.adjust, turned, stage, **many
         )
         self.cancel.click(self.stop, [self.visitor, self.job_id], [self.status], **many)
-        self.history.select(self.reopen, [self.visitor, self.desk], [*stage, *chosen], **many)
+        self.history.select(self.tend, [self.visitor, self.desk, self.job_id], [*stage, *chosen], **many)
         page.load(self.show_metadata, [self.visitor], [self.metadata], **quiet)
         self.metadata.input(self.keep_metadata, [self.visitor, self.metadata], [self.visitor], **quiet)
         confirm = [self.forget, self.forget_yes, self.forget_no]
@@ -174,13 +191,10 @@ class PaintTab(Choosing):
                 }
             else:
                 end |= {self.easel: views.empty_easel(), self.download: ""}
-        end[self.history] = await self._hung(owner, job.id)
+        desk.removed = None
+        end[self.history] = await self.wall.hung(owner, desk, job.id)
         if desk.turn == turn:
             yield end
-
-    async def _hung(self, owner: str, current: str = "") -> str:
-        done = [job for job in await self._paintings(owner) if job.state == "done"]
-        return views.history(done[:HISTORY], self.site.links, current)
 
     async def _paintings(self, owner: str) -> list[Any]:
         jobs = await call(self.client.jobs, owner, limit=SEARCHED)
@@ -250,13 +264,19 @@ class PaintTab(Choosing):
         done = [job for job in jobs if job.state == "done"]
         unfinished = [job for job in jobs if not job.finished]
         job = next(iter(unfinished or done), None)
-        yield {self.history: views.history(done[:HISTORY], self.site.links, job.id if job else "")}
+        yield {self.history: await self.wall.hung(owner, desk, job.id if job else "")}
         if job is None or desk.turn != turn:
             return
         yield await self._laid_out(job, owner, desk)
         before = next((old for old in done if self._same_pictures(old, job)), None)
         async for update in self._show(desk, job, owner, before if not job.finished else None):
             yield update
+
+    @staticmethod
+    def _is_of(job: Any, photo: str, style: str, colors: str) -> bool:
+        """Whether a job's pictures are those chosen."""
+        same = plays(job, style, colors, has_bands=views.has_bands(job.params.method))
+        return bool(job.photo_key == photo and same)
 
     @staticmethod
     def _same_pictures(one: Any, other: Any) -> bool:
@@ -317,11 +337,13 @@ class PaintTab(Choosing):
         self, request: gr.Request, owner: str, desk: Desk, photo_path: str | None, *chosen: Any
     ) -> AsyncIterator[Update]:
         (photo, style, colors), knobs = await self._chosen(desk, *chosen[:3]), chosen[3:]
-        if not photo and photo_path is not None:
+        if not photo and photo_path is not None and not desk.trouble:
             self.site.bringing(request)
             photo = desk.photo = await store(self.site, photo_path, owner)
             yield {self.photo_key: photo}
-        self._check(photo, style)
+        if missing := self._missing(desk, photo, style):
+            yield self._at_rest() | missing
+            return
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         origin = self.site.ordering(request)
         job = await call(self.client.submit, owner, photo, styles, params, source="web", origin=origin)
@@ -333,13 +355,6 @@ class PaintTab(Choosing):
         while desk.incoming:  # a picture brought a moment ago is still being checked
             await asyncio.sleep(0.05)
         return desk.photo or photo, desk.style or style, desk.colors or colors
-
-    @staticmethod
-    def _check(photo: str, style: str) -> None:
-        if not photo:
-            raise NotFoundError(NO_PHOTO)
-        if not style:
-            raise NotFoundError(NO_STYLE)
 
     async def adjust(
         self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
@@ -367,7 +382,37 @@ class PaintTab(Choosing):
         yield dict(zip((self.high, self.low), strengths, strict=True))
         refs, (alpha, _, _, *others) = chosen[: len(self.refs)], chosen[len(self.refs) :]
         knobs = (alpha, *strengths, *others)
-        async for update in self._adjust(request, visitor, desk, job_id, *refs, *knobs):
+        photo, style, _ = await self._chosen(desk, *refs)
+        if photo and style:  # else there is nothing to paint, and the sliders have moved
+            async for update in self._press(request, visitor, desk, job_id, *refs, *knobs):
+                yield update
+
+    async def press(
+        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+    ) -> AsyncIterator[Update]:
+        """Enter was pressed in the number of a strength."""
+        async for update in self._guarded(self._press(request, visitor, desk, job_id, *chosen)):
+            yield update
+
+    async def _press(
+        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+    ) -> AsyncIterator[Update]:
+        """Paint what is chosen: as ``adjust`` does, where it is on the easel, else as Paint does."""
+        refs, knobs = await self._chosen(desk, *chosen[: len(self.refs)]), chosen[len(self.refs) :]
+        visitor = await self.site.visitors.admit(visitor)
+        owner, job = owner_of(visitor), None
+        if job_id:
+            with suppress(NotFoundError):
+                job = await call(self.client.job, job_id, owner)
+        if job is not None and self._is_of(job, *refs):
+            steps = self._adjust(request, visitor, desk, job_id, *refs, *knobs)
+        else:
+            if job is not None and not job.finished and all(refs):  # nobody waits for this one any more
+                with suppress(AllaPrimaError):
+                    await call(self.client.cancel, job.id, owner)
+            steps = self._start(request, owner, desk, None, *refs, *knobs)
+        yield {self.visitor: visitor}
+        async for update in steps:
             yield update
 
     async def _adjust(
@@ -379,8 +424,7 @@ class PaintTab(Choosing):
         owner = owner_of(visitor)
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         job = await call(self.client.job, job_id, owner)
-        same = plays(job, style, colors, has_bands=views.has_bands(job.params.method))
-        if job.photo_key != photo or not same or (job.params, list(job.styles)) == (params, styles):
+        if not self._is_of(job, photo, style, colors) or (job.params, list(job.styles)) == (params, styles):
             return
         shown = job if job.state == "done" else await self._last_painting(owner, job)
         if not job.finished:  # nobody waits for this one any more
@@ -403,7 +447,9 @@ class PaintTab(Choosing):
         self, request: gr.Request, owner: str, desk: Desk, *chosen: Any
     ) -> AsyncIterator[Update]:
         (photo, style, colors), knobs = await self._chosen(desk, *chosen[:3]), chosen[3:]
-        self._check(photo, style)
+        if missing := self._missing(desk, photo, style):
+            yield missing
+            return
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         high, low = params.alpha_high, params.alpha_low
         options = {"source": "web", "origin": self.site.ordering(request)}
@@ -430,18 +476,18 @@ class PaintTab(Choosing):
             job = await call(self.client.cancel, job_id, owner_of(visitor))
         except AllaPrimaError as error:
             return views.failure(str(error))
-        return gr.skip() if job.finished else views.note("Stopping …")
+        return gr.skip() if job.finished else views.stopping()
 
-    async def reopen(self, visitor: str, desk: Desk, event: gr.EventData) -> AsyncIterator[Update]:
-        """A painting of the history was chosen."""
+    async def tend(self, visitor: str, desk: Desk, job_id: str, event: gr.EventData) -> AsyncIterator[Update]:
+        """A painting of the history was chosen, or is to be deleted, or to come back."""
         if not await self.site.visitors.recognises(visitor):
             yield self._nothing()
             return
-        job_id = picked_name(event)
-        async for update in self._guarded(self._reopen(owner_of(visitor), desk, job_id)):
+        async for update in self._guarded(self.wall.tend(owner_of(visitor), desk, job_id, event)):
             yield update
 
-    async def _reopen(self, owner: str, desk: Desk, job_id: str) -> AsyncIterator[Update]:
+    async def put_up(self, owner: str, desk: Desk, job_id: str) -> AsyncIterator[Update]:
+        """Put a painting on the easel, and what it was made of into the fields."""
         job = await call(self.client.job, job_id, owner)
         yield await self._laid_out(job, owner, desk)
         async for update in self._show(desk, job, owner):
@@ -463,13 +509,14 @@ class PaintTab(Choosing):
             await call(self.site.shelf.remove, path_of(file))
         desk.turn += 1
         desk.photo = desk.style = desk.colors = ""
+        desk.removed = None
         yield {
             self.visitor: self.site.visitors.new(),
             **dict(zip((self.forget, self.forget_yes, self.forget_no), self._asking(False), strict=True)),
             **self._at_rest(message=views.note("Everything you sent has been deleted.")),
             self.easel: views.empty_easel(),
             self.download: "",
-            self.history: views.history([], self.site.links),
+            self.history: history([], self.site.links),
             self.tiles: views.tiles(self.styles),
             self.choice: views.choice(""),
             self.photo: None,

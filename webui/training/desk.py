@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from core import registry
-from core.errors import ParameterError
+from core.errors import AllaPrimaError, ParameterError
 from webui.bodies import Body, Whole
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def card(run: RunView) -> dict[str, Any]:
         "progress": round(run.progress, 4),
         "speed": run.speed,
         "eta": run.eta_seconds,
+        "doing": run.doing,
+        "share": run.share,
         "versions": run.versions,
         "created": _time(run.created_at),
     }
@@ -77,6 +79,16 @@ class Deed(Body):
     training: Text
     deed: Text
     method: Text | None = None
+    fields: dict[str, Any] | None = None
+
+
+class Pictures(Body):
+    """What a form says so far of the pictures, to be counted."""
+
+    recipe: Text
+    fields: dict[str, Any] | None = None
+    content: Places
+    style: Places
 
 
 class Use(Body):
@@ -147,6 +159,9 @@ class Desk:
         curves = folder.curves()
         return card(run) | {
             "actions": run.actions,
+            "form": [field.model_dump() for field in service.form_of(run.id)]
+            if "resume" in run.actions
+            else [],
             "method": service.method_of(run.task),
             "worker": run.worker,
             "seconds": run.seconds,
@@ -212,14 +227,30 @@ class Desk:
         )
         return {"id": run.id}
 
+    def count(self, content: Pictures) -> dict[str, Any]:
+        """Whether there are enough photos and styles, as far as that can be seen from here."""
+        recipe = self.service.change(content.recipe.strip(), content.fields or {})
+        told: dict[str, Any] = {}
+        for what, places in (("photos", content.content), ("styles", content.style)):
+            if not any(place.strip() for place in places):
+                continue
+            try:
+                heap = self.service.count(recipe, places, what)
+            except AllaPrimaError as error:
+                told[what] = {"few": True, "sentence": str(error)}
+            else:
+                told[what] = {"few": heap.few, "sentence": heap.sentence}
+        return told
+
     def act(self, content: Deed) -> dict[str, Any]:
         """Pause, resume, cancel, publish or delete."""
         run_id, service = content.training.strip(), self.service
+        if content.deed == "resume":
+            return card(service.resume(run_id, content.fields))
         if content.deed == "publish":
             return card(service.publish(run_id, (content.method or "").strip() or None))
         deeds = {
             "pause": service.pause,
-            "resume": service.resume,
             "cancel": service.cancel,
             "delete": service.delete,
         }

@@ -13,7 +13,7 @@ from core.errors import AllaPrimaError, NotFoundError
 from webui.bodies import Body, read_body, timely, whole_number
 from webui.operators import Entering
 from webui.replies import FRESH, refusal, reply, told
-from webui.training.desk import Deed, Desk, Start, Use
+from webui.training.desk import Deed, Desk, Pictures, Start, Use
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +80,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
         deeds: dict[str, tuple[type[Body], Callable[..., dict[str, Any]]]] = {
             "start": (Start, desk.start),
             "act": (Deed, desk.act),
+            "count": (Pictures, desk.count),
             "model": (Use, desk.model),
         }
         if request.path_params["deed"] not in deeds:

@@ -249,8 +249,9 @@ class BlobStore:
         with _reading():
             return session.get(Blob, (key, owner)) is not None and self.backend.exists(key)
 
-    def get(self, key: str, owner: str) -> bytes:
-        """The bytes; raises ``NotFoundError`` when there are none, they are damaged or are not the owner's."""
+    def get(self, key: str, owner: str, *, used: bool = True) -> bytes:
+        """The bytes; raises ``NotFoundError`` when there are none, they are damaged or are not the owner's. With ``used`` an
+        upload's time to live begins anew."""
         with self.database.read() as session:
             now = read_clock(session)
             row = session.get(Blob, (key, owner))
@@ -265,7 +266,7 @@ class BlobStore:
             raise NotFoundError(GONE)
         expires = now + self._ttl.get(row.kind, 0.0)
         # Results go after their time; uploads after their last use.
-        if row.kind == UPLOAD and expires - row.expires_at > TOUCH_SECONDS:
+        if used and row.kind == UPLOAD and expires - row.expires_at > TOUCH_SECONDS:
             with self.database.write() as session:
                 session.execute(
                     update(Blob).where(Blob.key == key, Blob.owner == owner).values(expires_at=expires)

@@ -78,6 +78,7 @@ def view(row: Job, place: Place = NOWHERE) -> JobView:
         model_hash=row.model_hash,
         context=row.context,
         delivered=row.delivered_at is not None,
+        stopping=row.cancel_requested and row.state == JobState.RUNNING,
     )
 
 

@@ -57,6 +57,7 @@ class Job(Base):
         Index("ix_jobs_state_turn", "state", "turn", "created_at", "id"),
         Index("ix_jobs_state_queued_at", "state", "queue", "queued_at", "id"),
         Index("ix_jobs_state_finished_at", "state", "finished_at"),
+        Index("ix_jobs_removed_at", "removed_at"),
     )
 
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
@@ -106,6 +107,8 @@ class Job(Base):
     height: Mapped[int | None] = mapped_column(Integer)
     # The longer side of the photograph as it was sent.
     photo_side: Mapped[int | None] = mapped_column(Integer)
+    # When its owner deleted it: hidden since, and erased a little later (worker.removal).
+    removed_at: Mapped[float | None]
 
 
 class Blob(Base):

@@ -17,6 +17,7 @@ from worker import leases, scheduler
 from worker.broker import QueueError
 from worker.erasure import erase_what_waits
 from worker.jobs import TERMINAL
+from worker.removal import erase_removed
 from worker.store.counters import Figures
 from worker.store.database import change, clock, read_clock
 from worker.store.models import Duty, Job, WorkerRow
@@ -119,6 +120,7 @@ class Housekeeping:
             figures.count("recoveries", found)
             with context.database.write() as session:
                 figures.write(session)
+        erase_removed(context.database, context.blobs)
         erase_what_waits(context.database, context.broker, context.settings)
         if now - self._reap_at > REAP_SECONDS:
             self._reap_at = now

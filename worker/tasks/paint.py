@@ -10,7 +10,7 @@ from typing import Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from PIL import Image
-from sqlalchemy import Text, cast, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import AllaPrimaError, Cancelled, ModelError, NotFoundError
@@ -19,6 +19,7 @@ from core.params import PaintParams
 from worker import leases, scheduler
 from worker.engine import Order, StyleSource
 from worker.jobs import PREVIEW_FROM_BYTES, PREVIEW_SIDE, JobState, output_key, sha256
+from worker.removal import drop_unused
 from worker.store import jobs as table
 from worker.store.blobs import RESULT
 from worker.store.counters import Figures
@@ -228,20 +229,7 @@ class _Run:
     def _drop_result(self, *keys: str | None) -> None:
         """Take back a result and its preview that nobody waits for any more, unless the same person needs the pictures
         otherwise."""
-        owner = self.row.owner
-        for key in filter(None, keys):
-            ref = "blob:" + key
-            uses = or_(
-                Job.result_key == key,
-                Job.preview_key == key,
-                Job.photo_key == key,
-                Job.style == ref,
-                cast(Job.more_styles, Text).contains(ref),
-            )
-            with self.context.database.write() as session:
-                lock(session, key)
-                if session.scalar(select(Job.id).where(Job.owner == owner, uses).limit(1)) is None:
-                    self.context.blobs.drop(session, key, owner, Blob.kind == RESULT)
+        drop_unused(self.context.database, self.context.blobs, self.row.owner, *keys)
 
     def _read_photo(self) -> bytes:
         try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
@@ -35,10 +36,28 @@ IDENTITY_PAIRS = 10
 SIDE = 256
 
 
+class Count:
+    """Counts the pictures painted for a publication, ``total`` in all, and tells its slice."""
+
+    def __init__(self, work: Slice, total: int) -> None:
+        self.work, self.total, self.done = work, max(1, total), 0
+
+    def measuring(self, what: str) -> Callable[[], None]:
+        """To be called before each painting made to measure ``what``; raises when the slice is to stop."""
+
+        def tell() -> None:
+            self.work.look_up()
+            self.work.course(f"Measuring {what}", self.done / self.total)
+            self.done += 1
+
+        return tell
+
+
 def publish(work: Slice) -> str:
     """Publish the training of a slice; the sentence that says as what. Raises ``ModelError`` when the method cannot be
     built with the weights, which then never come into use."""
     wanted = work.row.publish
+    work.course("Reading the weights", 0.0)
     method_name, name = wanted["method"], wanted["weights"]
     kept = open_session(work)
     describe(work, kept)
@@ -49,6 +68,7 @@ def publish(work: Slice) -> str:
         record = _measure(work, kept, method_name, entry)
         _write_entry(entry, place)
         work.look_up()
+        work.course("Storing the model", 1.0)
         files = published.store(work.context.blobs.backend, place)
         with work.context.database.write() as session:
             work.context.database.lock(session, "models")
@@ -90,10 +110,13 @@ def _measure(work: Slice, kept: Kept, method_name: str, entry: Weights) -> dict[
     device = str(kept.session.device)
     pairs, told = _pairs(kept, work)
     summaries: dict[str, Summary] = {}
+    count = Count(work, 2 * len(pairs) + min(len(pairs), IDENTITY_PAIRS))
     try:
         old = weights.current(entry.name)
         title = in_use(work, entry.name, old.sha256)
-        summaries[title] = summarise(measure_model(registry.load(method_name, device), pairs, kept, work))
+        summaries[title] = summarise(
+            measure_model(registry.load(method_name, device), pairs, kept, count.measuring(title))
+        )
     except AllaPrimaError as error:
         work.folder.say(f"the model in use is not compared: {error}")
     with weights.trying(entry):
@@ -104,12 +127,13 @@ def _measure(work: Slice, kept: Kept, method_name: str, entry: Weights) -> dict[
                 f"The method '{method_name}' cannot use a network of this kind ({error}); "
                 "publish it as another one."
             ) from None
-        new = summarise(measure_model(method, pairs, kept, work))
+        count.done = len(pairs)
+        new = summarise(measure_model(method, pairs, kept, count.measuring("the new weights")))
         measured = (
             f"{len(pairs)} {told}, centre crops of {SIDE} px, the precision of use, on "
             f"{describe_device(method.device)}; the time counts encoding the style, too."
         )
-        notes = [_identity(method, pairs), *_beside(summaries)]
+        notes = [_identity(method, pairs, count), *_beside(summaries)]
         write_card(entry, method, {entry.name: new}, notes, measured)
     summaries[f"{entry.name} (new)"] = new
     text = table(summaries)
@@ -135,14 +159,16 @@ def _pairs(kept: Kept, work: Slice) -> tuple[list[Pair], str]:
     return held_out_pairs(photos, styles, PAIRS, SIDE), "pairs of pictures that it was trained on"
 
 
-def _identity(method: Method, pairs: list[Pair]) -> str:
+def _identity(method: Method, pairs: list[Pair], count: Count) -> str:
     """How faithful the method is where nothing should change."""
     some = pairs[:IDENTITY_PAIRS]
+    tell = count.measuring("how faithful strength 0 is")
     zero = PaintParams(method=method.spec.name, alpha=0.0)
-    exact = [
-        psnr(to_tensor(method.stylize(to_image(pair.photo), to_image(pair.style), zero)), pair.photo)
-        for pair in some
-    ]
+    exact = []
+    for pair in some:
+        tell()
+        painted = method.stylize(to_image(pair.photo), to_image(pair.style), zero)
+        exact.append(psnr(to_tensor(painted), pair.photo))
     return f"PSNR at strength 0: {fmean(exact):.1f} dB"
 
 

@@ -76,6 +76,7 @@ class Slice:
         self.values: dict[str, Any] = {}
         self._stop: Exception | None = None
         self._painting = False
+        self._course: dict[str, Any] = {}
         self._step_of: Callable[[], int] | None = None
         self._began = self._beaten = self._stepped = time.monotonic()
         self._first = row.step
@@ -110,7 +111,7 @@ class Slice:
                 from worker.tasks.publish import publish
 
                 sentence = publish(self)
-                back = RunState(self.row.publish["back"])
+                back = table.back_of(self.row)
                 self._rest(back, "done", message=sentence, phase=str(Phase.TRAIN), announced_at=None)
 
     def _train(self) -> None:
@@ -179,6 +180,10 @@ class Slice:
         if stopping.asked():
             raise Interrupted()
 
+    def course(self, doing: str, share: float) -> None:
+        """Tell how far a publication has come: what is being done, and the share in [0, 1] that is done."""
+        self._course = {"doing": doing, "share": round(min(1.0, share), 3)}
+
     def insist(self) -> None:
         """Make sure that the training is still ours; raises ``Lost`` otherwise."""
         with self.context.database.write() as session:
@@ -197,6 +202,8 @@ class Slice:
                 values = {"live_step": step}
                 if step > self._first and seconds > 1.0:
                     values["speed"] = (step - self._first) / seconds
+            if self._course:
+                values["publish"] = {**self.row.publish, **self._course}
             try:
                 with self.context.database.write() as session:
                     mine, wish = table.beat(session, self.row, self.lease, **values)
@@ -243,7 +250,9 @@ class Slice:
             log.warning("training %s is not ours any more", self.row.id)
             forget()
         elif isinstance(error, Interrupted):
-            if error.wish == Wish.CANCEL:
+            if error.wish == Wish.CANCEL and self.row.phase == Phase.PUBLISH:
+                self._rest(table.back_of(self.row), "stopped", **table.UNPUBLISHED)
+            elif error.wish == Wish.CANCEL:
                 self._rest(RunState.CANCELLED, "stopped", finished_at=clock(), message=None)
             elif error.wish == Wish.PAUSE:
                 self._rest(RunState.PAUSED, "stopped", message=None)
@@ -270,7 +279,7 @@ class Slice:
     def _fail(self, sentence: str, code: str) -> None:
         if self.row.phase == Phase.PUBLISH:
             # The weights are as good as before; only the publication came to nothing.
-            back = RunState(self.row.publish["back"])
+            back = table.back_of(self.row)
             message = f"Not published: {sentence}"
             self._rest(
                 back, "failed", message=message, error_code=code, phase=str(Phase.TRAIN), announced_at=None
@@ -309,7 +318,9 @@ class Slice:
             if state is RunState.QUEUED:
                 # A wish that came after the last beat must not be lost with the slice.
                 state = table.heed(session, self.row.id, mine, state)
-                if state is RunState.CANCELLED:
+                if state is RunState.CANCELLED and self.row.phase == Phase.PUBLISH:
+                    state, values = table.back_of(self.row), values | table.UNPUBLISHED
+                elif state is RunState.CANCELLED:
                     values["finished_at"] = clock()
             moved = table.move(session, self.row.id, (RunState.RUNNING,), state, mine, **values)
             if moved:

@@ -47,6 +47,7 @@ class Kept:
     session: Session
     save: Callable[[], None]
     stamp: tuple[int, int] | None = None
+    recipe: Recipe | None = None
 
 
 _kept: Kept | None = None
@@ -90,6 +91,7 @@ def open_session(work: Slice) -> Kept:
         _kept is not None
         and _kept.training == row.id
         and _kept.session.trainer.step == row.step
+        and _kept.recipe == Recipe(**row.recipe)
         and _kept.stamp is not None
         and _kept.stamp == _stamp(folder)
     ):
@@ -117,8 +119,11 @@ def open_session(work: Slice) -> Kept:
     )
     if session.trainer.resume():
         folder.say(f"goes on from the checkpoint of step {session.trainer.step}")
+        if changed := checkpoint.differences(folder.path, session.recipe):
+            folder.say(f"from here on {checkpoint.told(changed)}")
+            checkpoint.change(folder.path, session.recipe, session.trainer.step)
     work.look_up()
-    _kept = Kept(row.id, session, session.trainer.save)
+    _kept = Kept(row.id, session, session.trainer.save, recipe=recipe)
     return _kept
 
 
@@ -174,22 +179,25 @@ def finish(work: Slice, kept: Kept) -> None:
 
 
 def as_people_see(
-    method: Method, work: Slice | None = None
+    method: Method, tell: Callable[[], None] | None = None
 ) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """A method as the evaluation takes it: 8-bit pictures in and out."""
+    """A method as the evaluation takes it: 8-bit pictures in and out. ``tell``: called before each painting."""
     params = PaintParams(method=method.spec.name)
 
     def paint(photo: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-        if work is not None:
-            work.look_up()
+        if tell is not None:
+            tell()
         return to_tensor(method.stylize(to_image(photo), to_image(style), params))
 
     return paint
 
 
-def measure_model(method: Method, pairs: Sequence[Pair], kept: Kept, work: Slice) -> list[Figures]:
-    """A loaded method on the training's held-out pairs, by the training's teacher."""
-    return measure(as_people_see(method, work), pairs, kept.session.teacher)
+def measure_model(
+    method: Method, pairs: Sequence[Pair], kept: Kept, tell: Callable[[], None]
+) -> list[Figures]:
+    """A loaded method on the training's held-out pairs, by the training's teacher. ``tell``: called before each painting,
+    may raise to stop."""
+    return measure(as_people_see(method, tell), pairs, kept.session.teacher)
 
 
 def measure_models(work: Slice, kept: Kept) -> None:
@@ -207,7 +215,7 @@ def measure_models(work: Slice, kept: Kept) -> None:
             try:
                 with weights.trying(entry):
                     method = registry.load(spec.name, str(kept.session.device))
-                summary = asdict(summarise(measure_model(method, pairs, kept, work)))
+                summary = asdict(summarise(measure_model(method, pairs, kept, work.look_up)))
             except AllaPrimaError as error:
                 # Damaged weights: the others are compared all the same.
                 log.warning("%s is not compared: %s", title, error)

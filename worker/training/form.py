@@ -13,6 +13,19 @@ from core.errors import ParameterError
 from core.train.recipe import Recipe
 
 NOT_ASKED = frozenset({"name", "summary"})
+AT_RESUME = frozenset(
+    {
+        *("steps", "epochs", "batch", "precision", "log_every", "sheet_every", "checkpoint_seconds"),
+        *("data__crop", "data__style_size", "data__min_scale", "data__max_scale", "data__crops_per_photo"),
+        *("data__random_style_crop", "data__jitter", "data__gallery"),
+        *("optim__lr", "optim__schedule", "optim__restart_epochs", "optim__lr_decay", "optim__warmup"),
+        *("optim__final", "optim__clip"),
+        *("loss__style", "loss__content", "loss__identity", "loss__identity_style", "loss__ssim", "loss__tv"),
+        *("loss__lattice", "loss__glow", "loss__fringe", "loss__structure", "loss__calm", "loss__higher"),
+        *("loss__patterns", "loss__balanced", "loss__random_alpha"),
+    }
+)
+"""Fields that a training may go on with changed. Others decide what the checkpoint holds, or which pictures are held out."""
 
 
 class FormField(BaseModel):
@@ -112,7 +125,9 @@ def _parsed(field: FormField, value: Any) -> Any:
     if text in ("", None):
         if field.none:
             return None
-        raise ParameterError(f"{field.label} ({field.section}): a value is needed.")
+        raise ParameterError(
+            f"{field.label} ({field.section}): a value is needed.", code=f"field:{field.key}"
+        )
     try:
         match field.kind:
             case "int":
@@ -128,4 +143,5 @@ def _parsed(field: FormField, value: Any) -> Any:
             case _:
                 return str(text)
     except (ValueError, TypeError, KeyError, OverflowError):
-        raise ParameterError(f"{field.label} ({field.section}): '{value}' does not fit.") from None
+        said = f"{field.label} ({field.section}): '{value}' does not fit."
+        raise ParameterError(said, code=f"field:{field.key}") from None

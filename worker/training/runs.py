@@ -68,6 +68,8 @@ class RunView(BaseModel):
     slices: int = 0
     worker: str | None = Field(None, description="machine that holds it now, or held it last")
     record: dict[str, Any] = Field(default_factory=dict, description="see worker.training.record")
+    doing: str | None = Field(None, description="of a publication: what is being done")
+    share: float | None = Field(None, description="of a publication: how much of it is done, in [0, 1]")
     versions: list[str] = Field(default_factory=list, description='published as, e.g. "adain 3"')
     created_at: datetime
     started_at: datetime | None = None
@@ -96,11 +98,7 @@ class RunView(BaseModel):
             found.append("pause")
         if self.state in RESUMABLE:
             found.append("resume")
-        if (
-            self.state in UNFINISHED | RESUMABLE
-            and self.wish != Wish.CANCEL
-            and self.phase is not Phase.PUBLISH
-        ):
+        if self.state in UNFINISHED | RESUMABLE and self.wish != Wish.CANCEL:
             found.append("cancel")
         if self.publishable:
             found.append("publish")

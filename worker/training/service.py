@@ -12,13 +12,15 @@ from sqlalchemy import select, update
 
 from core import registry, weights
 from core.errors import NotFoundError, ParameterError, UnknownNameError
-from core.train.recipe import NetworkOptions, Recipe, load_recipe, recipes
+from core.train.check import needed
+from core.train.recipe import NetworkOptions, Recipe, load_recipe, recipes, with_changes
 from worker.broker import QueueError
 from worker.jobs import new_id
 from worker.store.database import change
 from worker.store.models import ModelVersion, Training, TrainingSlice
 from worker.training import form, published, table
 from worker.training.archives import UPLOAD, Archives
+from worker.training.counting import Heap, count_pictures
 from worker.training.folder import Curves, RunFolder
 from worker.training.record import Difference, code_version, compare
 from worker.training.runs import (
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from worker.client import Client
+    from worker.training.form import FormField
 
 POLL_SECONDS = 1.0
 # Whose encoder a task and a kind of network start with, where nobody names another.
@@ -80,6 +83,11 @@ class TrainingService:
             raise UnknownNameError("recipe", recipe, recipes())
         return load_recipe(recipe, **form.changes(load_recipe(recipe), given))
 
+    def form_of(self, run_id: str) -> list[FormField]:
+        """What may be changed of a training when it is resumed, filled in with what it goes by."""
+        found = form.fields(Recipe(**self.run(run_id).recipe))
+        return [field for field in found if field.key in form.AT_RESUME]
+
     # starting
 
     def start(
@@ -99,6 +107,9 @@ class TrainingService:
         "run:ID" or "model:NAME". The pictures are checked by the worker. Raises ``ParameterError``."""
         photos = self._places(content, "photos")
         styles = [] if recipe.task in STYLELESS else self._places(style, "styles")
+        for what, places in (("photos", photos), ("styles", styles)):
+            if places:
+                self.count(recipe, places, what).demand()
         material = {
             "content": photos,
             "style": styles,
@@ -130,11 +141,16 @@ class TrainingService:
     def _places(self, given: Sequence[str], what: str) -> list[str]:
         found = [place.strip() for place in given if place.strip()]
         if not found:
-            raise ParameterError(f"The {what} are missing: name a folder or an archive.")
+            raise ParameterError(f"The {what} are missing: name a folder or an archive.", code=what)
         return [
             str(self.archives.path(place.removeprefix(UPLOAD))) if place.startswith(UPLOAD) else place
             for place in found
         ]
+
+    def count(self, recipe: Recipe, places: Sequence[str], what: str) -> Heap:
+        """How many pictures there are for a recipe, as far as this machine can see the places, which are the workers'.
+        Raises ``ParameterError`` for archives that cannot be read, ``NotFoundError`` for uploads that are not there."""
+        return count_pictures([str(place) for place in self._places(places, what)], what, needed(recipe))
 
     def _network_file(self, source: str) -> str:
         kind, _, name = source.partition(":")
@@ -271,20 +287,43 @@ class TrainingService:
         self._send(chosen)
         return self.run(run.id)
 
-    def resume(self, run_id: str) -> RunView:
-        """Go on with a training that was paused or has failed, from its checkpoint."""
+    def resume(self, run_id: str, fields: dict[str, Any] | None = None) -> RunView:
+        """Go on with a training that was paused or has failed, from its checkpoint. ``fields``: what is to be changed, of
+        ``form_of``. Raises ``ParameterError``."""
         run = self.run(run_id)
+        changed = self._changed(run, fields or {})
+        if changed and run.state not in RESUMABLE:
+            raise ParameterError("Settings can be changed once the training rests; pause it first.")
         if run.wish == Wish.PAUSE:
             with self.database.write() as session:
                 change(session, update(Training).where(Training.id == run.id).values(wish=None))
             return self.run(run.id)
         fresh = {"message": None, "error_code": None, "faults": 0, "not_before": 0.0, "finished_at": None}
+        fresh |= changed
         with self.database.write() as session:
             if not table.move(session, run.id, RESUMABLE, RunState.WAITING, announced_at=None, **fresh):
                 raise ParameterError(f"The training '{run.name}' is {run.state}; there is nothing to resume.")
             chosen = table.let_in(self.database, session)
         self._send(chosen)
         return self.run(run.id)
+
+    @staticmethod
+    def _changed(run: RunView, given: dict[str, Any]) -> dict[str, Any]:
+        """The columns of a training that goes on with other settings."""
+        recipe = Recipe(**run.recipe)
+        if fixed := sorted(set(given) - form.AT_RESUME):
+            raise ParameterError(
+                f"{fixed[0]}: this cannot be changed any more; start a new training from its weights."
+            )
+        changes = form.changes(recipe, given)
+        if not changes:
+            return {}
+        recipe = with_changes(recipe, **changes)
+        if recipe.steps <= run.step:
+            raise ParameterError(
+                f"steps: the training has already made {run.step}; give it more.", code="field:steps"
+            )
+        return {"recipe": recipe.model_dump(mode="json"), "steps": recipe.steps}
 
     def delete(self, run_id: str) -> RunView:
         """Delete a training that rests, with its files and the uploaded archives that no other training names; what was
@@ -426,6 +465,8 @@ def _view(row: Training, versions: list[str], worker: str | None) -> RunView:
         slices=row.slices,
         worker=_machine(worker) if worker else None,
         record=row.record,
+        doing=row.publish.get("doing") if row.phase == Phase.PUBLISH else None,
+        share=row.publish.get("share") if row.phase == Phase.PUBLISH else None,
         versions=versions,
         created_at=moment(row.created_at),
         started_at=moment(row.started_at),

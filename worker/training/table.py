@@ -26,8 +26,9 @@ GIVEN_UP = (
 )
 WISHED = {Wish.PAUSE: RunState.PAUSED, Wish.CANCEL: RunState.CANCELLED}
 TRANSITIONS: dict[RunState, frozenset[RunState]] = {
-    RunState.WAITING: frozenset({RunState.QUEUED, RunState.PAUSED, RunState.CANCELLED}),
-    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.PAUSED, RunState.CANCELLED}),
+    # To DONE goes back a finished training whose publication was cancelled.
+    RunState.WAITING: frozenset({RunState.QUEUED, RunState.PAUSED, RunState.CANCELLED, RunState.DONE}),
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.PAUSED, RunState.CANCELLED, RunState.DONE}),
     # RUNNING -> RUNNING is a take-over: the process that held it is gone.
     RunState.RUNNING: frozenset(RunState) - {RunState.WAITING},
     RunState.PAUSED: frozenset({RunState.WAITING, RunState.CANCELLED}),
@@ -35,6 +36,15 @@ TRANSITIONS: dict[RunState, frozenset[RunState]] = {
     RunState.DONE: frozenset({RunState.WAITING}),
     RunState.CANCELLED: frozenset(),
 }
+
+
+UNPUBLISHED = {"phase": str(Phase.TRAIN), "message": "Publishing was cancelled; nothing was published."}
+"""What becomes of a training whose publication is cancelled, in the state that it was in before (``back_of``)."""
+
+
+def back_of(row: Training) -> RunState:
+    """The state that a training being published returns to."""
+    return RunState(row.publish["back"])
 
 
 def move(
@@ -149,7 +159,9 @@ def take_back(session: Session, row: Training) -> bool:
     same = and_(Training.lease == row.lease, Training.heartbeat_at == row.heartbeat_at)
     counted = count_fault(row)
     running = (RunState.RUNNING,)
-    if row.wish == Wish.CANCEL:
+    if row.wish == Wish.CANCEL and row.phase == Phase.PUBLISH:
+        moved, again = move(session, row.id, running, back_of(row), same, **UNPUBLISHED), False
+    elif row.wish == Wish.CANCEL:
         moved, again = (
             move(session, row.id, running, RunState.CANCELLED, same, finished_at=clock()),
             False,
@@ -224,6 +236,9 @@ def request(session: Session, run_id: str, wish: Wish) -> None:
     resting = (RunState.WAITING, RunState.QUEUED)
     if wish is Wish.PAUSE:
         if move(session, run_id, resting, RunState.PAUSED, Training.phase != Phase.PUBLISH, message=None):
+            return
+    elif (row := session.get_one(Training, run_id, populate_existing=True)).phase == Phase.PUBLISH:
+        if move(session, run_id, resting, back_of(row), Training.phase == Phase.PUBLISH, **UNPUBLISHED):
             return
     else:
         at_once = (*resting, RunState.PAUSED, RunState.FAILED)

@@ -1,0 +1,68 @@
+"""What is done with the paintings below the easel: reopen one, delete one, undo that, show older ones."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from core.errors import AllaPrimaError
+from webui import hanging, views
+from webui.tabs.common import Update, call, is_painting, picked_name
+
+if TYPE_CHECKING:
+    from webui.tabs.layout import Desk
+    from webui.tabs.paint import PaintTab
+
+
+class Wall:
+    """The part of a paint tab below its easel."""
+
+    def __init__(self, tab: PaintTab) -> None:
+        self._tab = tab
+
+    async def hung(self, owner: str, desk: Desk, current: str = "") -> str:
+        """The paintings as they hang now, with the way back to the one deleted last. ``current``: the one on the easel."""
+        tab = self._tab
+        jobs = await call(tab.client.paintings, owner, is_painting, desk.hung + 1)
+        removed = hanging.taken_down(desk.removed) if desk.removed is not None else ""
+        more = len(jobs) > desk.hung
+        return removed + hanging.history(jobs[: desk.hung], tab.site.links, current, more=more)
+
+    async def tend(self, owner: str, desk: Desk, on_easel: str, event: Any) -> AsyncIterator[Update]:
+        """One event of ``webui.hanging.wall``. ``on_easel``: id of the job there, or empty. Raises ``AllaPrimaError``."""
+        tab, name = self._tab, picked_name(event)
+        deed = event._data.get("deed") if isinstance(event._data, dict) else None
+        if deed == "reopen":
+            async for update in tab.put_up(owner, desk, name):
+                yield update
+        elif deed == "delete":
+            desk.removed = await call(tab.client.remove, name, owner)
+            left = on_easel if on_easel != name else ""
+            yield {tab.history: await self.hung(owner, desk, left)} | (
+                {} if left or not on_easel else self._clear(desk)
+            )
+        elif deed == "undo":
+            desk.removed = None
+            try:
+                await call(tab.client.restore, name, owner)
+            except AllaPrimaError:
+                yield {tab.history: await self.hung(owner, desk, on_easel)}
+                raise
+            yield {tab.history: await self.hung(owner, desk, on_easel)}
+            if not on_easel:
+                async for update in tab.put_up(owner, desk, name):
+                    yield update
+        elif deed == "more":
+            desk.hung += hanging.SHOWN
+            yield {tab.history: await self.hung(owner, desk, on_easel)}
+
+    def _clear(self, desk: Desk) -> Update:
+        """The easel without its painting."""
+        desk.turn += 1
+        tab = self._tab
+        return {
+            tab.job_id: "",
+            tab.easel: views.empty_easel(),
+            tab.download: "",
+            tab.status: views.note(views.READY),
+        }
