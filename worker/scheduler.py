@@ -236,8 +236,13 @@ def reconcile(database: Database, broker: Broker, settings: Settings) -> int:
         if job_id not in queued and not taken.get(job_id, float("inf")) < settings.lease_seconds:
             lost.append((job_id, queue))
     for row in running:
-        if table.abandoned(row, now, settings.lease_seconds) and _take_back(database, row, settings):
+        if not table.abandoned(row, now, settings.lease_seconds):
+            continue
+        if _take_back(database, row, settings):
             lost.append((row.id, row.queue))
+        else:
+            # It has ended: its message is nobody's any more, and would come back after the visibility timeout.
+            broker.forget_taken(row.id)
     for job_id, queue in lost:
         log.warning("job %s was lost and is put back into the queue", job_id)
         broker.forget_taken(job_id)

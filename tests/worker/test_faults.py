@@ -162,6 +162,8 @@ def test_cancelled_while_its_worker_died(service: Service, owner: str) -> None:
     service.start_worker()
     job = service.finish(job, seconds=20)
     assert (job.state, job.attempts) == (JobState.CANCELLED, 1)
+    # Nor does its message come back later.
+    until(lambda: job.id not in service.client.broker.present()[1], "an end of the message")
 
 
 def test_second_service_on_the_same_folder_uses_the_first_ones_queue(service: Service) -> None:
