@@ -21,6 +21,8 @@ SMALLEST = 32
 LBFGS_HISTORY = 10
 """Gradients that L-BFGS keeps; torch's own 100 would be 100 pictures."""
 VARIANCE_FLOOR = 1e-6
+CALMING = 0.9
+"""By how much Adam's step shrinks over each scale: steps of full size leave grain of their own size."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,11 @@ class Optimisation:
         x = resized(self._average, size).clamp(0, 1).contiguous().requires_grad_(True)
         optimiser = self._optimiser(x)
         kept, number, weight = torch.zeros_like(x), 0, 0.0
-        decay = self.recipe.average
+        decay, entered = self.recipe.average, self.clock() - began
+        over = 0.0
         while True:
+            for group in optimiser.param_groups if self.recipe.optimiser == "adam" else ():
+                group["lr"] = self.recipe.rate * (1 - CALMING * over)
             losses = self._descend(optimiser, x, aim)
             with torch.no_grad():
                 if self.recipe.optimiser == "adam":
@@ -132,14 +137,14 @@ class Optimisation:
             number += 1
             passed = self.clock() - began
             if self.steps is None:
-                yield Step(min(1.0, passed / self.seconds), size, number, losses)
-                if passed >= until:
-                    break
+                over = min(1.0, (passed - entered) / max(until - entered, 1e-9))
+                done = min(1.0, passed / self.seconds)
             else:
-                over = (index + number / self.steps) / len(self.sizes)
-                yield Step(over, size, number, losses)
-                if number >= self.steps:
-                    break
+                over = number / self.steps
+                done = (index + over) / len(self.sizes)
+            yield Step(done, size, number, losses)
+            if over >= 1.0:
+                break
         self._moments = optimiser.state.get(x) if self.recipe.optimiser == "adam" else None
 
     def _optimiser(self, x: Tensor) -> torch.optim.Optimizer:
