@@ -63,7 +63,7 @@ def add_endpoints(site: Site) -> None:
     """Attach every endpoint to the ``gr.Blocks`` being built."""
     import gradio as gr
 
-    from webui.components import RAW, file_field
+    from webui.components import file_field
 
     client = site.client
     current: ContextVar[Any] = ContextVar("request of an endpoint")
@@ -377,7 +377,4 @@ def add_endpoints(site: Site) -> None:
             (methods, [], [json_out]),
         ]
         for function, inputs, outputs in endpoints:
-            options: dict[str, Any] = RAW if photo_in in inputs else {}
-            trigger.click(
-                function, inputs, outputs, api_name=function.__name__, concurrency_limit=None, **options
-            )
+            trigger.click(function, inputs, outputs, api_name=function.__name__, concurrency_limit=None)

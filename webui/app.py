@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.memory import trim
-from webui import api, bringing, health, pictures, theme, upload_routes
+from webui import api, bringing, health, news, pictures, theme, upload_routes
 from webui.guard import Guard, Hosts
 from webui.payloads import Payloads
 from webui.server import run
@@ -66,8 +66,12 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     links = pictures.Links.in_folder(settings.data_dir)
     site = Site(settings, client, links, Shelf(cache, room_of(settings)))
     page, head = build(site), theme.head() + bringing.scripts(settings) + scripts() + training_page.scripts()
-    app = FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None, lifespan=_tidying(site.shelf))
+    payloads = Payloads(page, site.shelf)
+    told = news.News(payloads)
+    lifespan = _tidying(site.shelf, told)
+    app = FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     upload_routes.add_routes(app, site.shelf, settings)
+    news.add_routes(app, told)
     health.add_routes(app, client, metrics=settings.metrics)
     quick.add_routes(app, site)  # before the pictures, whose addresses its own looks like
     pictures.add_routes(app, client, site.links)
@@ -78,7 +82,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         Guard,
         hosts=Hosts(settings.web_host, settings.web_public_url, settings.web_allowed_hosts),
         sessions=Sessions(links),
-        payloads=Payloads(page, site.shelf),
+        payloads=payloads,
         head=head,
     )
     # Gradio's own check of the paths it is given rests on this, which only its launch() would set.
@@ -124,9 +128,18 @@ def build(site: Any) -> Any:
     import gradio as gr
 
     from webui import views
+    from webui.components import hand_on_files
     from webui.tabs import tabs
 
-    with gr.Blocks(
+    class Page(gr.Blocks):
+        """The page, whose tabs hold no connection while nothing goes on in them."""
+
+        def get_config_file(self) -> Any:
+            """What the browser is told of the page."""
+            # Gradio would keep a stream of each open tab, only to learn when it is closed; a browser has six.
+            return {**super().get_config_file(), "connect_heartbeat": False}
+
+    with Page(
         title=TITLE,
         analytics_enabled=False,
         delete_cache=(int(TIDY_SECONDS), int(KEPT_SECONDS)),
@@ -145,6 +158,7 @@ def build(site: Any) -> Any:
                     with gr.Tab(kind.title):
                         kind(site).connect(page)
         api.add_endpoints(site)
+    hand_on_files(page)
     return page
 
 
@@ -165,7 +179,7 @@ def _prepare(cache: Path) -> None:
     private_folder(cache)
 
 
-def _tidying(shelf: Shelf) -> Any:
+def _tidying(shelf: Shelf, told: news.News) -> Any:
     """A lifespan during which the cache is tidied and freed memory given back, at its beginning and from time to time."""
 
     async def tidy() -> None:
@@ -174,6 +188,7 @@ def _tidying(shelf: Shelf) -> Any:
                 await asyncio.to_thread(shelf.tidy)
             except OSError:
                 log.exception("the page's cache could not be tidied")
+            await told.tidy()
             await asyncio.sleep(TIDY_SECONDS)
 
     async def give_back() -> None:

@@ -87,19 +87,23 @@ def labelled_choices(name: str) -> list[tuple[str, str]]:
     return [(labels.get(value, value), value) for value in PARAMS[name].choices or ()]
 
 
-RAW: dict[str, Any] = {"preprocess": False}
-"""Options of every event that takes a file, whose handler then makes a path of it with ``webui.uploads.path_of``.
-
-Else the stock fields would open the file at once, with none of the checks that ``core.images`` makes, refuse kinds they
-do not know, and leave an empty file behind. (Their ``preprocess`` cannot be replaced on the object: Gradio makes a new
-one of the stock class whenever the field is given a value.)"""
-
-
 def photo_field(**options: Any) -> gr.Image:
-    """An image field for events with the options ``RAW``: any file, untouched."""
+    """An image field whose events get any file untouched (``hand_on_files``)."""
     return gr.Image(type="filepath", image_mode=None, format="png", **options)
 
 
 def file_field(**options: Any) -> gr.File:
-    """A file field for events with the options ``RAW``."""
+    """A file field whose events get any file untouched (``hand_on_files``)."""
     return gr.File(type="filepath", **options)
+
+
+def hand_on_files(page: gr.Blocks) -> None:
+    """Let every event of ``page`` that takes a file have it as it was brought; its handler makes a path of it with
+    ``webui.uploads.path_of``.
+
+    Else the stock fields would open the file at once, with none of the checks that ``core.images`` makes, refuse kinds they
+    do not know, name paths of this machine while doing so, and leave an empty file behind. This is said of the events, once
+    for all of them, since a field cannot be told: Gradio makes a new one of the stock class whenever it is given a value."""
+    for function in page.fns.values():
+        if any(block.get_block_name() in ("image", "file") for block in function.inputs):
+            function.preprocess = False

@@ -61,6 +61,11 @@ class Payloads:
         self._blocks = blocks
         self._shelf = shelf
 
+    @property
+    def queue(self) -> Any:
+        """Gradio's queue of the page's events."""
+        return self._blocks._queue
+
     def join(self, content: Any, tag: str) -> dict[str, Any]:
         """A body of ``/queue/join`` from the session with this tag, as it may go on; raises ``ParameterError`` or
         ``NotFoundError``."""

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 STATIC = Path(__file__).parent / "static"
-STYLESHEET = STATIC / "style.css"
-STYLESHEETS = (STYLESHEET, STATIC / "hanging.css")
+STYLESHEETS = (STATIC / "style.css", STATIC / "stand.css", STATIC / "hanging.css")
 FRAME = STATIC / "frame.css"
-SCRIPT = STATIC / "page.js"
-FIELDS = STATIC / "fields.js"
+SCRIPTS = tuple(STATIC / name for name in ("news.js", "page.js", "fields.js", "stand.js"))
 ICON = STATIC / "favicon.svg"
 
 TEXT_FONTS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
@@ -37,7 +35,7 @@ def head() -> str:
         f'<meta name="theme-color" media="(prefers-color-scheme: light)" content="{PAPER[0]}">'
         f'<meta name="theme-color" media="(prefers-color-scheme: dark)" content="{PAPER[1]}">'
         f"<style>:root{{{colors}}}.dark{{{dark}}}\n{FRAME.read_text(encoding='utf-8')}</style>"
-        + "".join(f"<script>{path.read_text(encoding='utf-8')}</script>" for path in (SCRIPT, FIELDS))
+        + "".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS)
     )
 
 

@@ -135,7 +135,7 @@ def download(job: JobView, links: Links, max_side: int = 0) -> str:
     return (
         f'<a class="download" href="{escape(links.address(job.id, "painting.png"))}" '
         f'download="{escape(download_name(job))}">Download full size<small>{size}</small></a>'
-        f'<p class="formats">or as {others}</p>{f"""<p class="formats why">{escape(why)}</p>""" if why else ""}'
+        f'<p class="formats">or as {others}{f" · {escape(why)}" if why else ""}</p>'
     )
 
 

@@ -293,6 +293,10 @@
   };
 
   // the clock ---------------------------------------------------------------------------------------------------
+  // While a button is held down nothing is drawn anew: a click is one only if the button is still the same.
+  let held = false;
+  document.addEventListener('pointerdown', (event) => { held = !!room?.contains(event.target); }, true);
+  ['pointerup', 'pointercancel'].forEach((kind) => document.addEventListener(kind, () => setTimeout(() => { held = false; }), true));
   const refresh = async () => {
     if (busy) return;
     busy = true;
@@ -301,13 +305,14 @@
       if (['password', 'wrong_password', 'no_password'].includes(found.code)) { if (!room.querySelector('.train-door')) door(found.code === 'password' ? '' : found.error); return; }
       if (found.error) { room.dataset.trouble = found.error; return; }
       delete room.dataset.trouble;
+      if (held) return;
       overview = found;
       frame(); list(); models();
       if (!shown) { shown = overview.runs[0]?.id || null; list(); }
       if (!shown) return empty();
       if (shown === 'new') return;
       const wanted = shown, run = await ask(`detail?training=${encodeURIComponent(wanted)}`);
-      if (wanted !== shown) return;
+      if (wanted !== shown || held) return;
       run.error ? alone(run.error) : detail(run);
     } finally { busy = false; }
   };

@@ -39,7 +39,7 @@ def scripts() -> str:
 def survey_page() -> str:
     """The page, complete; it fetches nothing but its pictures and answers."""
     styles = "".join(
-        f"<style>{path.read_text(encoding='utf-8')}</style>" for path in (theme.STYLESHEET, *STYLESHEETS)
+        f"<style>{path.read_text(encoding='utf-8')}</style>" for path in (*theme.STYLESHEETS, *STYLESHEETS)
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

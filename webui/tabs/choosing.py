@@ -7,11 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from core.errors import AllaPrimaError
 from webui import bringing, views
 from webui.pad import pad
 from webui.people import owner_of
-from webui.tabs.common import NO_PHOTO, NO_STYLE, Update, picked, picked_name, store, style_title
+from webui.tabs.common import NO_PHOTO, NO_STYLE, Update, picked, picked_name, said, store, style_title
 from webui.tabs.layout import LOW, Desk, PaintLayout
 from webui.uploads import path_of
 
@@ -23,6 +22,7 @@ class Choosing(PaintLayout):
         self, request: gr.Request, file: Any, visitor: str, desk: Desk, high: float, low: float
     ) -> AsyncIterator[Update]:
         """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
+        desk.act()
         visitor, path = await self.site.visitors.admit(visitor), path_of(file)
         desk.photo = desk.trouble = ""
         desk.taken += 1
@@ -30,8 +30,8 @@ class Choosing(PaintLayout):
         if path is not None:
             try:
                 key = await self._store(request, path, visitor, desk)
-            except AllaPrimaError as error:
-                desk.trouble = str(error)
+            except Exception as error:
+                desk.trouble = said(error)
                 note = views.taken_in(desk.taken, desk.trouble)
         desk.photo = key
         shown = await bringing.preview(self.site, key, owner_of(visitor)) if key else None
@@ -83,6 +83,7 @@ class Choosing(PaintLayout):
         low: float,
     ) -> AsyncIterator[Update]:
         """A style picture was brought or removed."""
+        desk.act()
         visitor, path = await self.site.visitors.admit(visitor), path_of(file)
         if path is None:
             kept = [ref for ref in (style, colors) if ref.startswith("gallery:")]
@@ -91,8 +92,8 @@ class Choosing(PaintLayout):
             return
         try:
             key = await self._store(request, path, visitor, desk)
-        except AllaPrimaError as error:
-            yield {self.own_note: views.failure(str(error)), self.visitor: visitor}
+        except Exception as error:
+            yield {self.own_note: views.failure(said(error)), self.visitor: visitor}
         else:
             chosen = picked(desk.style or style, desk.colors or colors, f"blob:{key}", band)
             update = self._style_chosen(desk, *chosen, high, low)
@@ -111,6 +112,7 @@ class Choosing(PaintLayout):
         name = picked_name(event)
         if not any(known.name == name for known in self.styles):
             return {self.choice: gr.skip()}
+        desk.act()
         chosen = picked(desk.style or style, desk.colors or colors, f"gallery:{name}", band)
         return self._style_chosen(desk, *chosen, high, low)
 

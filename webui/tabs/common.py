@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from core.errors import AllaPrimaError
 from core.params import GRID_SIDE, PaintParams, mixed, of_two
 from core.registry import MethodSpec
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from core.styles import Style
     from webui.site import Site
     from worker.jobs import JobView
+
+log = logging.getLogger(__name__)
 
 BROKEN = "Something went wrong on our side; please try again."
 OWN_PICTURE = "your own picture"
@@ -25,6 +29,14 @@ Update = dict[Any, Any]
 async def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """A blocking call of the worker's client, away from the event loop."""
     return await asyncio.to_thread(function, *args, **kwargs)
+
+
+def said(error: Exception) -> str:
+    """The sentence for a failure; one that nobody foresaw goes to the log."""
+    if isinstance(error, AllaPrimaError):
+        return str(error)
+    log.error("the page could not answer", exc_info=error)
+    return BROKEN
 
 
 async def store(site: Site, path: str, owner: str) -> str:

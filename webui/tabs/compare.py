@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,9 @@ import gradio as gr
 
 from core.errors import AllaPrimaError
 from webui import bringing, views
-from webui.components import RAW, photo_field, picker
+from webui.components import photo_field, picker
 from webui.follow import follow
 from webui.people import owner_of
-from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.site import Site
 from webui.tabs.common import (
     BROKEN,
@@ -27,9 +25,11 @@ from webui.tabs.common import (
     call,
     is_painting,
     picked_name,
+    said,
     store,
     style_title,
 )
+from webui.tabs.restoring import TOUCHED, small_copy, was_touched
 from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,14 @@ TICK_SECONDS = 0.15
 
 @dataclass
 class Table:
-    """What one open page is comparing. ``turn`` counts comparisons: whoever shows an older one stops.
+    """What one open page is comparing. ``turn`` counts comparisons: whoever shows an older one stops; ``acts`` counts
+    what the person has done. ``found``: the last comparison, to be brought back; ``photo_back``: its photo, small.
     ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line says is missing."""
 
     turn: int = 0
+    acts: int = 0
+    found: Sequence[Any] = ()
+    photo_back: str | None = None
     incoming: int = 0
     taken: int = 0
     photo: str = ""
@@ -70,6 +74,7 @@ class CompareTab:
         with gr.Column(visible="hidden", elem_classes="wires"):
             self.photo_key = gr.Textbox(elem_id="compare-photo-key", show_label=False)
             self.style_ref = gr.Textbox(elem_id="compare-style-ref", show_label=False)
+            self.touched = gr.Textbox(elem_id="compare-touched", show_label=False)
         with gr.Row(elem_id="comparing", elem_classes="pair"):
             with gr.Column(elem_classes="step", min_width=280):
                 gr.HTML(
@@ -129,13 +134,15 @@ class CompareTab:
         }
         chosen = [self.photo, self.photo_key, self.style_ref, self.choice, self.tiles]
         stage, beside = [self.status, self.results, self.go, self.cancel], [self.photo_note]
-        page.load(self.open_page, [self.visitor, self.table], [*chosen, *stage], **many)
+        back = [self.visitor, self.table]
+        page.load(self.look_back, back, [self.status], **many).then(
+            self.lay_back, [*back, self.touched], chosen, js=TOUCHED, **many
+        ).then(self.follow_back, back, stage, **many)
         self.photo.input(
             self.take_photo,
             [self.photo, self.visitor, self.table],
             [self.photo, self.photo_key, self.photo_note, self.visitor, self.status],
             **many,
-            **RAW,
         )
         self.tiles.select(self.pick_style, [self.table], [self.style_ref, self.choice, self.status], **many)
         self.methods.input(
@@ -157,6 +164,7 @@ class CompareTab:
 
     async def take_photo(self, request: gr.Request, file: Any, visitor: str, table: Table) -> Update:
         """A photo was brought or removed."""
+        table.acts += 1
         visitor, path, key = await self.site.visitors.admit(visitor), path_of(file), ""
         table.photo = table.trouble = ""
         table.taken += 1
@@ -166,8 +174,8 @@ class CompareTab:
             try:
                 self.site.bringing(request)
                 key = await store(self.site, path, owner_of(visitor))
-            except AllaPrimaError as error:
-                table.trouble = str(error)
+            except Exception as error:
+                table.trouble = said(error)
                 note = views.taken_in(table.taken, table.trouble)
             finally:
                 table.incoming -= 1
@@ -204,12 +212,15 @@ class CompareTab:
         name = picked_name(event)
         if not any(style.name == name for style in self.styles):
             return {self.choice: gr.skip()}
+        table.acts += 1
         table.style = f"gallery:{name}"
         choice = views.choice(style_title(self.styles, table.style))
         return {self.style_ref: table.style, self.choice: choice, **self._cured(table, "style")}
 
     async def take_last(self, visitor: str, table: Table) -> Update:
         """Photo and style of the newest painting were asked for."""
+        table.acts += 1
+        acts = table.acts
         mine = await self.site.visitors.recognises(visitor)
         jobs = await call(self.client.jobs, owner_of(visitor), limit=SEARCHED) if mine else []
         job = next((job for job in jobs if is_painting(job)), None)
@@ -217,26 +228,21 @@ class CompareTab:
             return {
                 self.status: views.failure("Nothing has been painted here yet; choose a photo and a style.")
             }
+        photo = await small_copy(self.site, job.photo_key, job.owner)
+        if table.acts != acts:  # something else was chosen meanwhile
+            return {self.status: gr.skip()}
         table.trouble = table.missed = ""
-        return await self._laid_out(job, table) | {
+        return self._laid_out(job, photo, table) | {
             self.photo_note: views.taken_in(table.taken),
             self.status: "",
         }
 
-    async def _laid_out(self, job: Any, table: Table) -> Update:
+    def _laid_out(self, job: Any, photo: str | None, table: Table) -> Update:
+        """Photo and style of a job; ``photo``: a small copy of the picture."""
         table.photo, table.style = job.photo_key, job.style
         name = job.style.removeprefix("gallery:") if job.style.startswith("gallery:") else ""
-
-        def copy() -> Any:
-            with suppress(AllaPrimaError):
-                data = self.client.picture(job.photo_key, job.owner)
-                path = self.site.shelf.put(small_jpeg(data, SHOWN_SIDE, self.client.limits), ".jpg")
-                self.site.copies.note(job.owner, path)
-                return path
-            return None
-
         return {
-            self.photo: await call(copy),
+            self.photo: photo,
             self.photo_key: job.photo_key,
             self.style_ref: job.style,
             self.choice: views.choice(style_title(self.styles, job.style)),
@@ -245,18 +251,37 @@ class CompareTab:
 
     # the comparison --------------------------------------------------------------------------------------------
 
-    async def open_page(self, visitor: str, table: Table) -> AsyncIterator[Update]:
-        """A page was opened or reloaded: show this browser's last comparison, running or finished."""
-        yield {self.status: gr.skip()}
+    async def look_back(self, visitor: str, table: Table) -> Update:
+        """A page was opened or reloaded: find this browser's last comparison, running or finished."""
         if not await self.site.visitors.recognises(visitor):
-            return
+            return {self.status: gr.skip()}
         owner = owner_of(visitor)
         try:
             jobs = await self._last_comparison(owner)
-            if jobs and not table.turn:
-                yield await self._laid_out(jobs[0], table)
-                async for update in self._show(jobs, owner, table):
-                    yield update
+            if jobs:
+                table.photo_back = await small_copy(self.site, jobs[0].photo_key, owner)
+            table.found = jobs
+        except AllaPrimaError as error:
+            return {self.status: views.failure(str(error))}
+        return {self.status: gr.skip()}
+
+    def lay_back(self, visitor: str, table: Table, touched: str) -> Update:
+        """Its photo and style, unless the person has begun another one."""
+        if not table.found or table.acts or was_touched(touched, "compare"):
+            if all(job.finished for job in table.found):
+                table.found = ()
+            return {self.choice: gr.skip()}
+        return self._laid_out(table.found[0], table.photo_back, table)
+
+    async def follow_back(self, visitor: str, table: Table) -> AsyncIterator[Update]:
+        """Its paintings, followed to their end."""
+        yield {self.status: gr.skip()}
+        jobs, table.found = table.found, ()
+        if not jobs or table.turn:
+            return
+        try:
+            async for update in self._show(jobs, owner_of(visitor), table):
+                yield update
         except AllaPrimaError as error:
             yield self._at_rest(views.failure(str(error)))
 
@@ -277,6 +302,7 @@ class CompareTab:
         size: int,
     ) -> AsyncIterator[Update]:
         """Compare was pressed."""
+        table.acts += 1
         visitor = await self.site.visitors.admit(visitor)
         owner = owner_of(visitor)
         yield {self.visitor: visitor}

@@ -1,4 +1,4 @@
-"""The paint tab as one sees it: photo and style on the left, the easel with its knobs on the right, history below."""
+"""The paint tab as one sees it: photo, style and knobs on the left, the easel always in view on the right, history below."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 @dataclass
 class Desk:
     """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
-    ``taken`` counts pictures taken in. ``style`` is the chosen style, ``colors`` the one for colours and shapes.
-    ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line says is missing. ``hung``:
-    how many paintings are shown below; ``removed``: the one deleted last, which can be had back."""
+    ``taken`` counts pictures taken in, ``acts`` what the person has done. ``style`` is the chosen style, ``colors`` the
+    one for colours and shapes. ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line
+    says is missing. ``hung``: how many paintings are shown below; ``removed``: the one deleted last, which can be had
+    back. The rest is of ``webui.tabs.restoring``: a job to be brought back, the painting shown while it is being made,
+    what is to be laid out of it and whether that was done, at which turn it was found."""
 
     turn: int = 0
     incoming: int = 0
     taken: int = 0
+    acts: int = 0
     photo: str = ""
     style: str = ""
     colors: str = ""
@@ -39,6 +42,17 @@ class Desk:
     missed: str = ""
     hung: int = SHOWN
     removed: JobView | None = None
+    metadata: bool = False
+    found: Any = None
+    before: Any = None
+    laid: dict[Any, Any] | None = None
+    laid_back: bool = False
+    turn_found: int = 0
+
+    def act(self) -> int:
+        """Count something that the person does; the new count."""
+        self.acts += 1
+        return self.acts
 
 
 class PaintLayout:
@@ -61,12 +75,14 @@ class PaintLayout:
             self.style_ref = gr.Textbox(elem_id="style-ref", show_label=False)
             self.colors_ref = gr.Textbox(elem_id="colors-ref", show_label=False)
             self.job_id = gr.Textbox(elem_id="job-id", show_label=False)
+            self.touched = gr.Textbox(elem_id="touched", show_label=False)
             self.take = gr.Number(PARAMS["seed"].default, precision=0, elem_id="take", show_label=False)
             self.enter = gr.Button("Enter", elem_id="enter")  # pressed by the script
         with gr.Row(elem_id="studio"):
             with gr.Column(elem_id="bench", min_width=280):
                 self._build_photo()
                 self._build_style()
+                self._build_knobs()
             with gr.Column(elem_id="wall", min_width=280):
                 self._build_painting()
         self._build_history()
@@ -134,28 +150,29 @@ class PaintLayout:
                 self.own_note = gr.HTML("", elem_id="style-note", apply_default_css=False)
 
     def _build_painting(self) -> None:
+        """The easel and what is pressed while one looks at it. What may grow stands last, so that nothing jumps."""
+        taken = set(self._spec(DEFAULT_METHOD).params)
+        with gr.Column(elem_id="step-painting", elem_classes="step"):
+            gr.HTML(views.heading(3, "Painting"), apply_default_css=False)
+            self.easel = gr.HTML(views.empty_easel(), elem_id="easel", apply_default_css=False)
+            self.alpha = self._slider("alpha", "strength", visible="alpha" in taken)
+            with gr.Column(elem_id="dock"):  # at the bottom of a phone's screen
+                self.status = gr.HTML(views.note(views.READY), elem_id="status", apply_default_css=False)
+                self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
+                self.cancel = gr.Button("Cancel", variant="secondary", elem_id="cancel", visible=False)
+            self.another = gr.Button(
+                "Another take", variant="secondary", elem_id="another", visible="seed" in taken
+            )
+            self.download = gr.HTML("", elem_id="download", apply_default_css=False)
+            gr.HTML(PLACE, elem_id="rate", apply_default_css=False)
+
+    def _build_knobs(self) -> None:
         taken = set(self._spec(DEFAULT_METHOD).params)
         sizes = [("As the photo", 0)] + [
             (f"{side} px", side) for side in (512, 1024, 1536, 2048) if side <= self.site.settings.max_side
         ]
-        with gr.Column(elem_id="step-painting", elem_classes="step"):
-            gr.HTML(views.heading(3, "Painting"), apply_default_css=False)
-            self.easel = gr.HTML(views.empty_easel(), elem_id="easel", apply_default_css=False)
-            self.status = gr.HTML(views.note(views.READY), elem_id="status", apply_default_css=False)
-            gr.HTML(PLACE, apply_default_css=False)
-            with gr.Row(elem_id="deeds"):
-                self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
-                self.cancel = gr.Button("Cancel", variant="secondary", elem_id="cancel", visible=False)
-                self.another = gr.Button(
-                    "Another take", variant="secondary", elem_id="another", visible="seed" in taken
-                )
-                self.download = gr.HTML("", elem_id="download", apply_default_css=False)
-            self.metadata = gr.Checkbox(
-                False,
-                label="Files carry the photo's date and camera",
-                info="Never its place. Off: they carry nothing but the picture.",
-                elem_id="metadata",
-            )
+        with gr.Column(elem_id="step-knobs", elem_classes="step"):
+            gr.HTML('<div class="step-head"><h2>Method, colours and size</h2></div>', apply_default_css=False)
             self.method = gr.Radio(
                 [(method.title, method.name) for method in self.methods],
                 value=DEFAULT_METHOD,
@@ -164,7 +181,6 @@ class PaintLayout:
                 elem_classes="pills",
                 visible=len(self.methods) > 1,
             )
-            self.alpha = self._slider("alpha", "strength", visible="alpha" in taken)
             with gr.Column(elem_id="mixer", visible=self._spec(DEFAULT_METHOD).has_bands) as self.mixer:
                 with gr.Row(elem_id="strengths"):
                     self.high = self._slider("alpha_high", "strokes")
@@ -183,6 +199,12 @@ class PaintLayout:
                 self.size = gr.Dropdown(
                     sizes, value=0, label="Size, longest side", elem_id="size", visible="size" in taken
                 )
+            self.metadata = gr.Checkbox(
+                False,
+                label="Files carry the photo's date and camera",
+                info="Never its place. Off: they carry nothing but the picture.",
+                elem_id="metadata",
+            )
 
     @staticmethod
     def _slider(name: str, elem_id: str, *, visible: bool = True) -> gr.Slider:

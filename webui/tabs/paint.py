@@ -15,20 +15,16 @@ import gradio as gr
 from core.errors import AllaPrimaError, NotFoundError
 from core.params import ALPHA_DEFAULT
 from webui import views
-from webui.components import RAW
 from webui.follow import follow
 from webui.hanging import history
 from webui.pad import pad, parse_field
 from webui.people import owner_of
-from webui.pictures import SHOWN_SIDE, small_jpeg
-from webui.tabs.choosing import Choosing
 from webui.tabs.common import (
     BROKEN,
     SEARCHED,
     Update,
     as_grid,
     call,
-    is_painting,
     order,
     picked_name,
     plays,
@@ -36,6 +32,7 @@ from webui.tabs.common import (
 )
 from webui.tabs.hanging import Wall
 from webui.tabs.layout import Desk
+from webui.tabs.restoring import Restoring
 from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
@@ -44,7 +41,7 @@ REPEAT_SECONDS = 0.5
 METHOD = 4  # its place among the knobs
 
 
-class PaintTab(Choosing):
+class PaintTab(Restoring):
     """Builds the tab inside the current ``gr.Blocks`` and answers its events."""
 
     title = "Paint"
@@ -66,7 +63,7 @@ class PaintTab(Choosing):
         many = {**quiet, "trigger_mode": "multiple"}
         knobs, stage, chosen = self.knobs, self.stage, self.chosen
 
-        page.load(self.open_page, [self.visitor, self.desk], [self.visitor, *stage, *chosen], **quiet)
+        self.connect_restoring(page, quiet)
         strengths, styles = [self.high, self.low], [self.style_ref, self.colors_ref]
         missed = [self.photo_note, self.choice]  # where it is said what is missing
         self.photo.input(
@@ -74,7 +71,6 @@ class PaintTab(Choosing):
             [self.photo, self.visitor, self.desk, *strengths],
             [self.photo, self.photo_key, self.photo_note, self.visitor, self.pad, self.status],
             **many,
-            **RAW,
         )
         self.own_style.input(
             self.take_style,
@@ -90,7 +86,6 @@ class PaintTab(Choosing):
                 self.pad,
             ],
             **many,
-            **RAW,
         )
         self.tiles.select(
             self.pick_style,
@@ -104,7 +99,6 @@ class PaintTab(Choosing):
             [self.visitor, self.desk, self.photo, *self.refs, *knobs],
             [self.visitor, self.photo_key, *missed, *stage],
             **many,
-            **RAW,
         )
         turned = [self.visitor, self.desk, self.job_id, *self.refs, *knobs]
         for slider in (self.alpha, self.high, self.low):
@@ -128,8 +122,9 @@ class PaintTab(Choosing):
             self.adjust, turned, stage, **many
         )
         self.cancel.click(self.stop, [self.visitor, self.job_id], [self.status], **many)
-        self.history.select(self.tend, [self.visitor, self.desk, self.job_id], [*stage, *chosen], **many)
-        page.load(self.show_metadata, [self.visitor], [self.metadata], **quiet)
+        self.history.select(
+            self.tend, [self.visitor, self.desk, self.job_id], [*stage, *chosen], **many
+        ).then(self.follow_back, [self.visitor, self.desk], stage, **many)
         self.metadata.input(self.keep_metadata, [self.visitor, self.metadata], [self.visitor], **quiet)
         confirm = [self.forget, self.forget_yes, self.forget_no]
         self.forget.click(lambda: self._asking(True), None, confirm, **quiet)
@@ -139,7 +134,6 @@ class PaintTab(Choosing):
             [self.visitor, self.desk, self.photo, self.own_style],
             [self.visitor, *confirm, *stage, *chosen],
             **quiet,
-            **RAW,
         )
 
     # what the easel shows --------------------------------------------------------------------------------------
@@ -196,10 +190,6 @@ class PaintTab(Choosing):
         if desk.turn == turn:
             yield end
 
-    async def _paintings(self, owner: str) -> list[Any]:
-        jobs = await call(self.client.jobs, owner, limit=SEARCHED)
-        return [job for job in jobs if is_painting(job)]
-
     def _pad(self, job: Any) -> str:
         """The pad at a job's strengths, with the small paintings of the same pictures where there are some."""
         high, low = job.params.alpha_high, job.params.alpha_low
@@ -241,36 +231,11 @@ class PaintTab(Choosing):
 
     # events ----------------------------------------------------------------------------------------------------
 
-    async def open_page(self, visitor: str, desk: Desk) -> AsyncIterator[Update]:
-        """A page was opened or reloaded: find this browser's last job, running or finished, and show it."""
-        visitor = await self.site.visitors.admit(visitor)
-        async for update in self._guarded(self._find(owner_of(visitor), desk)):
-            yield {self.visitor: visitor} | update
-
-    async def show_metadata(self, visitor: str) -> Any:
-        """The person's setting, where this browser is known."""
-        known = await self.site.visitors.recognises(visitor)
-        return bool(known and (await call(self.client.user, owner_of(visitor))).metadata)
-
     async def keep_metadata(self, visitor: str, wanted: bool) -> str:
         """The setting was changed."""
         visitor = await self.site.visitors.admit(visitor)
         await call(self.client.update_user, owner_of(visitor), metadata=bool(wanted))
         return visitor
-
-    async def _find(self, owner: str, desk: Desk) -> AsyncIterator[Update]:
-        turn = desk.turn
-        jobs = await self._paintings(owner)
-        done = [job for job in jobs if job.state == "done"]
-        unfinished = [job for job in jobs if not job.finished]
-        job = next(iter(unfinished or done), None)
-        yield {self.history: await self.wall.hung(owner, desk, job.id if job else "")}
-        if job is None or desk.turn != turn:
-            return
-        yield await self._laid_out(job, owner, desk)
-        before = next((old for old in done if self._same_pictures(old, job)), None)
-        async for update in self._show(desk, job, owner, before if not job.finished else None):
-            yield update
 
     @staticmethod
     def _is_of(job: Any, photo: str, style: str, colors: str) -> bool:
@@ -278,56 +243,11 @@ class PaintTab(Choosing):
         same = plays(job, style, colors, has_bands=views.has_bands(job.params.method))
         return bool(job.photo_key == photo and same)
 
-    @staticmethod
-    def _same_pictures(one: Any, other: Any) -> bool:
-        return bool(one.photo_key == other.photo_key and one.styles == other.styles)
-
-    async def _laid_out(self, job: Any, owner: str, desk: Desk) -> Update:
-        """Photo, style and knobs set to those of a job."""
-        style, colors = job.styles[0], job.styles[-1]
-        known = any(method.name == job.params.method for method in self.methods)
-        laid: Update = self.shown_knobs(job.params.method, style, colors) if known else {}
-        values = {
-            self.alpha: job.params.alpha,
-            self.high: job.params.alpha_high,
-            self.low: job.params.alpha_low,
-            self.keep: job.params.keep_colors,
-            self.size: job.params.size or 0,
-            self.take: job.params.seed,
-        }
-        for knob, value in values.items():
-            laid[knob] = (laid.get(knob) or {}) | gr.update(value=value)
-        if known:
-            laid[self.method] = job.params.method
-        laid |= {
-            self.photo_key: job.photo_key,
-            self.style_ref: style,
-            self.colors_ref: colors,
-            self.tiles: self.ticked(style),
-        }
-        desk.photo, desk.style, desk.colors = job.photo_key, style, colors
-        laid[self.photo] = await self._copy(job.photo_key, owner)
-        own = next((ref for ref in job.styles if ref.startswith("blob:")), None)
-        laid[self.own_style] = await self._copy(own.removeprefix("blob:"), owner) if own else None
-        return laid
-
-    async def _copy(self, key: str, owner: str) -> Any:
-        """A stored picture, small, for an image field; ``None`` when it is no longer kept."""
-
-        def copy() -> Any:
-            with suppress(AllaPrimaError):
-                small = small_jpeg(self.client.picture(key, owner), SHOWN_SIDE, self.client.limits)
-                path = self.site.shelf.put(small, ".jpg")
-                self.site.copies.note(owner, path)
-                return path
-            return None
-
-        return await call(copy)
-
     async def start(
         self, request: gr.Request, visitor: str, desk: Desk, photo_file: Any, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Paint was pressed."""
+        desk.act()
         visitor = await self.site.visitors.admit(visitor)
         steps = self._start(request, owner_of(visitor), desk, path_of(photo_file), *chosen)
         async for update in self._guarded(steps):
@@ -360,6 +280,7 @@ class PaintTab(Choosing):
         self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """A knob was turned: paint the same pictures again, if they are the ones on the easel."""
+        desk.act()
         async for update in self._guarded(self._adjust(request, visitor, desk, job_id, *chosen)):
             yield update
 
@@ -367,6 +288,7 @@ class PaintTab(Choosing):
         self, event: gr.EventData, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """A field of the pad was chosen: both sliders go there, and the painting with them."""
+        desk.act()
         field = picked_name(event)
         async for update in self._guarded(
             self._set_strengths(field, request, visitor, desk, job_id, *chosen)
@@ -439,6 +361,7 @@ class PaintTab(Choosing):
         self, request: gr.Request, visitor: str, desk: Desk, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Small paintings were asked for, all strengths at once."""
+        desk.act()
         visitor = await self.site.visitors.admit(visitor)
         async for update in self._guarded(self._show_grid(request, owner_of(visitor), desk, *chosen)):
             yield {self.visitor: visitor} | update
@@ -486,19 +409,13 @@ class PaintTab(Choosing):
         async for update in self._guarded(self.wall.tend(owner_of(visitor), desk, job_id, event)):
             yield update
 
-    async def put_up(self, owner: str, desk: Desk, job_id: str) -> AsyncIterator[Update]:
-        """Put a painting on the easel, and what it was made of into the fields."""
-        job = await call(self.client.job, job_id, owner)
-        yield await self._laid_out(job, owner, desk)
-        async for update in self._show(desk, job, owner):
-            yield update
-
     @staticmethod
     def _asking(asking: bool) -> list[Any]:
         return [gr.update(visible=not asking), gr.update(visible=asking), gr.update(visible=asking)]
 
     async def forget_all(self, visitor: str, desk: Desk, photo: Any, style: Any) -> AsyncIterator[Update]:
         """Delete everything this browser ever sent and start with a new id."""
+        desk.act()
         if await self.site.visitors.recognises(visitor):
             try:
                 await call(self.site.forget, owner_of(visitor))

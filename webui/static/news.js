@@ -1,0 +1,76 @@
+/* The page's half of webui/news.py: Gradio's own stream of news, made of requests that may end at any time, so that any
+   number of tabs get along with the six connections that a browser opens to one address. */
+(() => {
+  'use strict';
+
+  const plain = window.fetch.bind(window);
+  const known = new Map();  // the last message of each page session
+  const TRIES = 4;
+  let wake = () => {};
+
+  const rest = (ms) => new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    wake = () => { clearTimeout(timer); resolve(); };
+  });
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) wake(); });
+
+  /* One request: passes messages on; how it ended: the pause until the next one, "end", or null for broken off. */
+  const ask = async (address, session, signal, pass) => {
+    const query = new URLSearchParams({session_hash: session, after: known.get(session) || 0});
+    if (document.hidden) query.set('hidden', '1');
+    const answer = await plain(`${address}?${query}`, {signal, cache: 'no-store'});
+    if (!answer.ok) throw Object.assign(new Error(`HTTP ${answer.status}`), {final: answer.status < 500});
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '', ended = null;
+    for (;;) {
+      const {value, done} = await reader.read();
+      if (done) return ended;
+      text += value;
+      for (let cut; (cut = text.indexOf('\n\n')) >= 0; text = text.slice(cut + 2)) {
+        const fields = Object.fromEntries(text.slice(0, cut).split('\n').map((line) => {
+          const colon = line.indexOf(': ');
+          return [line.slice(0, colon), line.slice(colon + 2)];
+        }));
+        if ('retry' in fields) ended = Number(fields.retry);
+        if (!('data' in fields)) continue;
+        if ('id' in fields) known.set(session, Number(fields.id));
+        else ended = 'end';
+        pass(`data: ${fields.data}\n\n`);
+      }
+    }
+  };
+
+  const news = (url, signal) => new ReadableStream({
+    async start(controller) {
+      const session = url.searchParams.get('session_hash'), encoder = new TextEncoder();
+      const address = url.origin + url.pathname.replace(/data$/, 'news');
+      const pass = (text) => controller.enqueue(encoder.encode(text));
+      for (let failed = 0; ;) {
+        let pause = null;
+        try {
+          pause = await ask(address, session, signal, pass);
+          if (pause === 'end') return controller.close();
+          failed = pause === null ? failed + 1 : 0;
+        } catch (error) {
+          failed += 1;
+          if (signal.aborted || error.final || failed >= TRIES) return controller.error(error);
+        }
+        if (failed >= TRIES) return controller.error(new Error('The connection broke off.'));
+        await rest(pause ?? 400 * failed);
+      }
+    },
+  });
+
+  window.fetch = async (input, init) => {
+    const request = input instanceof Request ? input : null;
+    const url = new URL(request ? request.url : input, location.href);
+    if (url.origin !== location.origin) return plain(input, init);
+    if (url.pathname.endsWith('/gradio_api/queue/data')) {
+      const body = news(url, request?.signal || init?.signal || new AbortController().signal);
+      return new Response(body, {headers: {'Content-Type': 'text/event-stream'}});
+    }
+    const answer = await plain(input, init);
+    if (url.pathname.endsWith('/gradio_api/queue/join')) setTimeout(() => wake(), 60);
+    return answer;
+  };
+})();

@@ -1,0 +1,179 @@
+"""Bringing an earlier job back onto the paint tab: the last one when the page is opened, one of the history when it is
+chosen. What a person does meanwhile counts for more than what is brought back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from core.errors import AllaPrimaError
+from webui.people import owner_of
+from webui.pictures import SHOWN_SIDE, small_jpeg
+from webui.site import Site
+from webui.tabs.choosing import Choosing
+from webui.tabs.common import SEARCHED, Update, call, is_painting
+from webui.tabs.layout import Desk
+
+if TYPE_CHECKING:
+    from webui.tabs.hanging import Wall
+
+log = logging.getLogger(__name__)
+
+TOUCHED = "(...values) => [...values.slice(0, -1), window.touched ? window.touched() : '']"
+"""The ``js`` of an event whose last input is the hidden field ``touched``: it is asked in the moment of the event, in the
+browser, what the person has used by then."""
+
+
+def was_touched(said: Any, room: str) -> bool:
+    """Whether the hidden field ``touched`` names a part of the page."""
+    return room in str(said or "").split(",")
+
+
+async def small_copy(site: Site, key: str, owner: str) -> str | None:
+    """A stored picture, small, as a file for an image field; ``None`` when it is no longer kept."""
+
+    def copy() -> str | None:
+        with suppress(AllaPrimaError):
+            small = small_jpeg(site.client.picture(key, owner), SHOWN_SIDE, site.client.limits)
+            path = site.shelf.put(small, ".jpg")
+            site.copies.note(owner, path)
+            return path
+        return None
+
+    found: str | None = await call(copy)
+    return found
+
+
+class Restoring(Choosing):
+    """Finds a job and lays photo, style and knobs out as it had them.
+
+    Three steps, each an event of its own: find it and prepare everything slow; lay it out, at once, unless the person
+    has acted; follow it on the easel. Only the second one changes what a person may be changing."""
+
+    if TYPE_CHECKING:  # what the tab has
+
+        def _show(self, desk: Desk, job: Any, owner: str, shown: Any = None) -> AsyncIterator[Update]: ...
+        def _guarded(self, steps: AsyncIterator[Update]) -> AsyncIterator[Update]: ...
+        def _nothing(self) -> Update: ...
+        @property
+        def wall(self) -> Wall: ...
+
+    def connect_restoring(self, page: gr.Blocks, quiet: dict[str, Any]) -> None:
+        """Attach the events."""
+        back = [self.visitor, self.desk]
+        page.load(self.look_back, back, [self.visitor, self.history], **quiet).then(
+            self.lay_back,
+            [self.desk, self.touched],
+            [*self.chosen, self.metadata],
+            js=TOUCHED,
+            **quiet,
+        ).then(self.follow_back, back, self.stage, **quiet)
+
+    async def look_back(self, visitor: str, desk: Desk) -> Update:
+        """A page was opened or reloaded: find this browser's last job, running or finished, and prepare it."""
+        visitor = await self.site.visitors.admit(visitor)
+        owner = owner_of(visitor)
+        desk.turn_found = desk.turn
+        try:
+            known = await call(self.client.known_user, owner)
+            desk.metadata = bool(known and known.metadata)
+            jobs = await self._paintings(owner)
+            done = [job for job in jobs if job.state == "done"]
+            unfinished = [job for job in jobs if not job.finished]
+            job = next(iter(unfinished or done), None)
+            if job is not None:
+                before = next((old for old in done if self._same_pictures(old, job)), None)
+                desk.found, desk.before = job, None if job.finished else before
+                desk.laid = await self._laid_out(job, owner)
+        except Exception:
+            log.exception("what was painted last could not be found")
+            return {self.visitor: visitor}
+        return {
+            self.visitor: visitor,
+            self.history: await self.wall.hung(owner, desk, job.id if job else ""),
+        }
+
+    def lay_back(self, desk: Desk, touched: str) -> Update:
+        """Photo, style and knobs of the job found, where the person has not begun anything else."""
+        laid, desk.laid = desk.laid, None
+        shown: Update = {self.choice: gr.skip()}
+        if not was_touched(touched, "metadata"):
+            shown[self.metadata] = desk.metadata
+        if laid is not None and not desk.acts and not was_touched(touched, "studio"):
+            shown |= self._put(laid, desk)
+        return shown
+
+    async def follow_back(self, visitor: str, desk: Desk) -> AsyncIterator[Update]:
+        """The job found goes onto the easel; where the person has begun something else, only one that is still being
+        painted does, so that it can be watched and cancelled."""
+        job, before, laid_back = desk.found, desk.before, desk.laid_back
+        desk.found, desk.before, desk.laid_back = None, None, False
+        if job is None or desk.turn != desk.turn_found or not (laid_back or not job.finished):
+            yield self._nothing()
+            return
+        steps = self._show(desk, job, owner_of(visitor), before)
+        async for update in self._guarded(steps):
+            yield update
+
+    async def put_up(self, owner: str, desk: Desk, job_id: str) -> AsyncIterator[Update]:
+        """Lay out what a painting was made of; ``follow_back`` then puts it onto the easel. Raises ``AllaPrimaError``."""
+        acts = desk.act()
+        desk.found = None
+        job = await call(self.client.job, job_id, owner)
+        laid = await self._laid_out(job, owner)
+        if desk.acts == acts:  # else something else was begun meanwhile
+            desk.found, desk.before = job, None
+            yield self._put(laid, desk)
+
+    def _put(self, laid: Update, desk: Desk) -> Update:
+        """What was prepared, on the page and on the desk."""
+        desk.photo, desk.style, desk.colors = (laid[ref] for ref in self.refs)
+        desk.laid_back, desk.turn_found = True, desk.turn
+        return laid
+
+    async def _laid_out(self, job: Any, owner: str) -> Update:
+        """Photo, style and knobs as a job had them."""
+        style, colors = job.styles[0], job.styles[-1]
+        known = any(method.name == job.params.method for method in self.methods)
+        laid: Update = self.shown_knobs(job.params.method, style, colors) if known else {}
+        values = {
+            self.alpha: job.params.alpha,
+            self.high: job.params.alpha_high,
+            self.low: job.params.alpha_low,
+            self.keep: job.params.keep_colors,
+            self.size: job.params.size or 0,
+            self.take: job.params.seed,
+        }
+        for knob, value in values.items():
+            laid[knob] = (laid.get(knob) or {}) | gr.update(value=value)
+        if known:
+            laid[self.method] = job.params.method
+        laid |= {
+            self.photo_key: job.photo_key,
+            self.style_ref: style,
+            self.colors_ref: colors,
+            self.tiles: self.ticked(style),
+        }
+        own = next((ref for ref in job.styles if ref.startswith("blob:")), None)
+        keys = [job.photo_key, own.removeprefix("blob:") if own else None]
+        laid[self.photo], laid[self.own_style] = await asyncio.gather(
+            *(small_copy(self.site, key, owner) if key else _nothing_kept() for key in keys)
+        )
+        return laid
+
+    async def _paintings(self, owner: str) -> list[Any]:
+        jobs = await call(self.client.jobs, owner, limit=SEARCHED)
+        return [job for job in jobs if is_painting(job)]
+
+    @staticmethod
+    def _same_pictures(one: Any, other: Any) -> bool:
+        return bool(one.photo_key == other.photo_key and one.styles == other.styles)
+
+
+async def _nothing_kept() -> None:
+    return None
