@@ -71,7 +71,7 @@ def test_what_nobody_foresaw_is_said_in_one_sentence(site: Site, monkeypatch: py
         updates = [
             [u async for u in paint.take_photo(request, file, "", desk, 1.0, 1.0)][-1][paint.photo_note],
             [u async for u in paint.take_style(request, file, "", "", "both", "", desk, 1.0, 1.0)][-1][
-                paint.status
+                paint.own_note
             ],
             (await compare.take_photo(request, file, "", Table()))[compare.photo_note],
         ]
