@@ -32,3 +32,19 @@ def test_a_button_held_for_long_is_still_the_one_pressed(
     tab.wait_for_timeout(500)
     tab.mouse.up()
     tab.get_by_role("button", name="Yes, cancel it").wait_for()
+
+
+def test_the_keyboards_focus_stays_where_it_is(
+    open_tab: Callable[..., Tab], client: Client, run: str
+) -> None:
+    trained(client, "Under way", state="running")
+    tab = open_tab(WIDE)
+    tab.locator(".run-card", has_text="Under way").click()
+    button = tab.locator("[data-part=head]").get_by_role("button", name="Cancel")
+    button.wait_for()
+    first = button.element_handle()
+    button.focus()
+    tab.wait_for_function("button => !button.isConnected", arg=first)  # drawn anew
+    assert tab.evaluate("document.activeElement.textContent") == "Cancel"
+    tab.keyboard.press("Enter")
+    tab.get_by_role("button", name="Yes, cancel it").wait_for()

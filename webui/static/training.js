@@ -38,6 +38,14 @@
     request.send(file);
   });
   const part = (name) => room.querySelector(`[data-part="${name}"]`);
+  /* New children for a place; what had the keyboard's focus among the old ones has it again. */
+  const renew = (place, ...children) => {
+    const before = place.contains(document.activeElement) ? document.activeElement : null;
+    const alike = () => [...place.querySelectorAll(before.tagName)].filter((one) => one.textContent === before.textContent);
+    const which = before ? alike().indexOf(before) : -1;
+    place.replaceChildren(...children);
+    if (before) alike()[which]?.focus({preventScroll: true});
+  };
   const {short} = window.trainingChart;
   const span = (seconds) => {
     if (seconds === null || seconds === undefined) return '';
@@ -96,7 +104,7 @@
   };
   const list = () => {
     const runs = overview.runs;
-    part('list').replaceChildren(runs.length ? make('ul', {class: 'run-list'}, ...runs.map((run) => make('li', {},
+    renew(part('list'), runs.length ? make('ul', {class: 'run-list'}, ...runs.map((run) => make('li', {},
       make('button', {type: 'button', class: 'run-card', 'aria-current': run.id === shown ? 'true' : 'false', onclick: () => show(run.id)},
         make('span', {class: 'run-top'}, make('strong', {}, run.name), pill(run)),
         make('span', {class: 'soft'}, `${run.task} · ${run.step.toLocaleString('en')} of ${run.steps.toLocaleString('en')} steps${run.versions.length ? ` · published as ${run.versions.join(', ')}` : ''}`),
@@ -104,7 +112,7 @@
   };
   const models = () => {
     const names = [...new Set(overview.models.map((model) => model.name))];
-    part('models').replaceChildren(...names.map((name) => {
+    renew(part('models'), ...names.map((name) => {
       const versions = overview.models.filter((model) => model.name === name);
       const active = versions.find((model) => model.active);
       const lower = versions.filter((model) => active && model.version < active.version)[0];
@@ -178,7 +186,7 @@
     const facts = publishing(run) ? [run.doing || 'Waiting for a worker', run.share === null ? '' : `${Math.round(100 * run.share)} %`].filter(Boolean) : [`${run.step.toLocaleString('en')} of ${run.steps.toLocaleString('en')} steps`, run.speed && ['queued', 'running'].includes(run.state) ? `${short(run.speed)} it/s` : '',
       run.eta && ['queued', 'running'].includes(run.state) ? `about ${span(run.eta)} left` : '', run.seconds ? `${span(run.seconds)} trained` : '',
       run.slices ? `${run.slices} slices` : '', run.rollbacks ? `${run.rollbacks} of 3 rollbacks` : '', run.worker ? `on ${run.worker}` : ''].filter(Boolean);
-    part('head').replaceChildren(make('div', {class: 'train-head'}, make('h2', {}, run.name), pill(run), make('span', {class: 'soft id'}, run.id)),
+    renew(part('head'), make('div', {class: 'train-head'}, make('h2', {}, run.name), pill(run), make('span', {class: 'soft id'}, run.id)),
       bar(run), make('p', {class: 'facts'}, facts.join(' · ')),
       run.message ? make('p', {class: run.state === 'failed' || run.state === 'paused' || run.message.startsWith('Not') ? 'refused' : 'told', role: 'status'}, run.message) : '',
       make('div', {class: 'train-actions'}, ...buttons), make('p', {class: 'refused', role: 'alert', 'data-part': 'refusal'}, refusal));
@@ -186,7 +194,7 @@
   const chart = (run) => {
     const place = part('chart');
     const names = [...run.curves.losses, 'lr'].filter((name) => run.curves.values[name]);
-    part('legend').replaceChildren(...names.map((name, index) => make('button', {type: 'button', class: `chip ${COLORS[index % 6]}`, 'aria-pressed': hidden.has(name) ? 'false' : 'true',
+    renew(part('legend'), ...names.map((name, index) => make('button', {type: 'button', class: `chip ${COLORS[index % 6]}`, 'aria-pressed': hidden.has(name) ? 'false' : 'true',
       onclick: () => { hidden.has(name) ? hidden.delete(name) : hidden.add(name); chart(run); }}, {lr: 'learning rate', loss: 'whole loss'}[name] || name)));
     const series = names.map((name, index) => ({name, steps: run.curves.steps, values: run.curves.values[name], color: COLORS[index % 6], plain: name === 'lr'})).filter((line) => !hidden.has(line.name));
     window.trainingChart.draw(place, series, {last: run.steps, near: true, marks: run.sheets, label: `Loss of ${run.name} over its steps`});
@@ -209,7 +217,7 @@
     slider.addEventListener('input', set);
     set();
     slider.hidden = !newest;
-    place.replaceChildren(make('h3', {}, 'The same pairs through time'), make('div', {class: 'sheet-bar'}, slider, words), make('div', {class: 'sheet'}, image));
+    renew(place, make('h3', {}, 'The same pairs through time'), make('div', {class: 'sheet-bar'}, slider, words), make('div', {class: 'sheet'}, image));
   };
   const figures = (run) => {
     const place = part('figures'), last = run.validation[run.validation.length - 1];
@@ -219,7 +227,7 @@
     const names = Object.keys(METRICS).filter((name) => name in last);
     const keys = names.length ? names : Object.keys(last).filter((name) => name !== 'step');
     const best = Object.fromEntries(keys.map((name) => [name, (HIGHER.includes(name) ? Math.max : Math.min)(...rows.map(([, row]) => row[name] ?? (HIGHER.includes(name) ? -Infinity : Infinity)))]));
-    place.replaceChildren(make('h3', {}, 'On the held-out pairs'), make('div', {class: 'scroll'}, make('table', {},
+    renew(place, make('h3', {}, 'On the held-out pairs'), make('div', {class: 'scroll'}, make('table', {},
       make('thead', {}, make('tr', {}, make('th', {scope: 'col'}, 'model'), ...keys.map((name) => make('th', {scope: 'col'}, METRICS[name] || name)))),
       make('tbody', {}, ...rows.map(([title, row, kind]) => make('tr', {class: kind}, make('th', {scope: 'row'}, title),
         ...keys.map((name) => make('td', {class: rows.length > 1 && row[name] === best[name] ? 'best' : ''}, short(row[name])))))))),
