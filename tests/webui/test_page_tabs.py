@@ -90,3 +90,23 @@ def test_requests_that_break_off_are_made_again(
     studio.status("done")
     assert studio.painted()
     assert len(broken) == 3
+
+
+def test_what_is_handed_in_as_the_stream_ends_is_followed(new_studio: Callable[..., Studio]) -> None:
+    studio = new_studio()
+    studio.page.wait_for_load_state("networkidle")
+    first = studio.page.locator("#style-tiles .tile").first
+    ends: list[str] = []
+
+    def late(route: Any) -> None:
+        answer = route.fetch()
+        if "close_stream" in answer.text() and not ends:
+            ends.append(answer.url)
+            with studio.page.expect_response("**/queue/join*"):
+                first.click()
+        route.fulfill(response=answer)
+
+    studio.page.route("**/queue/news*", late)
+    studio.page.locator("#style-tiles .tile").nth(1).click()
+    studio.page.locator("#choice", has_text=first.locator("span").inner_text()).wait_for()
+    assert ends

@@ -6,13 +6,25 @@
   const plain = window.fetch.bind(window);
   const known = new Map();  // the last message of each page session
   const TRIES = 4;
+  let joined = 0;  // events that the server has taken in
+  let newest = 0;
   let wake = () => {};
 
-  const rest = (ms) => new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    wake = () => { clearTimeout(timer); resolve(); };
+  /* A pause that ends early when an event is taken in, when the stream is given up, and, if it is to end at all, when
+     somebody looks at the tab again. */
+  const rest = (ms, signal) => new Promise((resolve) => {
+    const seen = () => { if (timer && !document.hidden) end(); };
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      document.removeEventListener('visibilitychange', seen);
+      resolve();
+    };
+    const timer = ms === Infinity ? 0 : setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+    document.addEventListener('visibilitychange', seen);
+    wake = end;
   });
-  document.addEventListener('visibilitychange', () => { if (!document.hidden) wake(); });
 
   /* One request: passes messages on; how it ended: the pause until the next one, "end", or null for broken off. */
   const ask = async (address, session, signal, pass) => {
@@ -33,31 +45,35 @@
         }));
         if ('retry' in fields) ended = Number(fields.retry);
         if (!('data' in fields)) continue;
-        if ('id' in fields) known.set(session, Number(fields.id));
-        else ended = 'end';
+        if (!('id' in fields)) { ended = 'end'; continue; }
+        known.set(session, Number(fields.id));
         pass(`data: ${fields.data}\n\n`);
       }
     }
   };
 
+  /* Gradio is never told that its stream has ended: an event that is handed in at that very moment would not be followed.
+     All told, this rests until the next event is taken in; one that was taken in since it asked may not have been seen. */
   const news = (url, signal) => new ReadableStream({
     async start(controller) {
-      const session = url.searchParams.get('session_hash'), encoder = new TextEncoder();
+      const session = url.searchParams.get('session_hash'), encoder = new TextEncoder(), mine = ++newest;
       const address = url.origin + url.pathname.replace(/data$/, 'news');
       const pass = (text) => controller.enqueue(encoder.encode(text));
-      for (let failed = 0; ;) {
+      for (let failed = 0; mine === newest && !signal.aborted;) {
+        const before = joined;
         let pause = null;
         try {
           pause = await ask(address, session, signal, pass);
-          if (pause === 'end') return controller.close();
           failed = pause === null ? failed + 1 : 0;
         } catch (error) {
           failed += 1;
           if (signal.aborted || error.final || failed >= TRIES) return controller.error(error);
         }
         if (failed >= TRIES) return controller.error(new Error('The connection broke off.'));
-        await rest(pause ?? 400 * failed);
+        if (pause !== 'end') await rest(pause ?? 400 * failed, signal);
+        else if (joined === before) await rest(Infinity, signal);
       }
+      controller.close();
     },
   });
 
@@ -70,7 +86,7 @@
       return new Response(body, {headers: {'Content-Type': 'text/event-stream'}});
     }
     const answer = await plain(input, init);
-    if (url.pathname.endsWith('/gradio_api/queue/join')) setTimeout(() => wake(), 60);
+    if (url.pathname.endsWith('/gradio_api/queue/join')) { joined += 1; wake(); }
     return answer;
   };
 })();
