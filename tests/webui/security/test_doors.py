@@ -221,6 +221,6 @@ def test_invented_page_sessions_cost_little_memory(running_page: Page, attacker:
     for number in range(50):
         visit(number)
     before = process.memory_info().rss
-    for number in range(50, 900):
+    for number in range(50, 500):
         visit(number)
-    assert (process.memory_info().rss - before) / 1e6 < 120
+    assert (process.memory_info().rss - before) / 1e6 < 65
