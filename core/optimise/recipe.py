@@ -26,7 +26,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    terms: dict[str, float] = {"gram": 1.0}
+    terms: dict[str, float] = {"gram": 1.0, "bn": 1.0}
     style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
     content: float = Field(0.3, ge=0, allow_inf_nan=False)
     content_layer: str = "relu3_1"

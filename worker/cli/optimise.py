@@ -72,7 +72,7 @@ def add_parser(subcommands: Subcommands) -> None:
     group.add_argument(
         "--terms",
         metavar="NAME=WEIGHT,…",
-        help="style terms: gram, mmd-linear, mmd-polynomial, mmd-gaussian, bn, histogram, sliced, w2 (gram=1)",
+        help="style terms: gram, mmd-linear, mmd-polynomial, mmd-gaussian, bn, histogram, sliced, w2 (gram=1,bn=1)",
     )
     group.add_argument("--content", type=float, metavar="W", help="weight of the photo's shapes")
     group.add_argument("--tv", type=float, metavar="W", help="weight of smoothness (total variation)")
