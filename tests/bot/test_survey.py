@@ -228,7 +228,9 @@ async def test_a_tap_that_waited_too_long_counts_all_the_same(bot, server, perso
 
 
 @pytest.mark.timeout(900)
-async def test_a_crowd_at_once_loses_nothing_and_doubles_nothing(server, bot_settings, database_url, tmp_path):
+async def test_a_crowd_at_once_loses_nothing_and_doubles_nothing(
+    server, bot_settings, database_url, tmp_path
+):
     settings = bot_settings.model_copy(update={"data_dir": tmp_path, "database_url": database_url})
     with Client(settings) as client:
         surveys = begin(client, study_of(2))
