@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from tests.webui.conftest import picture
 from tests.webui.studio import Studio
 from tests.webui.test_page import NARROW, database, new_studio
+from worker.client import Client
+from worker.store.models import Job
 
 __all__ = ["database", "new_studio"]
 
@@ -83,8 +86,13 @@ def test_no_control_moves_while_a_painting_is_made(
     assert {part: where for part, where in seen.items() if len(where) > 1} == {}
 
 
+def count_jobs(database: Client) -> int:
+    with database.database.read() as session:
+        return session.scalar(select(func.count()).select_from(Job)) or 0
+
+
 def test_the_second_click_of_a_hasty_one_cancels_nothing(
-    new_studio: Callable[..., Studio], photo: Path, gate: Path
+    new_studio: Callable[..., Studio], photo: Path, gate: Path, database: Client
 ) -> None:
     gate.touch()
     studio = new_studio()
@@ -99,9 +107,11 @@ def test_the_second_click_of_a_hasty_one_cancels_nothing(
         const box = cancel.getBoundingClientRect();
         window.under = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.id || '';
     }).observe(document, {subtree: true, childList: true})""")
+    before = count_jobs(database)
     studio.page.mouse.dblclick(*middle)
     studio.status("running")
     assert studio.page.evaluate("window.under") != "cancel"
+    assert count_jobs(database) == before + 1, "it is ordered once"
     gate.unlink()
     studio.status("done")
 

@@ -25,11 +25,12 @@ BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 @dataclass
 class Desk:
     """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
-    ``taken`` counts pictures taken in, ``acts`` what the person has done. ``style`` is the chosen style, ``colors`` the
-    one for colours and shapes. ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line
-    says is missing. ``hung``: how many paintings are shown below; ``removed``: the one deleted last, which can be had
-    back. The rest is of ``webui.tabs.restoring``: a job to be brought back, the painting shown while it is being made,
-    what is to be laid out of it and whether that was done, at which turn it was found."""
+    ``taken`` counts pictures taken in, ``acts`` what the person has done. ``style`` is the chosen style, ``colors``
+    the one for colours and shapes. ``trouble``: why the photo in the field cannot be used; ``missed``: what the
+    status line says is missing. ``hung``: how many paintings are shown below; ``removed``: the one deleted last,
+    which can be had back; ``ordered``: what Paint was pressed for last, while that is being painted. The rest is of
+    ``webui.tabs.restoring``: a job to be brought back, the painting shown while it is being made, what is to be
+    laid out of it and whether that was done, at which turn it was found."""
 
     turn: int = 0
     incoming: int = 0
@@ -42,6 +43,7 @@ class Desk:
     missed: str = ""
     hung: int = SHOWN
     removed: JobView | None = None
+    ordered: tuple[Any, ...] | None = None
     metadata: bool = False
     found: Any = None
     before: Any = None

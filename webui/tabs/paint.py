@@ -265,10 +265,18 @@ class PaintTab(Restoring):
             yield self._at_rest() | missing
             return
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
-        origin = self.site.ordering(request)
-        job = await call(self.client.submit, owner, photo, styles, params, source="web", origin=origin)
-        async for update in self._show(desk, job, owner):
-            yield update
+        wanted = (owner, photo, tuple(styles), params)
+        if desk.ordered == wanted:
+            return  # the second press of a double click
+        desk.ordered = wanted
+        try:
+            origin = self.site.ordering(request)
+            job = await call(self.client.submit, owner, photo, styles, params, source="web", origin=origin)
+            async for update in self._show(desk, job, owner):
+                yield update
+        finally:
+            if desk.ordered is wanted:
+                desk.ordered = None
 
     async def _chosen(self, desk: Desk, photo: str, style: str, colors: str) -> tuple[str, str, str]:
         """What is chosen by now; the fields of the page know it when this server was started after them."""
