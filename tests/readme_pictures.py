@@ -91,6 +91,9 @@ def _finished(studio: Studio, top: str | None) -> Image.Image:
     studio.page.locator("#fill").click()
     studio.page.locator("#pad .filled").wait_for(timeout=60_000)
     studio.page.wait_for_timeout(1500)
+    # The easel goes along when one scrolls.
+    studio.page.evaluate("scrollTo(0, 0)")
+    studio.page.wait_for_timeout(500)
     shot = Image.open(BytesIO(studio.page.screenshot(full_page=True))).convert("RGB")
     if top is None:
         return shot
