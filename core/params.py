@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import ParameterError
+from core.words import complaint
 
 KeepColors = Literal["off", "luminance", "statistics"]
 KEEP_COLORS: tuple[str, ...] = get_args(KeepColors)
@@ -162,10 +163,7 @@ class PaintParams(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"]) or "parameters"
-            message = first["msg"].removeprefix("Value error, ")
-            raise ParameterError(f"{name}: {message[0].lower()}{message[1:]}.") from None
+            raise ParameterError(complaint(error, "parameters")) from None
 
     @classmethod
     def restore(cls, values: dict[str, Any]) -> PaintParams:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def count(number: int, thing: str, things: str | None = None) -> str:
@@ -15,3 +19,12 @@ def shown(name: str | PurePath) -> str:
     """A file's name as it can be printed on one line: a file system allows bytes that are no text, and line feeds."""
     text = os.fsencode(str(name)).decode("utf-8", "replace")
     return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def complaint(error: ValidationError, whole: str) -> str:
+    """The first thing that pydantic found wrong, as one sentence: the field's name, or ``whole`` where it is none of a
+    single field, and what is expected."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"]) or whole
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name}: {message[0].lower()}{message[1:]}."

@@ -20,8 +20,9 @@ PATCHES = 1024
 
 def gram(x: Tensor) -> Tensor:
     """Gram matrix ``F Fᵀ / (H·W)`` of feature maps ``(N, C, H, W)``: ``(N, C, C)`` float32 (Gatys et al. 2016, eq. 3, as a
-    mean over positions)."""
-    flat = x.flatten(2).float()
+    mean over positions); float64 stays. Differentiable."""
+    flat = x.flatten(2)
+    flat = flat if flat.dtype == torch.float64 else flat.float()
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.evaluate import patterns
+
 QUANTILES = 256
 """Quantiles per channel that a histogram keeps, as many as Risser et al. 2017 keep bins."""
 SAMPLES = 4096
@@ -36,10 +38,8 @@ def places(x: Tensor) -> Tensor:
 
 
 def gram(x: Tensor) -> Tensor:
-    """``F Fᵀ / (h w)`` of ``(1, C, h, w)``: ``(C, C)``, symmetric (Gatys et al. 2016, eq. 3, over the number of
-    places, so that pictures of different sizes compare)."""
-    columns = places(x)
-    return columns @ columns.T / columns.shape[1]
+    """The Gram matrix of ``(1, C, h, w)``: ``(C, C)``; see ``core.evaluate.patterns.gram``."""
+    return patterns.gram(x)[0]
 
 
 def relative_squares(found: Tensor, wanted: Tensor) -> Tensor:

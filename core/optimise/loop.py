@@ -40,7 +40,6 @@ class Step:
 class _Aim:
     """What one scale descends on."""
 
-    photo: Tensor
     content: Tensor
     variance: Tensor
     styles: list[dict[tuple[str, str], Tensor]]
@@ -98,12 +97,11 @@ class Optimisation:
         first = self.start if self.start is not None else self._noise()
         self._average = resized(first.float(), self.sizes[0]).clamp(0, 1)
         self._moments: dict[str, Any] | None = None
-        self._sound = self._average
 
     @property
     def picture(self) -> Tensor:
         """The painting so far at the photograph's size: ``(1, 3, H, W)`` in [0, 1], float32, never without a number."""
-        return resized(self._sound, self.sizes[-1]).clamp(0, 1)
+        return resized(self._average, self.sizes[-1]).clamp(0, 1)
 
     def __iter__(self) -> Iterator[Step]:
         began, limits = self.clock(), shares(self.sizes)
@@ -133,8 +131,7 @@ class Optimisation:
                 kept.mul_(decay).add_(x, alpha=1 - decay)
                 weight = weight * decay + 1 - decay
                 self._average = (kept / weight).clamp(0, 1)
-            self._sound = self._average
-            number += 1
+                number += 1
             passed = self.clock() - began
             if self.steps is None:
                 over = min(1.0, (passed - entered) / max(until - entered, 1e-9))
@@ -226,7 +223,7 @@ class Optimisation:
                     for layer in self.recipe.style_layers
                 }
             )
-        return _Aim(photo, content, variance, styles)
+        return _Aim(content, variance, styles)
 
     def _noise(self) -> Tensor:
         """Noise around the photograph's mean colour."""

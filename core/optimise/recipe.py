@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from core.errors import ParameterError
+from core.words import complaint
 
 COARSEST = 128
 """Longest side at which a painting begins, in pixels."""
@@ -59,10 +60,7 @@ class Recipe(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"]) or "recipe"
-            message = first["msg"].removeprefix("Value error, ")
-            raise ParameterError(f"{name}: {message[0].lower()}{message[1:]}.") from None
+            raise ParameterError(complaint(error, "recipe")) from None
 
 
 def parse_terms(text: str) -> dict[str, float]:

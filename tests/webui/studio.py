@@ -83,6 +83,14 @@ class Studio:
         """Press Paint."""
         self.page.locator("#paint").click()
 
+    def paint_to_end(self, photo: Path, *, style: int, method: str) -> None:
+        """Bring a photo, choose the gallery's tile ``style`` and a method by its label, and wait for the painting."""
+        self.bring_photo(photo)
+        self.pick_style(style)
+        self.pick_method(method)
+        self.paint()
+        self.status("done")
+
     def status(self, kind: str, text: str | None = None) -> Locator:
         """The status line, once it is of a kind (queued, running, done, failed, idle) and has ``text`` in it."""
         line = self.page.locator(f"#status .status.{kind}", has_text=text)

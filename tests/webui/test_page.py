@@ -112,11 +112,7 @@ def test_upload_paint_slide_download_reload(
 def test_another_take(new_studio: Callable[..., Studio], photo: Path, database: Client) -> None:
     studio = new_studio()
     page = studio.page
-    studio.bring_photo(photo)
-    studio.pick_style(2)
-    studio.pick_method("mix")
-    studio.paint()
-    studio.status("done")
+    studio.paint_to_end(photo, style=2, method="mix")
     first = studio.shown_job()
     page.locator("#another").click()
     second = studio.wait_other_job(first)
@@ -296,11 +292,7 @@ def test_it_fits_a_phone_and_knows_the_dark(
     picture(200, 600).save(tall)
     studio = new_studio(viewport=NARROW, color_scheme=scheme, has_touch=True)
     page = studio.page
-    studio.bring_photo(tall)
-    studio.pick_style(1)
-    studio.pick_method("mix")
-    studio.paint()
-    studio.status("done")
+    studio.paint_to_end(tall, style=1, method="mix")
     assert studio.painted()
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
     box: Any = page.locator("#easel .compare").bounding_box()

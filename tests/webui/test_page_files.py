@@ -68,11 +68,7 @@ def test_files_in_other_formats_with_date_and_camera_when_wanted(
 def test_a_picture_that_does_not_arrive_is_told(new_studio: Callable[..., Studio], photo: Path) -> None:  # noqa: F811
     studio = new_studio()
     studio.page.route("**/painting.jpg", lambda route: route.abort())
-    studio.bring_photo(photo)
-    studio.pick_style(1)
-    studio.pick_method("mix")
-    studio.paint()
-    studio.status("done")
+    studio.paint_to_end(photo, style=1, method="mix")
     studio.page.locator("#easel .not-there").wait_for()
     assert "could not be loaded" in studio.page.locator("#easel .not-there").inner_text()
     studio.faults.clear()  # the browser notes the failed request

@@ -47,11 +47,7 @@ def test_all_paintings_hang_there_grouped_by_photo(
 ) -> None:
     studio = new_studio()
     page = studio.page
-    studio.bring_photo(photo)
-    studio.pick_style(1)
-    studio.pick_method("mix")
-    studio.paint()
-    studio.status("done")
+    studio.paint_to_end(photo, style=1, method="mix")
     own = database.job(studio.shown_job())
     count = hanging.SHOWN + 4
     made = paint_many(database, own.owner, count, tmp_path)
@@ -87,11 +83,7 @@ def test_one_is_deleted_and_brought_back(
 ) -> None:
     studio = new_studio()
     page = studio.page
-    studio.bring_photo(photo)
-    studio.pick_style(1)
-    studio.pick_method("mix")
-    studio.paint()
-    studio.status("done")
+    studio.paint_to_end(photo, style=1, method="mix")
     first = studio.shown_job()
     studio.drag_strength(0.4)
     second = studio.wait_other_job(first)
@@ -152,11 +144,7 @@ def test_it_looks_well(
 ) -> None:
     studio = new_studio(viewport=viewport, color_scheme=scheme)
     page = studio.page
-    studio.bring_photo(photo)
-    studio.pick_style(1)
-    studio.pick_method("mix")
-    studio.paint()
-    studio.status("done")
+    studio.paint_to_end(photo, style=1, method="mix")
     job = database.job(studio.shown_job())
     made = paint_many(database, job.owner, 7, tmp_path)
     studio.open()

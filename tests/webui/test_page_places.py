@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,21 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from tests.webui.conftest import picture
+from tests.webui.new_photo import photo
 from tests.webui.studio import Studio
 from tests.webui.test_page import NARROW, database, new_studio
 from worker.client import Client
 from worker.store.models import Job
 
-__all__ = ["database", "new_studio"]
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    """A photograph that nobody has brought before: what was painted once is ready at once."""
-    path = tmp_path / "photo.png"
-    picture(240, 160, seed=secrets.randbits(32)).save(path)
-    return path
+__all__ = ["database", "new_studio", "photo"]
 
 
 # Where each control was seen in every frame since: within its card, for the card with the easel goes along when one

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.webui.conftest import picture
+from tests.webui.new_photo import photo
 from tests.webui.studio import Studio
 from tests.webui.test_page import database, new_studio
 from worker.client import Client
 
-__all__ = ["database", "new_studio"]
-
-
-@pytest.fixture
-def photo(tmp_path: Path) -> Path:
-    """A photograph that nobody has brought before: what was painted once is ready at once."""
-    path = tmp_path / "photo.png"
-    picture(240, 160, seed=secrets.randbits(32)).save(path)
-    return path
+__all__ = ["database", "new_studio", "photo"]
 
 
 TABS = 12

@@ -10,9 +10,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ParameterError
-from core.params import KEEP_COLORS, PARAMS, SEED_MAX, Share
+from core.params import KEEP_COLORS, PARAMS, Share
 from worker.cli.files import gallery_style, plan, save
-from worker.cli.parser import Subcommands
+from worker.cli.parser import Subcommands, check_range
 from worker.cli.show import Board
 
 if TYPE_CHECKING:
@@ -99,15 +99,10 @@ def run(args: argparse.Namespace) -> int:
     if args.terms is not None:
         given["terms"] = parse_terms(args.terms)
     recipe = Recipe.parse(**given)
-    spec = PARAMS["size"]
-    if args.size is not None and not (spec.minimum or 0) <= args.size <= (spec.maximum or args.size):
-        raise ParameterError(
-            f"--size must lie between {spec.minimum:g} and {spec.maximum:g}, not {args.size}."
-        )
+    check_range("size", args.size)
+    check_range("seed", args.seed)
     if not 0 <= args.alpha <= 10:
         raise ParameterError(f"--alpha must lie between 0 and 10, not {args.alpha:g}.")
-    if not 0 <= args.seed <= SEED_MAX:
-        raise ParameterError(f"--seed must lie between 0 and {SEED_MAX}, not {args.seed}.")
     shares = {args.style: Share(args.style, 1.0, 1.0)}
     shares |= {share.style: share for share in map(Share.parse, args.mix)}
     if any(share.high != share.low for share in shares.values()):

@@ -155,11 +155,7 @@ def painting_params(args: argparse.Namespace) -> PaintParams:
             "where STYLE follows it, put it at the end."
         )
     for name in (*STRENGTHS, "size"):
-        spec, value = PARAMS[name], getattr(args, name)
-        if value is not None and not (spec.minimum or 0) <= value <= (spec.maximum or value):
-            raise ParameterError(
-                f"{option(name)} must lie between {spec.minimum:g} and {spec.maximum:g}, not {value:g}."
-            )
+        check_range(name, getattr(args, name))
     params = PaintParams.parse(
         method=args.method,
         keep_colors=args.keep_colors,
@@ -182,6 +178,15 @@ def painting_params(args: argparse.Namespace) -> PaintParams:
     if params.grid:
         params = params.model_copy(update={"size": params.size or GRID_SIDE})
     return params
+
+
+def check_range(name: str, value: float | None) -> None:
+    """Raises ``ParameterError`` where a value is given that lies outside the range of the parameter ``name``."""
+    spec = PARAMS[name]
+    if value is not None and not (spec.minimum or 0) <= value <= (spec.maximum or value):
+        raise ParameterError(
+            f"{option(name)} must lie between {spec.minimum:g} and {spec.maximum:g}, not {value:g}."
+        )
 
 
 def painting_shares(args: argparse.Namespace) -> list[Share]:
