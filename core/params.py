@@ -5,11 +5,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from core.errors import ParameterError
 from core.words import complaint
@@ -32,9 +40,18 @@ STRENGTHS: tuple[str, ...] = ("alpha", "alpha_high", "alpha_low")
 """The sliders of strength; a method listens to those that its ``MethodSpec.params`` name."""
 
 
+SECONDS_MIN, SECONDS_DEFAULT, SECONDS_MAX = 5, 30, 1800
+
+Value = float | str
+"""What a parameter of a method's own can be; whole numbers are whole."""
+
+
 @dataclass(frozen=True)
 class ParamSpec:
-    """How one parameter is shown to people."""
+    """How one parameter is shown to people, and what it may be: one of ``choices``, a number in [``minimum``, ``maximum``]
+    (whole where the default is), or a text that ``check`` puts into its one form or refuses with ``ValueError``.
+    ``metavar``: its value's name on the command line; ``offers``: the values with their words that page and bot offer, where
+    these are few."""
 
     name: str
     label: str
@@ -44,6 +61,82 @@ class ParamSpec:
     maximum: float | None = None
     step: float | None = None
     choices: tuple[str, ...] | None = None
+    check: Callable[[str], str] | None = None
+    metavar: str = "N"
+    offers: tuple[tuple[Value, str], ...] = ()
+
+    @property
+    def type(self) -> type[Value]:
+        """``str``, ``int`` or ``float``."""
+        return type(self.default) if isinstance(self.default, (str, int)) else float
+
+    def checked(self, value: Any) -> Value:
+        """The value, of this parameter's type; raises ``ValueError`` with what is expected."""
+        if self.type is str:
+            if not isinstance(value, str):
+                raise ValueError(f"{self.name}: is a text")
+            if self.choices and value not in self.choices:
+                raise ValueError(f"{self.name}: must be one of {', '.join(self.choices)}")
+            return self.check(value) if self.check else value
+        minimum, maximum = self.minimum or 0, self.maximum or float("inf")
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+            raise ValueError(f"{self.name}: is a number")
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            raise ValueError(f"{self.name}: is a number") from None
+        if not minimum <= number <= maximum:
+            raise ValueError(f"{self.name}: must lie between {minimum:g} and {maximum:g}")
+        if self.type is int:
+            if number != int(number):
+                raise ValueError(f"{self.name}: is a whole number")
+            return int(number)
+        return number
+
+
+STYLE_TERM_NAMES = (
+    "gram",
+    "mmd-linear",
+    "mmd-polynomial",
+    "mmd-gaussian",
+    "bn",
+    "histogram",
+    "sliced",
+    "w2",
+)
+"""The distances of styles that ``core.losses.terms`` knows."""
+
+
+def parse_terms(text: str) -> dict[str, float]:
+    """Style terms with their weights from "gram=1,sliced=0.5" or "gram"; raises ``ParameterError``."""
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, sign, given = part.partition("=")
+        name = name.strip()
+        if name not in STYLE_TERM_NAMES:
+            raise ParameterError(
+                f"There is no style term '{name[:40]}'; there are {', '.join(STYLE_TERM_NAMES)}."
+            )
+        try:
+            weight = float(given) if sign else 1.0
+        except ValueError:
+            raise ParameterError(
+                f"'{part[:60]}' is no style term; write NAME=WEIGHT, such as gram=1."
+            ) from None
+        if not 0 < weight < float("inf"):
+            raise ParameterError(f"The weight of '{name}' must be a positive number, such as {name}=1.")
+        found[name] = weight
+    if not found:
+        raise ParameterError("At least one style term is needed, such as gram=1.")
+    return found
+
+
+def _terms(text: str) -> str:
+    try:
+        return ",".join(f"{name}={weight:g}" for name, weight in parse_terms(text).items())
+    except ParameterError as error:
+        sentence = str(error).rstrip(".")
+        raise ValueError(f"terms: {sentence[0].lower()}{sentence[1:]}") from None
 
 
 PARAMS: dict[str, ParamSpec] = {
@@ -102,8 +195,81 @@ PARAMS: dict[str, ParamSpec] = {
             SEED_MAX,
             1,
         ),
+        ParamSpec(
+            "seconds",
+            "Time",
+            "Seconds that it may paint; you can say earlier that it is enough.",
+            SECONDS_DEFAULT,
+            SECONDS_MIN,
+            SECONDS_MAX,
+            5,
+            metavar="S",
+            offers=((30, "30 s"), (120, "2 min"), (600, "10 min"), (SECONDS_MAX, "until I stop it")),
+        ),
+        ParamSpec(
+            "content",
+            "Keep shapes",
+            "Weight of the photograph's shapes; 0 lets the style run free.",
+            0.3,
+            0.0,
+            10.0,
+            0.05,
+            metavar="W",
+            offers=((0.1, "loosely"), (0.3, "well"), (1.0, "closely")),
+        ),
+        ParamSpec(
+            "stroke",
+            "Stroke size",
+            "1 is as in the style's picture, larger for larger strokes.",
+            1.0,
+            0.25,
+            4.0,
+            0.25,
+            metavar="F",
+            offers=((0.5, "fine"), (1.0, "as in the style"), (2.0, "large")),
+        ),
+        ParamSpec(
+            "start",
+            "Begins with",
+            "painting: a quick painting by AdaIN; photo: the photograph; noise: nothing of either.",
+            "painting",
+            choices=("painting", "photo", "noise"),
+            metavar="FROM",
+            offers=(("painting", "a quick painting"), ("photo", "the photo"), ("noise", "nothing")),
+        ),
+        ParamSpec(
+            "terms",
+            "What the style is",
+            f"Distances to the style and their weights: {', '.join(STYLE_TERM_NAMES)}.",
+            "gram=1,bn=1",
+            check=_terms,
+            metavar="NAME=WEIGHT,…",
+            offers=(
+                ("gram=1,bn=1", "Gram and moments"),
+                ("gram=1", "Gram"),
+                ("bn=1", "moments"),
+                ("mmd-gaussian=1", "Gaussian MMD"),
+                ("histogram=1", "histograms"),
+                ("sliced=1", "sliced Wasserstein"),
+                ("w2=1", "Wasserstein"),
+            ),
+        ),
     )
 }
+
+
+def register_param(spec: ParamSpec) -> ParamSpec:
+    """Add a parameter of a method's own; it is then to be had on the command line, the page, the bot and the API, and kept
+    with a painting. A second one of the same name is a programming error (``ValueError``)."""
+    if spec.name in PARAMS or spec.name in PaintParams.model_fields:
+        raise ValueError(f"parameter '{spec.name}' is registered twice")
+    PARAMS[spec.name] = spec
+    return spec
+
+
+def own_params() -> list[ParamSpec]:
+    """Parameters of methods' own: all that ``PaintParams`` has no field for."""
+    return [spec for spec in PARAMS.values() if spec.name not in PaintParams.model_fields]
 
 
 def _some_weight(weights: tuple[float, ...]) -> tuple[float, ...]:
@@ -131,7 +297,8 @@ class PaintParams(BaseModel):
     ``weights_low``: the same per band, ``None`` for the common weights; ``keep_colors``: see ``PARAMS``; ``size``:
     longest side of the result in pixels, ``None`` for the photograph's own; ``seed``: non-negative integer;
     ``grid``: instead of one painting a sheet of small ones, ``alpha_high`` growing to the right and ``alpha_low``
-    upwards over ``GRID_STRENGTHS``.
+    upwards over ``GRID_STRENGTHS``; ``own``: values of parameters of methods' own (``own_params``), those at their default
+    left out; they may also be given by name, as if they were fields.
     A method ignores what its ``MethodSpec.params`` does not name; weights per band belong to ``alpha_high`` and
     ``alpha_low``.
     """
@@ -149,6 +316,38 @@ class PaintParams(BaseModel):
     size: int | None = Field(None, ge=SIZE_MIN, le=SIZE_MAX)
     seed: int = Field(0, ge=0, le=SEED_MAX)
     grid: bool = False
+    own: dict[str, Any] = Field({}, max_length=32)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        named = {name: values[name] for name in values if name in PARAMS and name not in cls.model_fields}
+        if not named:
+            return values
+        rest = {name: value for name, value in values.items() if name not in named}
+        return rest | {"own": dict(rest.get("own") or {}) | named}
+
+    @field_validator("own")
+    @classmethod
+    def _sound(cls, own: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in sorted(own):
+            if name not in PARAMS or name in cls.model_fields:
+                raise ValueError(f"there is no parameter '{name[:40]}'")
+            if own[name] is None:
+                continue
+            value = PARAMS[name].checked(own[name])
+            if value != PARAMS[name].default:
+                found[name] = value
+        return found
+
+    def value(self, name: str) -> Any:
+        """The value of any parameter, a method's own or not: as given, else its default."""
+        if name in type(self).model_fields:
+            return getattr(self, name)
+        return self.own.get(name, PARAMS[name].default)
 
     @model_validator(mode="after")
     def _one_number_of_styles(self) -> PaintParams:
@@ -163,7 +362,7 @@ class PaintParams(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise ParameterError(complaint(error, "parameters")) from None
+            raise ParameterError(complaint(error, "parameters").removeprefix("own: ")) from None
 
     @classmethod
     def restore(cls, values: dict[str, Any]) -> PaintParams:

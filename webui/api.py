@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
 import math
 from contextvars import ContextVar
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
-from core.params import DEFAULT_METHOD, KEEP_COLORS, PaintParams, Share, mixed, of_two
+from core.params import DEFAULT_METHOD, KEEP_COLORS, PaintParams, Share, mixed, of_two, own_params
 from webui.bodies import WHOLE_MAX
 from webui.follow import follow
 from webui.people import is_visitor, owner_of
@@ -25,6 +26,7 @@ from webui.pictures import download_name
 from webui.uploads import path_of
 
 if TYPE_CHECKING:
+    from core.registry import MethodSpec
     from webui.site import Site
     from worker.jobs import JobView
 
@@ -57,6 +59,24 @@ def _check_bands(params: PaintParams, two: bool) -> None:
 def read_mix(text: str | None) -> list[Share]:
     """The further styles of a mix, "NAME=WEIGHT" or "NAME=STROKES/COLOURS", separated by commas."""
     return [Share.parse(part) for part in (text or "").split(",") if part.strip()]
+
+
+def read_own(text: str | None, spec: MethodSpec) -> dict[str, Any]:
+    """Parameters of a method's own out of a JSON object; raises ``ParameterError`` for anything else and for what the
+    method does not take."""
+    if not text:
+        return {}
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise ParameterError('own: a JSON object is expected, such as {"seconds": 60}.')
+    known = {param.name for param in own_params()} & set(spec.params)
+    for name in values:
+        if name not in known:
+            raise ParameterError(f"own: '{spec.name}' does not take '{name[:40]}'; see /methods.")
+    return values
 
 
 def add_endpoints(site: Site) -> None:
@@ -124,6 +144,7 @@ def add_endpoints(site: Site) -> None:
         style_low_file: Any,
         mix: str | None,
         grid: bool | None,
+        own: str | None,
     ) -> JobView:
         if photo is None:
             raise ParameterError("photo: a picture is expected.")
@@ -140,6 +161,7 @@ def add_endpoints(site: Site) -> None:
             size=_whole(size, "size"),
             seed=_whole(seed, "seed") or 0,
             grid=bool(grid),
+            own=read_own(own, spec),
             **spec.strengths(alpha, alpha_high, alpha_low),
         )
         _check_bands(params, two or any(share.high != share.low for share in further))
@@ -179,11 +201,12 @@ def add_endpoints(site: Site) -> None:
         style_low_file: Any,
         mix: str | None,
         grid: bool | None,
+        own: str | None,
     ) -> tuple[str, dict[str, Any]]:
         """Paint a photo and wait for it: returns the full-size PNG and a description of the job."""
         visitor = await _visitor(visitor)
         owner = owner_of(visitor)
-        more = (alpha_high, alpha_low, style_low, style_low_file, mix, grid)
+        more = (alpha_high, alpha_low, style_low, style_low_file, mix, grid, own)
         job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner, *more)
         async for view in follow(client, job, owner):
             job = view
@@ -208,11 +231,12 @@ def add_endpoints(site: Site) -> None:
         style_low_file: Any,
         mix: str | None,
         grid: bool | None,
+        own: str | None,
     ) -> dict[str, Any]:
         """Queue a photo and return at once; ask /job about it and fetch it with /result."""
         visitor = await _visitor(visitor)
         owner = owner_of(visitor)
-        more = (alpha_high, alpha_low, style_low, style_low_file, mix, grid)
+        more = (alpha_high, alpha_low, style_low, style_low_file, mix, grid, own)
         job = await send(photo, style, style_file, alpha, keep_colors, method, size, seed, owner, *more)
         return describe(job, visitor)
 
@@ -225,7 +249,8 @@ def add_endpoints(site: Site) -> None:
         size: float | None,
         visitor: str | None,
     ) -> list[dict[str, Any]]:
-        """Queue one photo in one style with several methods (names separated by commas; none: all), one job each."""
+        """Queue one photo in one style with several methods (names separated by commas; none: all that paint in one go),
+        one job each."""
         visitor = await _visitor(visitor)
         owner = owner_of(visitor)
         if photo is None:
@@ -235,7 +260,7 @@ def add_endpoints(site: Site) -> None:
         names = [name.strip() for name in (methods or "").split(",") if name.strip()] or None
         ref = f"gallery:{style}" if style_file is None else f"blob:{await call(put, style_file, owner)}"
         key = await call(put, photo, owner)
-        count = len(client.methods() if names is None else names)
+        count = len(registry.quick_methods() if names is None else names)
         origin = site.ordering(current.get(), count)
         options = {"methods": names, "size": _whole(size, "size"), "source": "api", "origin": origin}
         return [describe(job, visitor) for job in await call(client.compare, owner, key, ref, **options)]
@@ -250,6 +275,7 @@ def add_endpoints(site: Site) -> None:
         size: float | None,
         alpha_high: float | None,
         alpha_low: float | None,
+        own: str | None,
     ) -> dict[str, Any]:
         """Paint the same photo and style again with other settings; what is left empty stays as it was."""
         visitor = await _visitor(visitor)
@@ -262,6 +288,9 @@ def add_endpoints(site: Site) -> None:
             "size": _whole(size, "size"),
         }
         changes = {name: value for name, value in given.items() if value is not None}
+        if own:
+            before = await call(client.job, job_id, owner_of(visitor))
+            changes |= read_own(own, registry.method(method or before.params.method))
         changes["origin"] = site.ordering(current.get())
         return describe(await call(client.repaint, job_id, owner_of(visitor), **changes), visitor)
 
@@ -283,6 +312,12 @@ def add_endpoints(site: Site) -> None:
         """The full-size PNG of a finished job."""
         owner = owner_of(await _visitor(visitor))
         return await finished_file(await call(client.job, job_id, owner), owner)
+
+    @spoken
+    async def stop(job_id: str, visitor: str) -> dict[str, Any]:
+        """That is enough: a job that shows its picture on the way ends with the picture so far, others are cancelled."""
+        visitor = await _visitor(visitor)
+        return describe(await call(client.stop, job_id, owner_of(visitor)), visitor)
 
     @spoken
     async def cancel(job_id: str, visitor: str) -> dict[str, Any]:
@@ -315,6 +350,7 @@ def add_endpoints(site: Site) -> None:
                 "summary": method.summary,
                 "paper": method.paper,
                 "params": list(method.params),
+                "iterative": method.capabilities.iterative,
             }
             for method in await call(client.methods)
         ]
@@ -335,7 +371,8 @@ def add_endpoints(site: Site) -> None:
         style_low_file_in = file_field(label="style_low_file (a picture, instead of style_low)")
         mix_in = gr.Textbox(label="mix (more gallery styles: NAME=WEIGHT or NAME=STROKES/COLOURS, …)")
         grid_in = gr.Checkbox(label="grid (a sheet of small paintings over both strengths)")
-        methods_in = gr.Textbox(label="methods (names separated by commas; empty: all)")
+        own_in = gr.Textbox(label='own (parameters of the method\'s own as JSON, such as {"seconds": 60})')
+        methods_in = gr.Textbox(label="methods (names separated by commas; empty: all that paint in one go)")
         job_in = gr.Textbox(label="job_id")
         limit_in = gr.Number(label="limit", value=20)
         file_out = gr.File(label="painting")
@@ -358,6 +395,7 @@ def add_endpoints(site: Site) -> None:
             style_low_file_in,
             mix_in,
             grid_in,
+            own_in,
         ]
         endpoints: list[tuple[Any, list[Any], list[Any]]] = [
             (stylize, order, [file_out, json_out]),
@@ -365,12 +403,13 @@ def add_endpoints(site: Site) -> None:
             (compare, [photo_in, style_in, style_file_in, methods_in, size_in, visitor_in], [json_out]),
             (
                 repaint,
-                [job_in, visitor_in, alpha_in, keep_in, method_in, size_in, high_in, low_in],
+                [job_in, visitor_in, alpha_in, keep_in, method_in, size_in, high_in, low_in, own_in],
                 [json_out],
             ),
             (job, [job_in, visitor_in], [json_out]),
             (jobs, [visitor_in, limit_in], [json_out]),
             (result, [job_in, visitor_in], [file_out]),
+            (stop, [job_in, visitor_in], [json_out]),
             (cancel, [job_in, visitor_in], [json_out]),
             (delete_my_data, [visitor_in], [json_out]),
             (styles, [], [json_out]),

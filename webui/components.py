@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.params import PARAMS
+from core.params import PARAMS, ParamSpec
 
 _CHOICE_LABELS = {
     "keep_colors": {"off": "Off", "luminance": "Photo's hues", "statistics": "Photo's palette"},
@@ -85,6 +85,38 @@ def labelled_choices(name: str) -> list[tuple[str, str]]:
     """A parameter's choices as (label, value); a choice without a label of its own shows its name."""
     labels = _CHOICE_LABELS.get(name, {})
     return [(labels.get(value, value), value) for value in PARAMS[name].choices or ()]
+
+
+def own_control(spec: ParamSpec) -> gr.Radio | gr.Slider | gr.Textbox:
+    """What a parameter of a method's own is set by: a few values offered, a slider, or a text."""
+    options: dict[str, Any] = {
+        "value": spec.default,
+        "label": spec.label,
+        "info": spec.help,
+        "elem_id": f"own-{spec.name}",
+        "visible": False,
+    }
+    if spec.offers or spec.choices:
+        return gr.Radio(_offered(spec), elem_classes="pills", **options)
+    if spec.type is str:
+        return gr.Textbox(**options)
+    return gr.Slider(spec.minimum or 0, spec.maximum or 1, step=spec.step, buttons=[], **options)
+
+
+def own_value(spec: ParamSpec, value: Any) -> dict[str, Any]:
+    """The update that shows ``value``, which came from elsewhere and may not be offered."""
+    if not (spec.offers or spec.choices):
+        return gr.update(value=value)
+    offered = _offered(spec)
+    if all(known != value for _, known in offered):
+        offered.append((str(value), value))
+    return gr.update(choices=offered, value=value)
+
+
+def _offered(spec: ParamSpec) -> list[tuple[str, Any]]:
+    if spec.offers:
+        return [(label[:1].upper() + label[1:], value) for value, label in spec.offers]
+    return [(value, value) for value in spec.choices or ()]
 
 
 def photo_field(**options: Any) -> gr.Image:

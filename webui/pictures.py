@@ -30,7 +30,7 @@ THUMB_SIDE = 320
 TILE_SIDE = 320
 DOWNLOADS = {"painting.png": "png", "full.jpg": "jpeg", "full.webp": "webp"}
 """Files of a painting in full size, and their formats; the first is the one offered at once."""
-_FILES = (*DOWNLOADS, "painting.jpg", "photo.jpg", "thumb.jpg", "photo-thumb.jpg")
+_FILES = (*DOWNLOADS, "painting.jpg", "so-far.jpg", "photo.jpg", "thumb.jpg", "photo-thumb.jpg")
 
 
 class Links:
@@ -67,7 +67,7 @@ class Links:
 
     def address(self, job_id: str, file: str) -> str:
         """Relative address of one of a job's pictures: those of ``DOWNLOADS`` (full size), ``painting.jpg``,
-        ``photo.jpg``, ``thumb.jpg``, ``photo-thumb.jpg``."""
+        ``so-far.jpg`` (of a job on the way), ``photo.jpg``, ``thumb.jpg``, ``photo-thumb.jpg``."""
         if file not in _FILES:
             raise ValueError(f"no such picture: {file}")
         return f"pictures/job/{job_id}/{self._signature(job_id)}/{file}"
@@ -136,6 +136,9 @@ def add_routes(app: FastAPI, client: Client, links: Links) -> None:
                 photo = client.picture(job.photo_key, job.owner, used=not small)
                 side = THUMB_SIDE if small else SHOWN_SIDE
                 return answer(small_jpeg(photo, side, client.limits), "image/jpeg")
+            if file == "so-far.jpg":
+                so_far = client.picture_so_far(job_id, side=SHOWN_SIDE)
+                return gone if so_far is None else answer(so_far, "image/jpeg")
             side = THUMB_SIDE if file == "thumb.jpg" else SHOWN_SIDE
             return answer(client.preview(job_id, side=side), "image/jpeg")
         except AllaPrimaError:

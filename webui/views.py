@@ -105,6 +105,20 @@ def waiting_easel(job: JobView, links: Links) -> str:
     )
 
 
+def growing_easel(job: JobView, before: float | None, links: Links) -> str:
+    """The picture so far of a job on the way, over the one of ``before`` (the done share; ``None``: over the photo), so that
+    nothing flickers while it is loaded."""
+
+    def address(done: float) -> str:
+        return escape(f"{links.address(job.id, 'so-far.jpg')}?done={done:.3f}")
+
+    under = escape(links.address(job.id, "photo.jpg")) if before is None else address(before)
+    return (
+        f'<div class="canvas growing"><div class="layers"><img src="{under}" alt="" decoding="sync">'
+        f'<img class="over" src="{address(job.progress)}" alt="The painting so far"></div></div>'
+    )
+
+
 def painting(job: JobView, links: Links, *, repainting: bool = False) -> str:
     """Before and after of a finished job, with a divider moved by pointer or arrow keys."""
     photo, result = (escape(links.address(job.id, name)) for name in ("photo.jpg", "painting.jpg"))
@@ -228,6 +242,9 @@ def status(job: JobView) -> str:
         return stopping()
     if job.state == "running":
         percent = round(100 * min(1.0, max(0.0, job.progress)))
+        if job.iterative and percent and job.eta_seconds is not None:
+            left = f"Painting, {percent} %, about {seconds(max(1.0, job.eta_seconds))} to go"
+            return _line("running", left, bar("Painting", percent))
         return _line("running", f"Painting, {percent} %" if percent else "Painting", bar("Painting", percent))
     if job.state == "done":
         took = f"Painted in {seconds(job.paint_ms / 1000)}" if job.paint_ms is not None else "Painted"

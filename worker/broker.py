@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
-from worker.jobs import QUEUES, trace
+from worker.jobs import LONG_QUEUE, QUEUES, trace
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 PREFIX = "allaprima:"
 JOB_NEWS = f"{PREFIX}job:"
 PAINT_TASK = "allaprima.paint"
+LONG_TASK = "allaprima.paint_long"
 TRAIN_TASK = "allaprima.train"
 TRANSPORT = "allaprima"
 """Name of ``worker.transport`` for kombu."""
@@ -103,7 +104,7 @@ class Broker:
 
     def send(self, job_id: str, queue: str) -> None:
         """Put a job's message into a queue; raises ``QueueError`` at once when Redis is down."""
-        self._send(PAINT_TASK, [job_id], job_id, queue)
+        self._send(LONG_TASK if queue == LONG_QUEUE else PAINT_TASK, [job_id], job_id, queue)
 
     def send_training(self, training_id: str, step: int) -> None:
         """Put the message of a training's next slice, from ``step`` on, into its queue; raises ``QueueError``."""
@@ -201,6 +202,14 @@ class Broker:
         except QueueError:
             return None
 
+    def holds(self, key: str) -> bool:
+        """Whether there is a cache entry; ``False`` when Redis is down."""
+        try:
+            with self._reachable():
+                return bool(self.redis.exists(PREFIX + key))
+        except QueueError:
+            return False
+
     def cache(self, key: str, value: bytes, seconds: float) -> None:
         """Keep a cache entry for a time; best effort."""
         try:
@@ -208,6 +217,12 @@ class Broker:
                 self.redis.set(PREFIX + key, value, ex=max(1, int(seconds)))
         except QueueError:
             log.debug("cache entry not kept")
+
+    def drop(self, keys: Collection[str]) -> None:
+        """Delete cache entries. Raises ``QueueError``."""
+        if keys:
+            with self._reachable():
+                self.redis.delete(*(PREFIX + key for key in keys))
 
     def drop_styles(self, traces: Collection[str]) -> int:
         """Delete the encoded styles that were made of pictures with these traces (``worker.jobs.trace``), as the style or
@@ -254,7 +269,7 @@ def _message_id(raw: bytes | str, taken: bool = False) -> str:
         message = json.loads(raw)
         if taken:
             message = message[0]
-        if message["headers"]["task"] not in (PAINT_TASK, TRAIN_TASK):
+        if message["headers"]["task"] not in (PAINT_TASK, LONG_TASK, TRAIN_TASK):
             return ""
         return str(json.loads(base64.b64decode(message["body"]))[0][0])
     except (KeyError, IndexError, TypeError, ValueError, RecursionError):

@@ -42,7 +42,7 @@ def make_app(settings: Settings) -> Celery:
         broker_connection_timeout=2.0,
         broker_transport_options={
             # The reconciler recovers jobs within seconds; this is only the last resort.
-            "visibility_timeout": max(settings.visibility_timeout, int(settings.paint_time_limit * 2)),
+            "visibility_timeout": max(settings.visibility_timeout, int(settings.longest_paint_seconds * 1.2)),
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
             "socket_connect_timeout": 2.0,

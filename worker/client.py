@@ -16,10 +16,21 @@ from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import WEIGHTS, PaintParams
 from core.registry import MethodSpec
-from worker import limits, removal, scheduler
+from worker import limits, previews, removal, scheduler
 from worker.broker import Broker
 from worker.erasure import delete_person
-from worker.jobs import SOURCES, TERMINAL, UNFINISHED, DraftView, JobState, JobView, UserView, new_id
+from worker.jobs import (
+    LONG_QUEUE,
+    SOURCES,
+    TERMINAL,
+    UNFINISHED,
+    DraftView,
+    JobState,
+    JobView,
+    UserView,
+    long_line,
+    new_id,
+)
 from worker.orders import GALLERY, fitted, joined, style_ref
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
@@ -147,6 +158,9 @@ class Client:
         if not self.blobs.owned(photo, owner):
             raise NotFoundError("This photo is no longer there; please send it again.")
         party = owner if origin is None else f"origin:{origin}"
+        long = registry.method(params.method).capabilities.iterative
+        queue = LONG_QUEUE if long else "batch" if album else "paint"
+        line = long_line(party) if long else party
         with self.database.write() as session:
             self.database.lock(session, f"owner:{owner}")
             self.database.lock(session, table.PROMOTION)
@@ -158,7 +172,7 @@ class Client:
                 owner=owner,
                 source=source,
                 album=album,
-                queue="batch" if album else "paint",
+                queue=queue,
                 state=str(JobState.WAITING),
                 method=params.method,
                 params=params.stored(),
@@ -167,9 +181,9 @@ class Client:
                 more_styles=styles[1:],
                 style_label=label,
                 context=context or {},
-                party=party,
+                party=line,
                 created_at=table.after_the_last(session, owner, now),
-                turn=table.next_turn(session, party),
+                turn=table.next_turn(session, line),
             )
             session.add(row)
             session.flush()
@@ -198,11 +212,13 @@ class Client:
         source: str,
         origin: str | None = None,
     ) -> list[JobView]:
-        """Order a painting by each of ``methods`` (all of them unless given) at its defaults, one job each. They
-        belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having cancelled what was
+        """Order a painting by each of ``methods`` (all that paint in one go unless given) at its defaults, one job each.
+        They belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having cancelled what was
         ordered before."""
         names = (
-            [method.name for method in self.methods()] if methods is None else list(dict.fromkeys(methods))
+            [method.name for method in registry.quick_methods()]
+            if methods is None
+            else list(dict.fromkeys(methods))
         )
         if not names:
             raise ParameterError("methods: choose at least one.")
@@ -318,6 +334,29 @@ class Client:
         self.broker.publish(job_id, changed=True)
         scheduler.promote(self.database, self.broker, self.settings)
         return self.job(job_id, owner)
+
+    def stop(self, job_id: str, owner: str | None = None) -> JobView:
+        """That is enough: a job that shows its picture on the way ends with the picture so far; any other, and one that has
+        not begun, is cancelled."""
+        job = self.job(job_id, owner)
+        if not (job.iterative and job.state == JobState.RUNNING):
+            return self.cancel(job_id, owner)
+        with self.database.write() as session:
+            table.request_enough(session, job_id)
+        self.broker.publish(job_id, changed=True)
+        return self.job(job_id, owner)
+
+    def picture_so_far(self, job_id: str, owner: str | None = None, side: int = 1280) -> bytes | None:
+        """What a job under way has painted so far, as JPEG with a longest side of at most ``side`` pixels; ``None`` where
+        there is nothing to be seen yet. Raises ``NotFoundError``."""
+        job = self.job(job_id, owner)
+        if not job.iterative or job.finished:
+            return None
+        return previews.jpeg(self.broker, job_id, side)
+
+    def has_picture_so_far(self, job: JobView) -> bool:
+        """Whether ``picture_so_far`` has something to show."""
+        return self.broker.holds(previews.key_of(job.id))
 
     def watch(self, job_id: str, timeout: float | None = None) -> Iterator[JobView]:
         """The job as it stands, then again at every change until it is finished or ``timeout`` seconds are

@@ -11,29 +11,28 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from core.errors import AllaPrimaError, Cancelled, ModelError, UnknownNameError
 from core.memory import give_memory_back
-from core.params import SIZE_MIN, PaintParams
+from core.params import PaintParams
 from worker.broker import Broker
 from worker.plugins import load_extra_methods
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from core.methods.base import Method
+    from core.methods.contract import Beginning, Encoded, Method, Step
+
+    Watch = Callable[[Step], bool]
 
 log = logging.getLogger(__name__)
 
 FORGET = "forget"
 """Redis counter that advances when somebody's pictures must be forgotten."""
-
-SMALL_PIXELS = 96 * 96
-"""Up to this size one thread paints as fast as two, which take twice the processor time."""
 
 CONTENT_IDLE_SECONDS = 600.0
 IDLE_CHECK_SECONDS = 5.0
@@ -56,38 +55,29 @@ class StyleSource:
 @dataclass
 class Order:
     """One painting to make. Pictures are read only when no cache has what is made of them. The order of
-    ``styles`` is that of the weights in ``params``."""
+    ``styles`` is that of the weights in ``params``. ``watch`` sees the steps of an iterative method, and says ``False``
+    when the picture so far is to be the result; ``beginning``: where another process had come to."""
 
     photo_key: str
     read_photo: Callable[[], bytes]
     styles: Sequence[StyleSource]
     params: PaintParams
     progress: Callable[[float], None]
-    photo_side: int = 0
+    watch: Watch | None = None
+    beginning: Beginning | None = None
 
 
 @dataclass
 class Painting:
-    """A finished painting, the photograph's longer side as it was sent, and which caches had something for it (name to
-    hit or miss)."""
+    """A finished painting, the photograph's longer side as it was sent, which caches had something for it (name to
+    hit or miss), and whether it ended before its time."""
 
     image: Image.Image
     model_hash: str
     seconds: float
     photo_side: int = 0
     caches: dict[str, bool] = field(default_factory=dict)
-
-
-@dataclass
-class _Photo:
-    image: Image.Image
-    content: Any
-    original: int
-    used_at: float
-
-    @property
-    def nbytes(self) -> int:
-        return int(self.content.nbytes) + self.image.width * self.image.height * 3
+    cut_short: bool = False
 
 
 class ContentCache:
@@ -96,26 +86,29 @@ class ContentCache:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._lock = threading.Lock()
-        self._entries: OrderedDict[tuple[str, ...], _Photo] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, ...], Encoded] = OrderedDict()
+        self._used_at: dict[tuple[str, ...], float] = {}
 
-    def get(self, key: tuple[str, ...]) -> _Photo | None:
+    def get(self, key: tuple[str, ...]) -> Encoded | None:
         """The entry, now the most recently used."""
         with self._lock:
             entry = self._entries.get(key)
             if entry is not None:
-                entry.used_at = time.monotonic()
+                self._used_at[key] = time.monotonic()
                 self._entries.move_to_end(key)
             return entry
 
-    def put(self, key: tuple[str, ...], entry: _Photo) -> None:
+    def put(self, key: tuple[str, ...], entry: Encoded) -> None:
         """Keep an entry if it fits, at the cost of the least recently used ones."""
         with self._lock:
-            self._entries.pop(key, None)
+            self._drop(key)
             if entry.nbytes > self.limit:
                 return
             self._entries[key] = entry
+            self._used_at[key] = time.monotonic()
             while self.nbytes > self.limit:
-                self._entries.popitem(last=False)
+                dropped, _ = self._entries.popitem(last=False)
+                del self._used_at[dropped]
 
     @property
     def nbytes(self) -> int:
@@ -126,10 +119,14 @@ class ContentCache:
         """Drop what was not used for this long; how many photographs that were."""
         before = time.monotonic() - idle_seconds
         with self._lock:
-            idle = [key for key, entry in self._entries.items() if entry.used_at <= before]
+            idle = [key for key, used_at in self._used_at.items() if used_at <= before]
             for key in idle:
-                del self._entries[key]
+                self._drop(key)
         return len(idle)
+
+    def _drop(self, key: tuple[str, ...]) -> None:
+        self._entries.pop(key, None)
+        self._used_at.pop(key, None)
 
 
 class Engine:
@@ -196,12 +193,6 @@ class Engine:
 
         use_threads(self.settings.threads, processes=self.settings.paint_concurrency)
 
-    @staticmethod
-    def _threads_for(photo: Image.Image) -> AbstractContextManager[None]:
-        from core.device import one_thread
-
-        return one_thread() if photo.width * photo.height <= SMALL_PIXELS else nullcontext()
-
     def paint(self, order: Order) -> Painting:
         """Paint; when the memory does not suffice, once more at half the size.
 
@@ -214,20 +205,19 @@ class Engine:
         started = time.perf_counter()
         painting = Painting(Image.new("RGB", (1, 1)), method.model_hash, 0.0)
         try:
-            painting.image = self._paint(method, order, painting.caches, 1.0)
+            self._paint(method, order, painting, 1.0)
         except Exception as error:
             if not _out_of_memory(error):
                 raise
             log.warning("the memory does not suffice; painting at half the size")
-            painting.image = self._paint_half(method, order, painting.caches)
+            self._paint_half(method, order, painting)
         painting.seconds = time.perf_counter() - started
-        painting.photo_side = order.photo_side
         return painting
 
-    def _paint_half(self, method: Method, order: Order, caches: dict[str, bool]) -> Image.Image:
+    def _paint_half(self, method: Method, order: Order, painting: Painting) -> None:
         self._free_memory()
         try:
-            return self._paint(method, order, caches, 0.5)
+            self._paint(method, order, painting, 0.5)
         except Exception as error:
             if not _out_of_memory(error):
                 raise
@@ -244,65 +234,68 @@ class Engine:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _paint(self, method: Method, order: Order, caches: dict[str, bool], scale: float) -> Image.Image:
-        """``Method.stylize``, with what the caches have left out."""
-        photo, params = self._photo(method, order, caches, scale)
-        order.photo_side = photo.original
-        order.progress(0.35)
-        codes = [self._code(method, order, style, caches, photo.image, params) for style in order.styles]
-        order.progress(0.45)
-        with self._threads_for(photo.image):
-            painted = method.paint(
-                photo.image, photo.content, codes, params, lambda done: order.progress(0.45 + 0.5 * done)
-            )
-        order.progress(0.95)
-        return painted
+    def _paint(self, method: Method, order: Order, painting: Painting, scale: float) -> None:
+        """Fill in ``painting``: the method's steps, told and watched."""
+        from core.methods.contract import PaintRequest
 
-    def _photo(
-        self, method: Method, order: Order, caches: dict[str, bool], scale: float
-    ) -> tuple[_Photo, PaintParams]:
-        """The photograph with its features, and the parameters with the size that is really painted."""
-        key = (method.model_hash, order.photo_key, str(order.params.size), str(scale))
-        entry = self.photos.get(key)
-        caches["content"] = entry is not None
-        if entry is not None:
-            return entry, self._sized(order.params, entry.original, scale)
-        original = _open(order.read_photo())
-        params = self._sized(order.params, max(original.size), scale)
-        image = method.prepare_photo(original, params)
-        with self._threads_for(image):
-            entry = _Photo(image, method.encode_content(image), max(original.size), time.monotonic())
-        self.photos.put(key, entry)
-        return entry, params
+        request = PaintRequest(
+            lambda: _open(order.read_photo()),
+            [partial(_read, style) for style in order.styles],
+            order.params,
+            side_max=min(self.settings.max_side, method.spec.capabilities.side_max),
+            scale=scale,
+            beginning=order.beginning,
+            progress=order.progress,
+        )
+        caches = _JobCaches(self, method, order, painting, scale)
+        for step in method.steps(request, caches):
+            if step.result is not None:
+                painting.image = step.result
+                return
+            order.progress(step.done)
+            if step.preview is not None and order.watch is not None and not order.watch(step):
+                painting.image, painting.cut_short = step.preview(), True
+                return
+        raise RuntimeError(f"'{method.spec.name}' ended without a painting")
 
-    def _sized(self, params: PaintParams, original: int, scale: float) -> PaintParams:
-        """The parameters with ``size`` within the limit; ``original`` is the photograph's longest side."""
-        side = min(params.size or original, self.settings.max_side)
-        if scale != 1.0:
-            side = max(SIZE_MIN, round(side * scale))
-        size = None if params.size is None and side == original else side
-        return params.model_copy(update={"size": size})
 
-    def _code(
-        self,
-        method: Method,
-        order: Order,
-        style: StyleSource,
-        caches: dict[str, bool],
-        photo: Image.Image,
-        params: PaintParams,
-    ) -> bytes:
+class _JobCaches:
+    """The caches as one job's painting sees them: ``core.methods.contract.Caches``."""
+
+    def __init__(
+        self, engine: Engine, method: Method, order: Order, painting: Painting, scale: float
+    ) -> None:
+        self._engine, self._method, self._order = engine, method, order
+        self._painting, self._scale = painting, scale
+
+    def photo(self, encode: Callable[[], Encoded]) -> Encoded:
+        order, photos = self._order, self._engine.photos
+        key = (self._method.model_hash, order.photo_key, str(order.params.size), str(self._scale))
+        entry = photos.get(key)
+        self._painting.caches["content"] = entry is not None
+        if entry is None:
+            entry = encode()
+            photos.put(key, entry)
+        self._painting.photo_side = entry.original
+        return entry
+
+    def code(self, index: int, photo: Image.Image, params: PaintParams, encode: Callable[[], bytes]) -> bytes:
+        order, broker, known = self._order, self._engine.broker, self._painting.caches
         variant = "plain"
         if params.keep_colors == "statistics":
             # Recoloured to this photograph: of use to its next painting only.
             variant = f"{order.photo_key}-{photo.width}x{photo.height}"
-        key = f"style:{style.hash}:{method.model_hash}:{variant}"
-        code = self.broker.cached(key)
-        caches["style"] = code is not None and caches.get("style", True)
+        key = f"style:{order.styles[index].hash}:{self._method.model_hash}:{variant}"
+        code = broker.cached(key)
+        known["style"] = code is not None and known.get("style", True)
         if code is None:
-            code = method.encode_style(method.prepare_style(_open(style.read()), photo, params))
-            self.broker.cache(key, code, self.settings.style_cache_days * 86400)
+            code = encode()
+            broker.cache(key, code, self._engine.settings.style_cache_days * 86400)
         return code
+
+
+def _read(style: StyleSource) -> Image.Image:
+    return _open(style.read())
 
 
 def _open(data: bytes) -> Image.Image:

@@ -6,6 +6,7 @@ the table of erasures says that it is still to be done. It holds a hash of the p
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Literal
 
 from sqlalchemy import delete, or_, select, update
 
+from worker import previews
 from worker.broker import Broker, QueueError
 from worker.jobs import HARD_LIMIT_AFTER, trace
 from worker.settings import Settings
@@ -70,6 +72,11 @@ PLACES: tuple[Place, ...] = (
         "style codes",
         "Encoded styles in Redis, of the person's pictures or recoloured to them.",
         "Broker.drop_styles at once, and once more when every painter that had the picture must have stopped.",
+    ),
+    Place(
+        "pictures on the way",
+        "The painting so far of a job by optimisation, in Redis.",
+        "Client.delete_user_data at once; what its painter still writes in that moment, within ten minutes by itself.",
     ),
     Place(
         "append-only file",
@@ -151,6 +158,8 @@ def delete_person(
                 note_erasure(session, key)
     blobs.purge(keys)
     broker.bump("forget")
+    with contextlib.suppress(QueueError):  # they are gone within minutes by themselves
+        broker.drop([previews.key_of(job_id) for job_id in ids])
     ratings = forget(database, settings, owner)
     # Last, because it empties the database's log, too.
     styles = erase(database, broker, {trace(key) for key in keys})
@@ -179,7 +188,7 @@ def erase(database: Database, broker: Broker, traces: Collection[str]) -> int:
 def erase_what_waits(database: Database, broker: Broker, settings: Settings) -> int:
     """Housekeeping: do what could not be done at once, and do it a second time when no painter that had the picture can
     still be at work; how many pictures are done with. Raises ``StorageError``."""
-    # As long as a painting may take, until its process is killed.
+    # As long as a painting that encodes styles may take, until its process is killed.
     over = Erasure.created_at < clock() - (settings.paint_time_limit + HARD_LIMIT_AFTER)
     with database.read() as session:
         due = or_(Erasure.erased_at.is_(None), over)

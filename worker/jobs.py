@@ -15,15 +15,23 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core import registry
 from core.params import PaintParams
 
 SOURCES = ("cli", "web", "bot", "api")
-QUEUES = ("paint", "batch", "train")
-TRAIN_QUEUE = QUEUES[2]
+QUEUES = ("paint", "batch", "long", "train")
+LONG_QUEUE, TRAIN_QUEUE = QUEUES[2:]
+COMPANION_QUEUES = (LONG_QUEUE, TRAIN_QUEUE)
+"""Queues that a worker serves by a process of their own each, so that nobody waits for what takes minutes."""
 HARD_LIMIT_AFTER = 30.0
 """A painting process that the time limit does not stop is killed this many seconds later."""
 ID_LENGTH = 12
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def long_line(party: str) -> str:
+    """The line in which a party's jobs wait that take minutes: they hold nothing up that is quick."""
+    return f"{LONG_QUEUE}:{party}"
 
 
 class JobState(StrEnum):
@@ -116,12 +124,18 @@ class JobView(BaseModel):
     model_hash: str | None = None
     context: dict[str, Any] = Field(default_factory=dict, description="opaque to the worker")
     delivered: bool = Field(False, description="whether the person has been given it, by the bot")
-    stopping: bool = Field(False, description="cancelled while it is painted: it stops at its next step")
+    stopping: bool = Field(False, description="told to stop while it is painted: it does at its next step")
 
     @property
     def styles(self) -> tuple[str, ...]:
         """All styles, in the order of their weights."""
         return (self.style, *self.more_styles)
+
+    @property
+    def iterative(self) -> bool:
+        """Whether it shows the picture on the way and can be told that it is enough."""
+        known = {spec.name: spec for spec in registry.methods()}
+        return self.params.method in known and known[self.params.method].capabilities.iterative
 
     @property
     def finished(self) -> bool:

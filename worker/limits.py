@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import LimitError
 from core.words import count
+from worker.jobs import long_line
 from worker.store import jobs as table
 from worker.store.models import Job
 
@@ -40,7 +41,7 @@ def check(session: Session, settings: Settings, owner: str, party: str, now: flo
             code="limit_hour",
         )
     most *= settings.people_per_address
-    if party != owner and table.unfinished_count(session, Job.party == party) >= most:
+    if party != owner and table.unfinished_count(session, Job.party.in_((party, long_line(party)))) >= most:
         raise LimitError(
             f"Visitors at your network address already have {count(most, 'painting')} waiting; please send more when "
             "some are finished.",

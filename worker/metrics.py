@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from core.errors import AllaPrimaError
 from worker.broker import Broker
-from worker.jobs import TRAIN_QUEUE, UNFINISHED
+from worker.jobs import COMPANION_QUEUES, UNFINISHED
 from worker.scheduler import WORKER_SILENT_SECONDS
 from worker.store import counters
 from worker.store.blobs import BlobStore
@@ -56,7 +56,7 @@ def health(database: Database, broker: Broker, blobs: BlobStore) -> dict[str, An
 
 def _workers(session: Any) -> int:
     # A worker's training process has a row of its own; it is there only while something trains.
-    alive = WorkerRow.seen_at > clock() - WORKER_SILENT_SECONDS, WorkerRow.queues != TRAIN_QUEUE
+    alive = WorkerRow.seen_at > clock() - WORKER_SILENT_SECONDS, WorkerRow.queues.not_in(COMPANION_QUEUES)
     return session.scalar(select(func.count()).select_from(WorkerRow).where(*alive)) or 0
 
 

@@ -23,6 +23,10 @@ def fitted(params: PaintParams, styles: int) -> PaintParams:
             raise ParameterError(
                 f"{name}: {_count(styles, 'style')} and {_count(len(given), 'weight')} do not fit."
             )
+    if params.own:
+        params = params.model_copy(
+            update={"own": {name: params.own[name] for name in params.own if name in method.params}}
+        )
     if styles == 1:
         params = params.model_copy(update=dict.fromkeys(WEIGHTS))
     if params.grid:

@@ -10,6 +10,7 @@ among equals, and whoever has a turn below the number of jobs let in at once com
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections import Counter, defaultdict, deque
@@ -18,11 +19,14 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from core import registry
+from core.errors import UnknownNameError
+from core.params import PaintParams
 from worker.broker import Broker, QueueError
-from worker.jobs import TRAIN_QUEUE, UNFINISHED, JobState
+from worker.jobs import COMPANION_QUEUES, LONG_QUEUE, UNFINISHED, JobState
 from worker.settings import Settings
 from worker.store import jobs as table
 from worker.store.database import Database, clock, read_clock
@@ -37,10 +41,13 @@ GRACE_SECONDS = 3.0
 WORKER_SILENT_SECONDS = 30.0
 COUNTED_ONE_BY_ONE = 4
 LET_IN_AT_ONCE = 500
+LONG_JOBS_AT_ONCE = 1
 
 
 PACE_SECONDS = 0.5
-_paces: WeakKeyDictionary[Any, tuple[float, float | None, int]] = WeakKeyDictionary()
+BEGINNING_SECONDS = 2.0
+"""What painting by optimisation takes beside the time that was asked for."""
+_paces: WeakKeyDictionary[Any, dict[bool, tuple[float, float | None, int]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -97,34 +104,53 @@ def places(session: Session, rows: Sequence[Job]) -> dict[str, Place]:
     open_rows = [row for row in rows if row.state in UNFINISHED]
     if not open_rows:
         return {}
-    typical, hands = _pace(session)
     found: dict[str, Place] = {}
     waiting = [row for row in open_rows if row.state == JobState.WAITING]
     queued = [row for row in open_rows if row.state == JobState.QUEUED]
     if waiting or queued:
         positions = _queued_positions(session, queued) | _waiting_positions(session, waiting)
-        for name, position in positions.items():
-            found[name] = Place(position, None if typical is None else round(typical * position / hands, 1))
+        for row in (*queued, *waiting):
+            found[row.id] = Place(positions[row.id], _until_painted(session, row, positions[row.id]))
     for row in open_rows:
         if row.state == JobState.RUNNING:
-            left = None if typical is None else round(typical * (1.0 - row.progress), 1)
-            found[row.id] = Place(None, left)
+            own = _expected(session, row)
+            found[row.id] = Place(None, None if own is None else round(own * (1.0 - row.progress), 1))
     return found
 
 
-def _pace(session: Session) -> tuple[float | None, int]:
-    """The recent median painting time and the number of painting processes, at most ``PACE_SECONDS`` old: everybody who
-    waits asks for them every second."""
-    bind, now = session.get_bind(), time.monotonic()
-    known = _paces.get(bind)
+def _until_painted(session: Session, row: Job, position: int) -> float | None:
+    """Estimated seconds until a job at this position of its line is painted; ``None`` before the first painting."""
+    own = _expected(session, row)
+    typical, hands = _pace(session, row.queue == LONG_QUEUE)
+    if own is None:
+        return None
+    return round(((own if typical is None else typical) * (position - 1) + own) / hands, 1)
+
+
+def _expected(session: Session, row: Job) -> float | None:
+    """Seconds that painting this job takes: as long as was asked for, or as long as the last ones did."""
+    params = PaintParams.restore(row.params)
+    with contextlib.suppress(UnknownNameError):
+        if registry.method(params.method).capabilities.iterative:
+            return float(params.value("seconds")) + BEGINNING_SECONDS
+    return _pace(session, False)[0]
+
+
+def _pace(session: Session, long: bool) -> tuple[float | None, int]:
+    """The recent median painting time, and the number of painting processes, of the jobs that take minutes or of the
+    others, at most ``PACE_SECONDS`` old: everybody who waits asks for them every second."""
+    now = time.monotonic()
+    paces = _paces.setdefault(session.get_bind(), {})
+    known = paces.get(long)
     if known is None or now - known[0] > PACE_SECONDS or known[1] is None:
-        known = (now, table.median_paint_seconds(session), painting_processes(session))
-        _paces[bind] = known
+        which = Job.queue == LONG_QUEUE if long else Job.queue != LONG_QUEUE
+        known = (now, table.median_paint_seconds(session, which), painting_processes(session, long))
+        paces[long] = known
     return known[1], known[2]
 
 
 def _queued_positions(session: Session, rows: Sequence[Job]) -> dict[str, int]:
-    """Positions in the queues, which are served in turn."""
+    """Positions in the queues, which are served in turn; that of long jobs by processes of its own."""
     lengths = _queue_lengths(session) if rows else {}
     found = {}
     for queue in {row.queue for row in rows}:
@@ -132,7 +158,8 @@ def _queued_positions(session: Session, rows: Sequence[Job]) -> dict[str, int]:
         here = [row for row in rows if row.queue == queue]
         for name, before in _ahead(session, line, ("queued_at", "id"), here).items():
             # Of a queue that is served before this one in each round, one more is painted until then.
-            others = (min(n, before + (other > queue)) for other, n in lengths.items() if other != queue)
+            beside = {} if queue == LONG_QUEUE else {q: n for q, n in lengths.items() if q != LONG_QUEUE}
+            others = (min(n, before + (other > queue)) for other, n in beside.items() if other != queue)
             found[name] = before + sum(others) + 1
     return found
 
@@ -141,9 +168,16 @@ def _waiting_positions(session: Session, rows: Sequence[Job]) -> dict[str, int]:
     """Positions of waiting jobs: behind all that are queued, in the order of turns."""
     if not rows:
         return {}
-    queued = sum(_queue_lengths(session).values())
-    ahead = _ahead(session, Job.state == JobState.WAITING, ("turn", "created_at", "id"), rows)
-    return {name: queued + before + 1 for name, before in ahead.items()}
+    lengths, found = _queue_lengths(session), {}
+    for long in (False, True):
+        here = [row for row in rows if (row.queue == LONG_QUEUE) is long]
+        if here:
+            which = Job.queue == LONG_QUEUE if long else Job.queue != LONG_QUEUE
+            queued = sum(n for name, n in lengths.items() if (name == LONG_QUEUE) is long)
+            line = and_(Job.state == JobState.WAITING, which)
+            for name, before in _ahead(session, line, ("turn", "created_at", "id"), here).items():
+                found[name] = queued + before + 1
+    return found
 
 
 def _ahead(
@@ -167,9 +201,10 @@ def _queue_lengths(session: Session) -> dict[str, int]:
     return {str(name): number for name, number in session.execute(query)}
 
 
-def painting_processes(session: Session) -> int:
-    """Painting processes of all workers alive; at least 1."""
-    alive = WorkerRow.seen_at > clock() - WORKER_SILENT_SECONDS, WorkerRow.queues != TRAIN_QUEUE
+def painting_processes(session: Session, long: bool = False) -> int:
+    """Painting processes of all workers alive, for jobs that take minutes or for the others; at least 1."""
+    which = WorkerRow.queues == LONG_QUEUE if long else WorkerRow.queues.not_in(COMPANION_QUEUES)
+    alive = WorkerRow.seen_at > clock() - WORKER_SILENT_SECONDS, which
     return max(
         1, session.scalar(select(func.coalesce(func.sum(WorkerRow.concurrency), 0)).where(*alive)) or 0
     )
@@ -182,7 +217,7 @@ def let_in(database: Database, session: Session, settings: Settings) -> list[tup
     now = read_clock(session)
     due = (
         select(Job.id, Job.queue)
-        .where(Job.state == JobState.WAITING, Job.turn < settings.jobs_at_once, Job.not_before <= now)
+        .where(Job.state == JobState.WAITING, _turn_has_come(settings), Job.not_before <= now)
         .order_by(Job.turn, Job.created_at, Job.id)
         .limit(LET_IN_AT_ONCE)
     )
@@ -193,6 +228,11 @@ def let_in(database: Database, session: Session, settings: Settings) -> list[tup
         if table.move(session, job_id, (JobState.WAITING,), JobState.QUEUED, queued_at=queued_at):
             chosen.append((job_id, queue))
     return chosen
+
+
+def _turn_has_come(settings: Settings) -> ColumnElement[bool]:
+    """Of jobs that take minutes, one of a person's at a time: the next person's is not to wait for three."""
+    return and_(Job.turn < settings.jobs_at_once, or_(Job.queue != LONG_QUEUE, Job.turn < LONG_JOBS_AT_ONCE))
 
 
 def send_all(broker: Broker, jobs: Iterable[tuple[str, str]]) -> None:
@@ -209,7 +249,7 @@ def send_all(broker: Broker, jobs: Iterable[tuple[str, str]]) -> None:
 def promote(database: Database, broker: Broker, settings: Settings) -> int:
     """Let in whoever's turn has come; the number of jobs."""
     with database.read() as session:
-        due = (Job.state == JobState.WAITING, Job.turn < settings.jobs_at_once, Job.not_before <= clock())
+        due = (Job.state == JobState.WAITING, _turn_has_come(settings), Job.not_before <= clock())
         if session.scalar(select(Job.id).where(*due).limit(1)) is None:
             return 0
     with database.write() as session:

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import ParameterError
+from core.params import SECONDS_MAX
 
 ENV_PREFIX = "ALLAPRIMA_"
 TABLE_BEGIN = "<!-- settings:begin -->"
@@ -177,7 +178,10 @@ class Settings(BaseSettings):
     )
     max_attempts: int = Field(3, ge=1, description="Times a job is tried before it is given up.")
     paint_time_limit: float = Field(
-        600.0, gt=0, description="Longest time one painting may take, in seconds."
+        600.0,
+        gt=0,
+        description="Longest time one painting may take, in seconds; one by optimisation, besides the time that was asked "
+        "for.",
     )
 
     # keeping and forgetting
@@ -210,7 +214,7 @@ class Settings(BaseSettings):
     )
     paint_concurrency: int = Field(1, ge=1, le=64, description="Painting processes per worker.")
     worker_queues: Annotated[list[str], NoDecode] = Field(
-        default_factory=lambda: ["paint", "batch", "train"],
+        default_factory=lambda: ["paint", "batch", "long", "train"],
         description="Queues a worker serves, separated by commas.",
     )
     preload: Annotated[list[str], NoDecode] = Field(
@@ -312,6 +316,11 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         # Child processes and later changes of the working directory must see the same folder.
         return value.expanduser().absolute() if value is not None else None
+
+    @property
+    def longest_paint_seconds(self) -> float:
+        """Longest time that any painting may take."""
+        return self.paint_time_limit + SECONDS_MAX
 
     @property
     def trainings(self) -> Path:

@@ -14,11 +14,11 @@ from uuid import uuid4
 
 from kombu.transport import TRANSPORT_ALIASES, redis
 
-from worker.broker import PAINT_TASK, TRAIN_TASK, TRANSPORT
+from worker.broker import LONG_TASK, PAINT_TASK, TRAIN_TASK, TRANSPORT
 
 log = logging.getLogger(__name__)
 
-ARGUMENTS: dict[str, tuple[type, ...]] = {PAINT_TASK: (str,), TRAIN_TASK: (str, int)}
+ARGUMENTS: dict[str, tuple[type, ...]] = {PAINT_TASK: (str,), LONG_TASK: (str,), TRAIN_TASK: (str, int)}
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError)
 

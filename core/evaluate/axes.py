@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.evaluate.pairs import Pair
-from core.methods.base import Method
+from core.methods.feedforward import FeedForward
 from core.nn.factorized import low_pass
 from core.params import PaintParams
 from core.sheets import strengths_sheet
@@ -46,7 +46,7 @@ def high_share(change: Tensor) -> float:
 
 
 @torch.inference_mode()
-def measure_axes(method: Method, pairs: Sequence[Pair]) -> Axes:
+def measure_axes(method: FeedForward, pairs: Sequence[Pair]) -> Axes:
     """Paint every pair at the four corners (0, 0) … (1, 1) and see what moved. ``method`` must listen to ``alpha_high``
     and ``alpha_low``."""
     highs, lows, both = [], [], []
@@ -65,7 +65,7 @@ def measure_axes(method: Method, pairs: Sequence[Pair]) -> Axes:
     return Axes(fmean(highs), fmean(lows), fmean(both), len(pairs))
 
 
-def axes_sheet(method: Method, photo: Image.Image, style: Image.Image, side: int = 224) -> Image.Image:
+def axes_sheet(method: FeedForward, photo: Image.Image, style: Image.Image, side: int = 224) -> Image.Image:
     """The grid of both strengths as a labelled sheet, αʰ growing to the right and αˡ upwards."""
     params = PaintParams(method=method.spec.name, size=side, grid=True)
     return strengths_sheet(method.stylize(photo, style, params))

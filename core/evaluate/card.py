@@ -12,7 +12,8 @@ from core.evaluate.axes import axes_sheet
 from core.evaluate.pairs import Summary
 from core.evaluate.report import table
 from core.images import read_picture, resize_longest
-from core.methods.base import Method
+from core.methods.contract import Method
+from core.methods.feedforward import FeedForward
 from core.params import PaintParams
 from core.samples import samples
 from core.sheets import sheet
@@ -60,7 +61,7 @@ def write_card(
     if "averaged" in training:
         made.append(f"- Averaged in the end, weight by weight: {training['averaged']}")
     grid = []
-    if "alpha_high" in spec.params:
+    if spec.has_bands and isinstance(method, FeedForward):
         strengths = entry.path.with_name(f"{entry.path.stem}-strengths.webp")
         photo, style = read_picture(samples()[0]), read_picture(style_path(SHEET_STYLES[0]))
         _save(axes_sheet(method, photo, style), strengths)

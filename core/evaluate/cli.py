@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from core.evaluate.pairs import Pair, Summary
-    from core.methods.base import Method
+    from core.methods.contract import Method
 
 
 def add_parser(subparsers: Any) -> None:
@@ -73,13 +73,13 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print; 0."""
     from tqdm import tqdm
 
-    from core import registry
     from core.device import describe
     from core.evaluate.axes import measure_axes
     from core.evaluate.card import methods_sheet, write_card, write_methods_sheet
     from core.evaluate.hatching import measure_hatching
     from core.evaluate.pairs import all_pairs, held_out_pairs, measure_side_by_side, own_pairs, summarise
     from core.evaluate.report import pairs_sheet, table, write_csv
+    from core.methods.feedforward import FeedForward
     from core.train.data import PictureSet
     from core.train.session import load_teacher
     from core.weights import weights
@@ -93,8 +93,7 @@ def run(args: argparse.Namespace) -> int:
         else held_out_pairs(photos, styles, args.count, args.side)
     )
     vgg = load_teacher(args.vgg, photos, Path("var"))
-    options = {"half": False} if args.float32 else {}
-    methods = {name: registry.load(name, args.device, **options) for name in args.methods}
+    methods = {name: _load(name, args.device, args.float32) for name in args.methods}
     shared = args.card and len(methods) > 1
     gallery = methods_sheet(list(methods.values())) if shared or args.out else None
     if shared and gallery is not None:
@@ -117,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         lines = [_identity(name, method, choose)]
         if own:
             lines.append(f"{name}: {measure_hatching(paints[name], vgg).line()}")
-        if "alpha_high" in spec.params:
+        if spec.has_bands and isinstance(method, FeedForward):
             lines.append(f"{name}: {measure_axes(method, choose).line()}")
         notes += lines
         if args.card:
@@ -140,6 +139,13 @@ def run(args: argparse.Namespace) -> int:
         gallery.save(args.out / "gallery.png")
         print(f"written to {args.out}")
     return 0
+
+
+def _load(name: str, device: str | None, float32: bool) -> Method:
+    from core import registry
+
+    exact = float32 and not registry.method(name).capabilities.iterative
+    return registry.load(name, device, **({"half": False} if exact else {}))
 
 
 def _paint(method: Method, alpha: float = 1.0) -> Any:

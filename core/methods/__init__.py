@@ -1,1 +1,1 @@
-"""Methods: one paper, one file. Each is a ``core.methods.base.Method``, offered through ``core.registry``."""
+"""Methods: one paper, one file. Each is a ``core.methods.contract.Method``, offered through ``core.registry``."""

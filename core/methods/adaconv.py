@@ -18,7 +18,8 @@ from PIL import Image
 from torch import Tensor
 
 from core.methods.adain import AdaINMethod
-from core.methods.base import Progress, mix_weights
+from core.methods.contract import Progress
+from core.methods.feedforward import mix_weights
 from core.methods.moments import Content, mixed
 from core.nn.adaconv import AdaConvNetwork
 from core.params import PaintParams

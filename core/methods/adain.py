@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from core.methods.base import mix_weights
+from core.methods.feedforward import mix_weights
 from core.methods.moments import Content, MomentsMethod, mixed
 from core.nn.codec import AdaINNetwork
 from core.params import PaintParams

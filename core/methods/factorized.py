@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from core.methods.base import band_weights
+from core.methods.feedforward import band_weights
 from core.methods.moments import Content, MomentsMethod, mixed
 from core.nn.factorized import FactorizedNetwork, low_pass
 from core.params import PaintParams

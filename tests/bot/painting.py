@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from core.errors import PictureError
-from core.methods.base import Method, Progress
+from core.methods.contract import Progress
+from core.methods.feedforward import FeedForward
 from core.params import PaintParams
 from core.registry import MethodSpec
 from tests.bot.methods import HOLD_VARIABLE
@@ -30,7 +31,7 @@ class Pixels:
         return self.pixels.nbytes
 
 
-class Tint(Method):
+class Tint(FeedForward):
     """Mixes the photo with the style's mean colour, by half of alpha: different for every input."""
 
     def __init__(self, spec: MethodSpec, device: str | None) -> None:

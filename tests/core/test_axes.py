@@ -12,14 +12,15 @@ from PIL import Image
 
 from core.evaluate.axes import axes_sheet, high_share, measure_axes
 from core.evaluate.pairs import Pair
-from core.methods.base import Method, Progress
+from core.methods.contract import Progress
+from core.methods.feedforward import FeedForward
 from core.params import GRID_STRENGTHS, PaintParams
 from core.registry import MethodSpec
 
 SPEC = MethodSpec("bands", "Bands", "", "", ("alpha_high", "alpha_low", "size"), "", "")
 
 
-class Bands(Method):
+class Bands(FeedForward):
     """αʰ adds stripes of 4 pixels, αˡ a gradient; ``crossed`` swaps them."""
 
     model_hash = "bands"

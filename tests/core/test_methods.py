@@ -17,17 +17,17 @@ from core import registry
 from core.device import fast_bfloat16, keep_memory, pick_device
 from core.errors import Cancelled, ModelError, ParameterError, UnknownNameError
 from core.images import read_picture
-from core.methods.base import Method, mix_weights
+from core.methods.feedforward import FeedForward, mix_weights
 from core.params import KEEP_COLORS, PaintParams
 from core.samples import samples
 from core.styles import styles
 
 # Tests of other rooms register faulty methods of their own in the same process.
-NAMES = [spec.name for spec in registry.methods() if spec.factory.startswith("core.")]
+NAMES = [spec.name for spec in registry.quick_methods() if spec.factory.startswith("core.")]
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def method(request: pytest.FixtureRequest) -> Method:
+def method(request: pytest.FixtureRequest) -> FeedForward:
     return registry.load(request.param, "cpu")
 
 
@@ -42,12 +42,12 @@ def style() -> Image.Image:
     return read_picture(styles()[0].file)
 
 
-def with_strength(method: Method, alpha: float = 1.0, **params: object) -> PaintParams:
+def with_strength(method: FeedForward, alpha: float = 1.0, **params: object) -> PaintParams:
     """Parameters whose strengths, one or two as the method has them, are all ``alpha``."""
     return PaintParams.parse(method=method.spec.name, **method.spec.strengths(alpha), **params)
 
 
-def paint(method: Method, photo: Image.Image, style: Image.Image, **params: object) -> np.ndarray:
+def paint(method: FeedForward, photo: Image.Image, style: Image.Image, **params: object) -> np.ndarray:
     chosen = with_strength(method, **params)
     return np.asarray(method.stylize(photo, style, chosen)).astype(np.int16)
 
@@ -55,7 +55,7 @@ def paint(method: Method, photo: Image.Image, style: Image.Image, **params: obje
 @pytest.mark.parametrize("size", [(16, 16), (17, 31), (201, 99), (64, 200)])
 @pytest.mark.parametrize("keep_colors", KEEP_COLORS)
 def test_strength_zero_is_the_photograph_bit_for_bit(
-    method: Method, photo: Image.Image, style: Image.Image, size: tuple[int, int], keep_colors: str
+    method: FeedForward, photo: Image.Image, style: Image.Image, size: tuple[int, int], keep_colors: str
 ) -> None:
     small = photo.resize(size)
     assert np.array_equal(paint(method, small, style, alpha=0, keep_colors=keep_colors), np.asarray(small))
@@ -63,7 +63,7 @@ def test_strength_zero_is_the_photograph_bit_for_bit(
 
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_the_slider_moves_steadily_away_from_the_photograph(
-    method: Method, style: Image.Image, which: int
+    method: FeedForward, style: Image.Image, which: int
 ) -> None:
     image = read_picture(samples()[which])
     image = image.resize((192, 144))
@@ -77,7 +77,7 @@ def test_the_slider_moves_steadily_away_from_the_photograph(
     assert max(jumps) < 0.35 * distances[-1], jumps
 
 
-def test_painting_changes_the_picture_toward_the_style(method: Method, photo: Image.Image) -> None:
+def test_painting_changes_the_picture_toward_the_style(method: FeedForward, photo: Image.Image) -> None:
     first, second = (read_picture(styles()[i].file) for i in (0, 20))
     a, b = paint(method, photo, first), paint(method, photo, second)
     original = np.asarray(photo).astype(np.int16)
@@ -91,7 +91,7 @@ def test_painting_changes_the_picture_toward_the_style(method: Method, photo: Im
         assert np.linalg.norm(end - goal) < np.linalg.norm(start - goal)
 
 
-def test_kept_luminance_keeps_the_hues(method: Method, photo: Image.Image, style: Image.Image) -> None:
+def test_kept_luminance_keeps_the_hues(method: FeedForward, photo: Image.Image, style: Image.Image) -> None:
     kept = Image.fromarray(paint(method, photo, style, keep_colors="luminance").astype(np.uint8))
     free = Image.fromarray(paint(method, photo, style).astype(np.uint8))
 
@@ -101,11 +101,11 @@ def test_kept_luminance_keeps_the_hues(method: Method, photo: Image.Image, style
     assert np.abs(chroma(kept) - chroma(photo)).mean() < 0.5 * np.abs(chroma(free) - chroma(photo)).mean()
 
 
-def test_size_is_the_longest_side(method: Method, photo: Image.Image, style: Image.Image) -> None:
+def test_size_is_the_longest_side(method: FeedForward, photo: Image.Image, style: Image.Image) -> None:
     assert max(paint(method, photo, style, size=120).shape) == 120
 
 
-def test_a_style_is_a_small_code_and_mixes(method: Method, photo: Image.Image) -> None:
+def test_a_style_is_a_small_code_and_mixes(method: FeedForward, photo: Image.Image) -> None:
     first, second = (read_picture(styles()[i].file) for i in (0, 20))
     assert len(method.encode_style(first)) < 8192
     assert method.encode_style(first) == method.encode_style(first)
@@ -117,7 +117,7 @@ def test_a_style_is_a_small_code_and_mixes(method: Method, photo: Image.Image) -
 
 
 def test_separate_steps_equal_the_whole_and_a_slider_move_is_one_decode(
-    method: Method, photo: Image.Image, style: Image.Image
+    method: FeedForward, photo: Image.Image, style: Image.Image
 ) -> None:
     content = method.encode_content(photo)
     code = method.encode_style(method.prepare_style(style, photo, PaintParams(method=method.spec.name)))
@@ -128,7 +128,9 @@ def test_separate_steps_equal_the_whole_and_a_slider_move_is_one_decode(
         assert np.array_equal(again, paint(method, photo, style, alpha=alpha))
 
 
-def test_progress_rises_to_one_and_can_cancel(method: Method, photo: Image.Image, style: Image.Image) -> None:
+def test_progress_rises_to_one_and_can_cancel(
+    method: FeedForward, photo: Image.Image, style: Image.Image
+) -> None:
     told: list[float] = []
     params = with_strength(method, 0.5)
     method.stylize(photo, style, params, told.append)

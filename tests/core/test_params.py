@@ -8,7 +8,7 @@ import json
 import pytest
 
 from core.errors import ParameterError
-from core.methods.base import band_weights
+from core.methods.feedforward import band_weights
 from core.params import ALPHA_MAX, PARAMS, STRENGTHS, STYLES_MAX, PaintParams, Share, mixed, of_two
 
 

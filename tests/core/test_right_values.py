@@ -14,7 +14,8 @@ from torch import Tensor
 
 from core import registry
 from core.images import read_picture
-from core.methods.base import STYLE_SIDE, Method
+from core.methods.contract import STYLE_SIDE
+from core.methods.feedforward import FeedForward
 from core.nn.vgg import VGG
 from core.params import PaintParams
 from core.samples import samples
@@ -22,11 +23,11 @@ from core.styles import styles
 from core.survey import statistics
 from tests.core.test_train import tiny, trainer
 
-NAMES = [spec.name for spec in registry.methods() if spec.factory.startswith("core.")]
+NAMES = [spec.name for spec in registry.quick_methods() if spec.factory.startswith("core.")]
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def method(request: pytest.FixtureRequest) -> Method:
+def method(request: pytest.FixtureRequest) -> FeedForward:
     return registry.load(request.param, "cpu")
 
 
@@ -34,7 +35,7 @@ def method(request: pytest.FixtureRequest) -> Method:
 
 
 @pytest.mark.parametrize("alpha", [0.25, 0.5, 0.75])
-def test_the_residual_goes_as_the_strength_comes(method: Method, alpha: float) -> None:
+def test_the_residual_goes_as_the_strength_comes(method: FeedForward, alpha: float) -> None:
     """In its own style a photograph is reconstruction + (1 − alpha) × residual: on a straight line between the two."""
     image = read_picture(samples()[0])
     image = image.resize((192, 192 * image.height // image.width))
@@ -52,7 +53,7 @@ def test_the_residual_goes_as_the_strength_comes(method: Method, alpha: float) -
     assert share == pytest.approx(1 - alpha, abs=0.03)
 
 
-def test_a_style_is_encoded_at_one_size(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_style_is_encoded_at_one_size(method: FeedForward, monkeypatch: pytest.MonkeyPatch) -> None:
     """Textures have a size: a style sent large paints as the same style sent small."""
     seen: list[tuple[int, int]] = []
     encode = method.encode_style

@@ -110,6 +110,7 @@ def test_only_the_named_endpoints_are_offered(api: Client) -> None:
         "/methods",
         "/repaint",
         "/result",
+        "/stop",
         "/styles",
         "/stylize",
         "/submit",

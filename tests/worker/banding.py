@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFilter
 
-from core.methods.base import Method, Progress, band_weights
+from core.methods.contract import Progress
+from core.methods.feedforward import FeedForward, band_weights
 from core.params import PaintParams
 from core.registry import MethodSpec
 
@@ -40,7 +41,7 @@ def _note(what: str) -> None:
             file.write(f"{what} {os.getpid()}\n")
 
 
-class Bands(Method):
+class Bands(FeedForward):
     """Low band: towards the style's mean colour. High band: towards the strength of the style's texture."""
 
     def __init__(self, spec: MethodSpec, device: str | None = None) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from core.methods.base import Method, Progress
+from core.methods.contract import Progress
+from core.methods.feedforward import FeedForward
 from core.params import PaintParams
 from core.registry import MethodSpec
 
@@ -31,7 +32,7 @@ class Pixels:
         return self.values.nbytes
 
 
-class Tint(Method):
+class Tint(FeedForward):
     """Blends the photo with the mean colour of the style, by half of alpha."""
 
     def __init__(self, spec: MethodSpec, device: str | None = None) -> None:
@@ -64,7 +65,7 @@ class Tint(Method):
         return Image.fromarray(blend(content.values, np.frombuffer(codes[0]), params.alpha))
 
 
-def tinted(method: Method, photo: Image.Image, style: Image.Image, alpha: float) -> Any:
+def tinted(method: FeedForward, photo: Image.Image, style: Image.Image, alpha: float) -> Any:
     """The pixels ``Tint`` paints, uint8 (H, W, 3)."""
     params = PaintParams(method="tint", alpha=alpha)
     code = method.encode_style(method.prepare_style(style, photo, params))

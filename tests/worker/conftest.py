@@ -56,7 +56,7 @@ class Service:
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(
             data_dir=folder / "data",
-            extra_methods=["tests.worker.slow_method"],
+            extra_methods=["tests.worker.slow_method", "tests.worker.growing_method"],
             preload=["mix"],
             jobs_at_once=3,
             lease_seconds=4.0,
@@ -136,10 +136,10 @@ class Service:
         assert last.finished, f"job {last.id} is still {last.state}\n{log}"
         return last
 
-    def running(self, job: JobView) -> JobView:
-        """Wait until a job is being painted, with a first progress."""
+    def running(self, job: JobView, progress: float = 0.4) -> JobView:
+        """Wait until a job is being painted and has come further than ``progress``."""
         for now in self.client.watch(job.id, timeout=WAIT_SECONDS):
-            if now.state == "running" and now.progress > 0.4:
+            if now.state == "running" and now.progress > progress:
                 return now
             assert not now.finished, now
         raise AssertionError("the job was not painted")

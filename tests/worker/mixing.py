@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from core.errors import ModelError
-from core.methods.base import Method
+from core.methods.feedforward import FeedForward
 from core.params import PaintParams
 from core.registry import MethodSpec
 
@@ -38,7 +38,7 @@ def _note(what: str) -> None:
             file.write(f"{what} {os.getpid()}\n")
 
 
-class MixMethod(Method):
+class MixMethod(FeedForward):
     """``mix`` mixes; ``mix-slow`` takes 2 s; ``mix-crash`` kills its process while painting; ``mix-bug``
     raises; ``mix-big`` runs out of memory above 100 pixels; ``mix-missing`` has no model."""
 

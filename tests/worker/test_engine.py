@@ -16,11 +16,12 @@ from PIL import Image
 from sqlalchemy import update
 
 from core.errors import AllaPrimaError, Cancelled, ModelError, UnknownNameError
+from core.methods.contract import Encoded
 from core.params import GRID_STRENGTHS, PaintParams, mixed, of_two
 from tests.worker.conftest import picture
 from worker.broker import Broker
 from worker.client import Client
-from worker.engine import ContentCache, Engine, Order, Painting, StyleSource, _Photo
+from worker.engine import ContentCache, Engine, Order, Painting, StyleSource
 from worker.jobs import JobState, JobView, sha256
 from worker.plugins import load_extra_methods
 from worker.settings import Settings
@@ -99,9 +100,9 @@ def test_a_photo_painted_at_half_the_size_once_is_painted_whole_again(
 
 
 def test_content_cache_keeps_within_its_bytes() -> None:
-    def entry(pixels: int) -> _Photo:
+    def entry(pixels: int) -> Encoded:
         content = np.zeros(pixels * 100 - pixels * 3, dtype=np.uint8)
-        return _Photo(Image.new("RGB", (pixels, 1)), content, pixels, time.monotonic())
+        return Encoded(Image.new("RGB", (pixels, 1)), content, pixels)
 
     cache = ContentCache(1000)
     for name in "abc":

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from sqlalchemy import inspect, select, update
 
 from core.errors import NotFoundError
 from core.params import PaintParams
 from tests.worker.conftest import Service, picture, until
-from worker import erasure
+from worker import erasure, previews
 from worker.broker import QueueError
 from worker.client import Client
 from worker.erasure import PLACES, erase_what_waits
@@ -270,6 +271,9 @@ def test_a_person_leaves_no_trace_in_any_place(service: Service) -> None:
     until(lambda: any("aof" in name for name in holding(folder, photo.encode())), "the file of Redis")
     assert holding(folder, words.encode())
     forgotten = int(redis.get("allaprima:forget") or 0)
+    ids = {job.id for job in (*jobs, waiting)}
+    previews.leave(client.broker, waiting.id, Image.new("RGB", (40, 30)), 0.5)
+    assert client.broker.holds(previews.key_of(waiting.id))
 
     assert client.delete_user_data(owner)["styles"] >= 2
 
@@ -290,6 +294,9 @@ def test_a_person_leaves_no_trace_in_any_place(service: Service) -> None:
         "free pages": lambda: holding(folder, *traces),
         "write-ahead log": lambda: [n for n in holding(folder, *traces) if n.startswith("allaprima.db-wal")],
         "style codes": lambda: [name for name in redis.keys("*") for key in keys if key.encode() in name],
+        "pictures on the way": lambda: [
+            name for name in redis.keys("allaprima:preview:*") if name.decode().rpartition(":")[2] in ids
+        ],
         "append-only file": lambda: [name for name in holding(folder, *traces) if name.startswith("queue")],
         "queue": lambda: client.broker.present()[0] & {waiting.id},
         "painters": lambda: int(redis.get("allaprima:forget") or 0) == forgotten,

@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from PIL import Image
 
-from core.methods.base import Method
+from core.methods.feedforward import FeedForward
 from core.params import PaintParams
 from core.registry import MethodSpec
 from tests.worker.mixing import MixContent
 
 
-class ThreadCount(Method):
+class ThreadCount(FeedForward):
     """Red: threads of the thread that paints; green: of one it starts; blue: of the one that loaded the method. All times
     ten."""
 

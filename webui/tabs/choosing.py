@@ -144,10 +144,13 @@ class Choosing(PaintLayout):
     def show_knobs(self, method: str, style: str, colors: str) -> list[Any]:
         """Only the knobs that the method listens to."""
         shown = self.shown_knobs(method, style, colors)
-        return [
-            shown[part]
-            for part in (self.alpha, self.keep, self.size, self.another, self.mixer, self.band, self.choice)
-        ]
+        return [shown[part] for part in self.depends_on_method]
+
+    @property
+    def depends_on_method(self) -> list[Any]:
+        """What a method has or has not."""
+        fixed = [self.alpha, self.keep, self.size, self.another, self.mixer, self.band, self.choice]
+        return [*fixed, self.own_knobs, *self.own.values()]
 
     def shown_knobs(self, method: str, style: str, colors: str) -> Update:
         """Visibility of everything that depends on the method, and the line that names the styles it uses."""
@@ -159,8 +162,10 @@ class Choosing(PaintLayout):
                 (self.keep, "keep_colors"),
                 (self.size, "size"),
                 (self.another, "seed"),
+                *((knob, name) for name, knob in self.own.items()),
             )
         }
+        shown[self.own_knobs] = gr.update(visible=any(name in spec.params for name in self.own))
         shown |= {part: gr.update(visible=spec.has_bands) for part in (self.mixer, self.band)}
         shown[self.choice] = self.chosen_line(style, colors if spec.has_bands else style)
         return shown

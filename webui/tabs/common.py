@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
-from core.params import GRID_SIDE, PaintParams, mixed, of_two
+from core.params import GRID_SIDE, PaintParams, mixed, of_two, own_params
 from core.registry import MethodSpec
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def picked_name(event: Any) -> str:
 
 
 def taken_knobs(spec: MethodSpec, knobs: Sequence[Any]) -> PaintParams:
-    """The parameters that knobs (strength, strokes, colours, keep colours, method, size, take) stand for; what the method
-    does not take stays at its default. Raises ``ParameterError``."""
-    alpha, high, low, keep, _, size, take = knobs
+    """The parameters that knobs (strength, strokes, colours, keep colours, method, size, take, then ``own_params``) stand
+    for; what the method does not take stays at its default. Raises ``ParameterError``."""
+    alpha, high, low, keep, _, size, take, *own = knobs
     given = {
         "alpha": alpha,
         "alpha_high": high,
@@ -66,6 +66,7 @@ def taken_knobs(spec: MethodSpec, knobs: Sequence[Any]) -> PaintParams:
         "keep_colors": keep,
         "size": int(size) if size else None,
         "seed": int(take or 0),
+        **dict(zip((param.name for param in own_params()), own, strict=False)),
     }
     return PaintParams.parse(
         method=spec.name, **{name: value for name, value in given.items() if name in spec.params}

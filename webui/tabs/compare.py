@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from core import registry
 from core.errors import AllaPrimaError
 from webui import bringing, views
 from webui.components import photo_field, picker
@@ -102,7 +103,7 @@ class CompareTab:
             gr.HTML(views.heading(3, "Side by side"), apply_default_css=False)
             self.methods = gr.CheckboxGroup(
                 [(title, name) for name, title in self.titles.items()],
-                value=list(self.titles),
+                value=[method.name for method in registry.quick_methods()],
                 label="Methods",
                 elem_id="compare-methods",
                 elem_classes="pills",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.errors import UnknownNameError
-from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS
+from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS, own_params
 from webui import bringing, views
-from webui.components import labelled_choices, photo_field, picker, strengths_pad
+from webui.components import labelled_choices, own_control, photo_field, picker, strengths_pad
 from webui.hanging import SHOWN, history, wall
 from webui.pad import pad
 from webui.site import Site
@@ -28,7 +28,8 @@ class Desk:
     ``taken`` counts pictures taken in, ``acts`` what the person has done. ``style`` is the chosen style, ``colors``
     the one for colours and shapes. ``trouble``: why the photo in the field cannot be used; ``missed``: what the
     status line says is missing. ``hung``: how many paintings are shown below; ``removed``: the one deleted last,
-    which can be had back; ``ordered``: what Paint was pressed for last, while that is being painted. The rest is of
+    which can be had back; ``ordered``: what Paint was pressed for last, while that is being painted; ``growing``: the
+    job whose picture so far is shown, ``grown`` how far it was, ``grown_at`` when that was. The rest is of
     ``webui.tabs.restoring``: a job to be brought back, the painting shown while it is being made, what is to be
     laid out of it and whether that was done, at which turn it was found."""
 
@@ -50,6 +51,9 @@ class Desk:
     laid: dict[Any, Any] | None = None
     laid_back: bool = False
     turn_found: int = 0
+    growing: str = ""
+    grown: float = 0.0
+    grown_at: float = 0.0
 
     def act(self) -> int:
         """Count something that the person does; the new count."""
@@ -88,7 +92,17 @@ class PaintLayout:
             with gr.Column(elem_id="wall", min_width=280):
                 self._build_painting()
         self._build_history()
-        self.knobs = [self.alpha, self.high, self.low, self.keep, self.method, self.size, self.take]
+        self.knobs = [
+            self.alpha,
+            self.high,
+            self.low,
+            self.keep,
+            self.method,
+            self.size,
+            self.take,
+            *self.own.values(),
+        ]
+        """In the order of ``webui.tabs.common.taken_knobs``."""
         self.refs = [self.photo_key, self.style_ref, self.colors_ref]
         self.stage = [
             self.job_id,
@@ -103,6 +117,7 @@ class PaintLayout:
         self.chosen = [
             *self.refs,
             self.mixer,
+            self.own_knobs,
             self.band,
             self.another,
             self.choice,
@@ -189,6 +204,8 @@ class PaintLayout:
                     self.low = self._slider("alpha_low", "colours")
                 self.pad = strengths_pad(pad(ALPHA_DEFAULT, ALPHA_DEFAULT), "pad")
                 self.fill = gr.Button("Show all 25 as small paintings", size="sm", elem_id="fill")
+            with gr.Column(elem_id="own-knobs", visible=False) as self.own_knobs:
+                self.own = {spec.name: own_control(spec) for spec in own_params()}
             with gr.Row(elem_id="more"):
                 self.keep = gr.Radio(
                     labelled_choices("keep_colors"),

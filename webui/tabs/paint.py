@@ -38,6 +38,8 @@ from webui.uploads import path_of
 log = logging.getLogger(__name__)
 
 REPEAT_SECONDS = 0.5
+GROWN_SECONDS = 2.0
+CANCEL, ENOUGH = "Cancel", "That is enough"
 METHOD = 4  # its place among the knobs
 
 
@@ -112,13 +114,13 @@ class PaintTab(Restoring):
             pressed,
             **many,
         )
-        for knob in (self.keep, self.size):
-            knob.input(self.adjust, turned, stage, **many)
+        for knob in (self.keep, self.size, *self.own.values()):
+            turn = knob.release if isinstance(knob, gr.Slider) else knob.input
+            turn(self.adjust, turned, stage, **many)
         self.another.click(lambda take: int(take or 0) + 1, [self.take], [self.take], **many).then(
             self.adjust, turned, stage, **many
         )
-        shown = [self.alpha, self.keep, self.size, self.another, self.mixer, self.band, self.choice]
-        self.method.input(self.show_knobs, [self.method, *styles], shown, **many).then(
+        self.method.input(self.show_knobs, [self.method, *styles], self.depends_on_method, **many).then(
             self.adjust, turned, stage, **many
         )
         self.cancel.click(self.stop, [self.visitor, self.job_id], [self.status], **many)
@@ -163,7 +165,7 @@ class PaintTab(Restoring):
             yield {
                 self.job_id: job.id,
                 self.paint: gr.update(visible=False),
-                self.cancel: gr.update(visible=True),
+                self.cancel: gr.update(visible=True, value=CANCEL),
                 self.download: "",
                 self.status: views.status(job),
                 self.easel: views.painting(shown, self.site.links, repainting=True)
@@ -175,7 +177,7 @@ class PaintTab(Restoring):
                     return
                 job = view
                 if not job.finished:
-                    yield {self.status: views.status(job)}
+                    yield {self.status: views.status(job)} | await self._on_the_way(desk, job)
         end = await call(self._at_rest, job)
         if job.state != "done":
             if shown is not None:
@@ -189,6 +191,21 @@ class PaintTab(Restoring):
         end[self.history] = await self.wall.hung(owner, desk, job.id)
         if desk.turn == turn:
             yield end
+
+    async def _on_the_way(self, desk: Desk, job: Any) -> Update:
+        """The picture so far of a job that shows one, every few seconds."""
+        now = time.monotonic()
+        if not job.iterative or job.state != "running" or now - desk.grown_at < GROWN_SECONDS:
+            return {}
+        desk.grown_at = now
+        if not await call(self.client.has_picture_so_far, job):
+            return {}
+        before, desk.grown = desk.grown if desk.growing == job.id else None, job.progress
+        desk.growing = job.id
+        return {
+            self.easel: views.growing_easel(job, before, self.site.links),
+            self.cancel: gr.update(value=ENOUGH),
+        }
 
     def _pad(self, job: Any) -> str:
         """The pad at a job's strengths, with the small paintings of the same pictures where there are some."""
@@ -400,11 +417,11 @@ class PaintTab(Restoring):
         return next((job for job in jobs if job.state == "done" and self._same_pictures(job, like)), None)
 
     async def stop(self, visitor: str, job_id: str) -> Any:
-        """Cancel was pressed. The follower of the job shows the end of it."""
+        """Cancel was pressed, or that it is enough. The follower of the job shows the end of it."""
         if not job_id or not await self.site.visitors.recognises(visitor):
             return gr.skip()
         try:
-            job = await call(self.client.cancel, job_id, owner_of(visitor))
+            job = await call(self.client.stop, job_id, owner_of(visitor))
         except AllaPrimaError as error:
             return views.failure(str(error))
         return gr.skip() if job.finished else views.stopping()

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.errors import AllaPrimaError
+from core.params import PARAMS
+from webui.components import own_value
 from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.site import Site
@@ -151,6 +153,8 @@ class Restoring(Choosing):
         }
         for knob, value in values.items():
             laid[knob] = (laid.get(knob) or {}) | gr.update(value=value)
+        for name, knob in self.own.items():
+            laid[knob] = (laid.get(knob) or {}) | own_value(PARAMS[name], job.params.value(name))
         if known:
             laid[self.method] = job.params.method
         laid |= {

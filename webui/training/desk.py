@@ -129,7 +129,7 @@ class Desk:
             }
             for version in service.versions()
         ]
-        methods = [{"name": spec.name, "title": spec.title} for spec in registry.methods()]
+        methods = [{"name": spec.name, "title": spec.title} for spec in registry.quick_methods()]
         encoders = [f"model:{name}" for name in dict.fromkeys(str(model["name"]) for model in models)]
         encoders += [f"run:{run.id}" for run in runs if run.state == "done"]
         return {

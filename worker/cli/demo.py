@@ -140,9 +140,10 @@ def hand_in(
     client: Client, photos: Sequence[str] | None, styles: Sequence[Style], size: int, out: Path
 ) -> list[Job]:
     """Send every photo in every style with every method; the jobs, in the order of the sheet."""
+    from core import registry
     from core.images import read_bytes
 
-    methods = client.methods()
+    methods = registry.quick_methods()
     files = [Path(name).expanduser() for name in photos] if photos else sample_photos(len(methods))
     keys = {file: client.put_picture(read_bytes(file, client.limits), OWNER) for file in files}
     jobs = []

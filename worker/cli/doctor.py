@@ -183,8 +183,12 @@ def models(settings: Settings) -> Finding:
     photo = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
     for spec in registry.methods():
         try:
+            if not spec.available:
+                good.append(f"{spec.name} only with: pip install 'alla-prima[{spec.capabilities.extra}]'")
+                continue
             method = load_method(spec.name, settings.device)
-            method.stylize(photo, photo.rotate(90), PaintParams(method=spec.name))
+            if not spec.capabilities.iterative:
+                method.stylize(photo, photo.rotate(90), PaintParams(method=spec.name))
             good.append(f"{spec.name} {method.model_hash[:8]}")
         except AllaPrimaError as error:
             bad.append(f"{spec.name}: {error}")

@@ -88,7 +88,8 @@ def add_parser(subcommands: Subcommands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Paint; 0 when the picture is written."""
     from core.images import read_picture, resize_longest
-    from core.optimise.recipe import Recipe, parse_terms
+    from core.optimise.recipe import Recipe
+    from core.params import parse_terms
     from worker.cli.stylize import read_style
 
     given: dict[str, Any] = {

@@ -7,6 +7,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from core import registry
 from core.errors import ParameterError, UnknownNameError
 from core.params import (
     DEFAULT_METHOD,
@@ -15,13 +16,17 @@ from core.params import (
     PARAMS,
     STRENGTHS,
     PaintParams,
+    ParamSpec,
     Share,
     mixed,
     of_two,
+    own_params,
 )
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+
+    from core.registry import MethodSpec
 
     Subcommands = _SubParsersAction[Any]
 else:
@@ -142,12 +147,55 @@ def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the photo's date and camera into the result, never its place (nothing unless given)",
     )
     group.add_argument("--seed", type=int, default=seed.default, metavar="N", help=lower_first(seed.help))
+    own = parser.add_argument_group("what single methods take besides ('allaprima methods --params')")
+    for spec in own_params():
+        add_own_param(own, spec)
+    own.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of a method of your own; may be repeated",
+    )
+
+
+def add_own_param(group: argparse._ArgumentGroup, spec: ParamSpec) -> None:
+    """The option of one parameter of a method's own."""
+    allowed = ", ".join(spec.choices) if spec.choices else ""
+    if spec.minimum is not None and spec.maximum is not None:
+        allowed = f"{spec.minimum:g} to {spec.maximum:g}"
+    known = f"{spec.label.lower()}{f', {allowed}' if allowed else ''}: {lower_first(spec.help)}"
+    group.add_argument(
+        option(spec.name),
+        type=spec.type,
+        metavar=spec.metavar,
+        help=f"{known.rstrip('.')} ({spec.default} unless given)".replace("%", "%%"),
+    )
+
+
+def own_values(args: argparse.Namespace, method: MethodSpec) -> dict[str, Any]:
+    """Parameters of the method's own that were given, by their options and by ``--set``. Raises ``ParameterError`` for
+    those that it does not take."""
+    given = {
+        spec.name: getattr(args, spec.name, None)
+        for spec in own_params()
+        if getattr(args, spec.name, None) is not None
+    }
+    for text in args.set:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise ParameterError(f"'{text}' is no parameter; write NAME=VALUE.")
+        given[name.strip().replace("-", "_")] = value.strip()
+    for name in given:
+        if name not in method.params:
+            takes = [spec.name for spec in registry.methods() if name in spec.params]
+            hint = f"; it belongs to --method {' or '.join(takes)}" if takes else ""
+            raise ParameterError(f"'{method.name}' does not take {option(name)}{hint}.")
+    return given
 
 
 def painting_params(args: argparse.Namespace) -> PaintParams:
     """The parameters given on the command line; raises ``ParameterError`` or ``UnknownNameError``."""
-    from core import registry
-
     method = registry.method(args.method)
     if args.keep_colors not in KEEP_COLORS:
         raise ParameterError(
@@ -163,6 +211,7 @@ def painting_params(args: argparse.Namespace) -> PaintParams:
         seed=args.seed,
         grid=args.grid,
         **method.strengths(args.alpha, args.alpha_high, args.alpha_low),
+        own=own_values(args, method),
     )
     params = mixed(params, painting_shares(args))
     asked = ("alpha_high", "alpha_low", "style_low", "grid")

@@ -15,7 +15,7 @@ from worker.cli.show import Board
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from core.methods.base import Method
+    from core.methods.contract import Method
     from core.params import PaintParams
 
 EPILOG = """examples:

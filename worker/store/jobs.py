@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.params import PaintParams
 from worker import leases
-from worker.jobs import TERMINAL, TRANSITIONS, UNFINISHED, JobState, JobView
+from worker.jobs import LONG_QUEUE, TERMINAL, TRANSITIONS, UNFINISHED, JobState, JobView
 from worker.store.counters import Figures
 from worker.store.database import change, clock, lock, read_clock
 from worker.store.models import Job
@@ -78,7 +78,7 @@ def view(row: Job, place: Place = NOWHERE) -> JobView:
         model_hash=row.model_hash,
         context=row.context,
         delivered=row.delivered_at is not None,
-        stopping=row.cancel_requested and row.state == JobState.RUNNING,
+        stopping=(row.cancel_requested or bool(row.enough_requested)) and row.state == JobState.RUNNING,
     )
 
 
@@ -279,11 +279,29 @@ def sent_since(session: Session, owner: str, since: float) -> list[float]:
     return list(session.scalars(query))
 
 
-def median_paint_seconds(session: Session) -> float | None:
-    """Median of the last paintings' times; ``None`` before the first."""
+def request_enough(session: Session, job_id: str) -> None:
+    """Tell the painter of a running job that the picture so far is to be the result."""
+    session.execute(
+        update(Job).where(Job.id == job_id, Job.state == JobState.RUNNING).values(enough_requested=True)
+    )
+
+
+def is_enough(session: Session, job_id: str) -> bool:
+    """Whether somebody has said so."""
+    return bool(session.scalar(select(Job.enough_requested).where(Job.id == job_id)))
+
+
+def any_long(session: Session) -> bool:
+    """Whether there is an unfinished job that takes minutes."""
+    long = (Job.queue == LONG_QUEUE, Job.state.in_(UNFINISHED))
+    return session.scalar(select(Job.id).where(*long).limit(1)) is not None
+
+
+def median_paint_seconds(session: Session, *which: ColumnElement[bool]) -> float | None:
+    """Median of the last paintings' times, of those that ``which`` says; ``None`` before the first."""
     query = (
         select(Job.paint_ms)
-        .where(Job.state == JobState.DONE, Job.paint_ms > 0)
+        .where(Job.state == JobState.DONE, Job.paint_ms > 0, *which)
         .order_by(Job.finished_at.desc())
         .limit(RECENT_PAINTS)
     )

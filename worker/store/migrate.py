@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from worker.store.database import Database
 
-SCHEMA = "0008"
+SCHEMA = "0009"
 """The newest revision. Known here so that a start with an up-to-date database need not load Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

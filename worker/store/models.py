@@ -83,6 +83,8 @@ class Job(Base):
     error_code: Mapped[str | None] = mapped_column(String(40))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    # The picture so far is good enough: it is to be the result.
+    enough_requested: Mapped[bool | None] = mapped_column(default=None)
     # Who paints it, and when that process was last heard of.
     lease: Mapped[str | None] = mapped_column(String(200))
     heartbeat_at: Mapped[float | None]

@@ -1,5 +1,5 @@
-"""A process of its own for trainings, beside a worker that paints: it comes with the first training and goes when there
-is none, so that painting never waits for a training task and nobody pays for what is not used."""
+"""Processes of their own for trainings and for paintings that take minutes, beside a worker that paints: each comes with
+the first of these and goes when there is none, so that nobody waits for them and nobody pays for what is not used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from worker.embedded import PARENT_VARIABLE, die_with_parent, stop_process
-from worker.jobs import TRAIN_QUEUE
+from worker.jobs import COMPANION_QUEUES
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -23,20 +23,21 @@ STOP_SECONDS = 10.0
 
 def own_queues(queues: Sequence[str]) -> list[str]:
     """The queues a worker's own processes serve: without that of trainings, unless it is the only one."""
-    return [name for name in queues if name != TRAIN_QUEUE] or list(queues)
+    return [name for name in queues if name not in COMPANION_QUEUES] or list(queues)
 
 
-def trains_beside(queues: Sequence[str]) -> bool:
-    """Whether a worker of these queues needs a companion for trainings."""
-    return TRAIN_QUEUE in queues and len(queues) > 1
+def companion_queues(queues: Sequence[str]) -> list[str]:
+    """The queues for which a worker of ``queues`` needs a companion each."""
+    return [name for name in queues if name in COMPANION_QUEUES and len(queues) > 1]
 
 
 class Companion:
-    """The training process of one worker."""
+    """The process of one worker for one of ``COMPANION_QUEUES``."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, queue: str) -> None:
+        self.queue = queue
         self._settings = settings.model_copy(
-            update={"worker_queues": [TRAIN_QUEUE], "paint_concurrency": 1, "preload": []}
+            update={"worker_queues": [queue], "paint_concurrency": 1, "preload": []}
         )
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted_at = 0.0
@@ -46,7 +47,9 @@ class Companion:
         """Start the process if it is wanted and not there, stop it when it was not wanted for a while."""
         now = time.monotonic()
         if self._process is not None and self._process.poll() is not None:
-            log.warning("the training process has ended (exit code %s)", self._process.returncode)
+            log.warning(
+                "the process of queue '%s' has ended (exit code %s)", self.queue, self._process.returncode
+            )
             self._process = None
         if wanted:
             self._wanted_at = now
@@ -65,7 +68,7 @@ class Companion:
             start_new_session=True,
             preexec_fn=die_with_parent,
         )
-        log.info("a process for trainings was started")
+        log.info("a process for queue '%s' was started", self.queue)
 
     def stop(self) -> None:
         """Let the process end: a slice stops after its present step, with its checkpoint written."""

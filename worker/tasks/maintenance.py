@@ -16,13 +16,14 @@ from core.errors import AllaPrimaError, ModelError
 from worker import leases, scheduler
 from worker.broker import QueueError
 from worker.erasure import erase_what_waits
-from worker.jobs import TERMINAL
+from worker.jobs import TERMINAL, TRAIN_QUEUE
 from worker.removal import erase_removed
+from worker.store import jobs
 from worker.store.counters import Figures
 from worker.store.database import change, clock, read_clock
 from worker.store.models import Duty, Job, WorkerRow
 from worker.store.people import delete_drafts, insert_if_missing
-from worker.tasks.companion import Companion, own_queues, trains_beside
+from worker.tasks.companion import Companion, companion_queues, own_queues
 from worker.tasks.context import Context
 from worker.training import published, table, upkeep
 
@@ -60,7 +61,8 @@ class Housekeeping:
         self._seen_at = self._reap_at = self._sweep_at = float("-inf")
         self._queue_down = False
         self._models_trouble = ""
-        self._companion = Companion(context.settings)
+        queues = companion_queues(context.settings.worker_queues)
+        self._companions = [Companion(context.settings, queue) for queue in queues]
         self._thread = threading.Thread(target=self._loop, name="housekeeping", daemon=True)
 
     def start(self) -> None:
@@ -72,7 +74,8 @@ class Housekeeping:
         """End the thread and sign off."""
         self._stop.set()
         self._thread.join(timeout=10)
-        self._companion.stop()
+        for companion in self._companions:
+            companion.stop()
         try:
             with self.context.database.write() as session:
                 session.execute(delete(WorkerRow).where(WorkerRow.id == self.id))
@@ -106,10 +109,11 @@ class Housekeeping:
             self._seen_at = now
         context = self.context
         self._sync_models()
-        if trains_beside(context.settings.worker_queues):
+        for companion in self._companions:
             with context.database.read() as session:
-                wanted = table.any_active(session)
-            self._companion.look(wanted)
+                wanted = table.any_active if companion.queue == TRAIN_QUEUE else jobs.any_long
+                asked = wanted(session)
+            companion.look(asked)
         if not self._on_duty():
             return
         scheduler.promote(context.database, context.broker, context.settings)

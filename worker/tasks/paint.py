@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
 from PIL import Image
@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from core.errors import AllaPrimaError, Cancelled, ModelError, NotFoundError
 from core.images import thumbnail, to_jpeg, to_png
 from core.params import PaintParams
-from worker import leases, scheduler
+from worker import leases, previews, scheduler
 from worker.engine import Order, StyleSource
-from worker.jobs import PREVIEW_FROM_BYTES, PREVIEW_SIDE, JobState, output_key, sha256
+from worker.jobs import LONG_QUEUE, PREVIEW_FROM_BYTES, PREVIEW_SIDE, TERMINAL, JobState, output_key, sha256
 from worker.removal import drop_unused
 from worker.store import jobs as table
 from worker.store.blobs import RESULT
@@ -27,10 +27,16 @@ from worker.store.database import StorageError, clock, lock
 from worker.store.models import Blob, Job
 from worker.tasks.context import Context, get_context
 
+if TYPE_CHECKING:
+    from core.methods.contract import Step
+
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 0.5
 PUBLISH_SECONDS = 0.1
+PREVIEW_SECONDS = 2.0
+PREVIEW_SHARE = 0.05
+"""Part of a painter's time that may go into showing the picture on the way."""
 RETRY_SECONDS = 1.0
 
 INTERNAL = "Something went wrong while painting; it was tried {attempts} times and then given up."
@@ -81,6 +87,9 @@ class _Run:
         self._fraction = 0.0
         self._published_at = time.monotonic()
         self._stop: Cancelled | None = None
+        self._iterative = row.queue == LONG_QUEUE
+        self._enough = False
+        self._preview_at = time.monotonic()
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -112,6 +121,8 @@ class _Run:
         finally:
             self._ended.set()
             beating.join()
+            if self._iterative:
+                self._forget_preview()
 
     def _paint(self) -> None:
         context, row = self.context, self.row
@@ -122,6 +133,10 @@ class _Run:
         if self._reuse(key):
             return
         order = Order(row.photo_key, self._read_photo, styles, self.params, self._progress)
+        if self._iterative:
+            order.watch = self._watch
+            if row.attempts > 1:
+                order.beginning = previews.beginning(context.broker, row.id)
         # Deleted pictures are not painted, even when a cache still has what was made of them.
         if not context.blobs.owned(row.photo_key, row.owner):
             raise NotFoundError(PHOTO_GONE)
@@ -130,6 +145,9 @@ class _Run:
             # A model was published between the question above and the painting.
             model_hash = painting.model_hash
             key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
+        if painting.cut_short:
+            # It is not what the same order paints in its whole time.
+            key = sha256(f"{key}:{row.id}".encode())
         result = to_png(painting.image)
         self._progress(1.0)
         self._keep(
@@ -143,6 +161,12 @@ class _Run:
             photo_side=painting.photo_side,
             paint_ms=max(1, round(painting.seconds * 1000)),
         )
+
+    def _forget_preview(self) -> None:
+        with contextlib.suppress(AllaPrimaError), self.context.database.read() as session:
+            row = session.get(Job, self.row.id)
+            if row is None or row.state in TERMINAL:
+                self.context.broker.drop([previews.key_of(self.row.id)])
 
     def _keep_preview(self, image: Image.Image, result: bytes) -> str | None:
         """Store a small JPEG of a large result; its key. One that cannot be stored is made when it is asked for."""
@@ -268,6 +292,7 @@ class _Run:
             try:
                 with self.context.database.write() as session:
                     stop = table.beat(session, self.row.id, self.lease, round(self._fraction, 3))
+                    self._enough = self._iterative and table.is_enough(session, self.row.id)
             except StorageError as error:
                 log.warning("job %s: %s", self.row.id, error)
                 continue
@@ -275,6 +300,18 @@ class _Run:
                 self._stop = _Lost()
             elif stop:
                 self._stop = Cancelled()
+
+    def _watch(self, step: Step) -> bool:
+        """Show the picture on the way; ``False`` when it is enough."""
+        if self._enough or step.preview is None:
+            return not self._enough
+        now = time.monotonic()
+        if now >= self._preview_at:
+            previews.leave(self.context.broker, self.row.id, step.preview(), step.done)
+            self.context.broker.publish(self.row.id, progress=round(self._fraction, 3), preview=True)
+            cost = time.monotonic() - now
+            self._preview_at = now + max(PREVIEW_SECONDS, cost / PREVIEW_SHARE)
+        return True
 
     def _retry(self) -> bool:
         """Let the job wait a moment and be queued again; ``False`` when it is not ours or is to be

@@ -19,7 +19,7 @@ from core.evaluate.card import write_card
 from core.evaluate.metrics import psnr
 from core.evaluate.pairs import Pair, Summary, held_out_pairs, summarise
 from core.evaluate.report import table
-from core.methods.base import Method
+from core.methods.contract import Method
 from core.params import PaintParams
 from core.tensors import to_image, to_tensor
 from core.train.data import PictureSet

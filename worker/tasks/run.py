@@ -15,9 +15,10 @@ from billiard import active_children
 from celery import Celery, signals
 from celery.platforms import SecurityWarning
 
-from worker.broker import PAINT_TASK, TRAIN_TASK
+from core.params import SECONDS_MAX
+from worker.broker import LONG_TASK, PAINT_TASK, TRAIN_TASK
 from worker.embedded import PARENT_VARIABLE, die_with_parent
-from worker.jobs import HARD_LIMIT_AFTER, TRAIN_QUEUE
+from worker.jobs import COMPANION_QUEUES, HARD_LIMIT_AFTER, TRAIN_QUEUE
 from worker.leases import machine
 from worker.logs import setup_logging
 from worker.private import close_folder, keep_private
@@ -31,7 +32,7 @@ from worker.tasks.train import SLICE_LIMIT_SECONDS, train
 
 log = logging.getLogger(__name__)
 
-TRAIN_NICENESS = 5
+COMPANION_NICENESS = 5
 
 READY = "worker is ready"
 """Logged when the worker takes jobs."""
@@ -40,6 +41,8 @@ READY = "worker is ready"
 def register(app: Celery) -> None:
     """Add the tasks and the hooks of a worker to an application."""
     app.task(name=PAINT_TASK)(paint)
+    longest = app.conf.task_soft_time_limit + SECONDS_MAX
+    app.task(name=LONG_TASK, soft_time_limit=longest, time_limit=longest + HARD_LIMIT_AFTER)(paint)
     limits = {"soft_time_limit": SLICE_LIMIT_SECONDS, "time_limit": SLICE_LIMIT_SECONDS + HARD_LIMIT_AFTER}
     app.task(name=TRAIN_TASK, **limits)(train)
     hooks = _Hooks()
@@ -80,10 +83,11 @@ class _Hooks:
     def child_started(self, **_: Any) -> None:
         # A child that outlives its worker would hold memory and a GPU that nobody can give work to.
         die_with_parent(signal.SIGKILL)
-        if get_settings().worker_queues == [TRAIN_QUEUE]:
-            # Painting comes first wherever both share the processor.
-            os.nice(TRAIN_NICENESS)
-        else:
+        queues = get_settings().worker_queues
+        if set(queues) <= set(COMPANION_QUEUES):
+            # What is quick comes first wherever both share the processor.
+            os.nice(COMPANION_NICENESS)
+        if queues != [TRAIN_QUEUE]:
             get_context().engine.start()
 
 

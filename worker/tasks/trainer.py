@@ -33,7 +33,7 @@ from worker.training.folder import CHECK, REFERENCE, RunFolder
 from worker.training.record import code_version
 
 if TYPE_CHECKING:
-    from core.methods.base import Method
+    from core.methods.contract import Method
     from worker.tasks.train import Slice
 
 log = logging.getLogger(__name__)
@@ -207,7 +207,7 @@ def measure_models(work: Slice, kept: Kept) -> None:
     if not pairs or not work.folder.validation() or kept.session.recipe.task.startswith("distill"):
         return
     found = work.folder.reference()
-    for spec in registry.methods():
+    for spec in registry.quick_methods():
         for entry in _entries(spec.weights):
             title = in_use(work, spec.weights, entry.sha256)
             if title in found:

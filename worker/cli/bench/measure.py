@@ -20,7 +20,7 @@ from core.params import PaintParams
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from core.methods.base import Method
+    from core.methods.feedforward import FeedForward
     from worker.cli.bench.baseline import PlainAdaIN
 
 STYLE_SIDE = 512
@@ -94,10 +94,10 @@ def speed(method_name: str, device: str, sizes: list[int], repeats: int, budget:
     """Encode, decode and the whole, with the style cached and not, against the plain float32 graph."""
     import torch
 
+    from core.methods import feedforward
     from worker.cli.bench.baseline import PlainAdaIN
-    from worker.cli.stylize import load_method
 
-    method = load_method(method_name, device)
+    method = feedforward.load(method_name, None if device == "auto" else device)
     place = method.device
     plain = PlainAdaIN(str(place))
 
@@ -114,7 +114,7 @@ def speed(method_name: str, device: str, sizes: list[int], repeats: int, budget:
 
 
 def _contenders(
-    method: Method, plain: PlainAdaIN, size: int
+    method: FeedForward, plain: PlainAdaIN, size: int
 ) -> list[tuple[str, Callable[[], Any], Callable[[], Any]]]:
     photo, style = pictures(size)
     params = PaintParams(method=method.spec.name)
