@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from core.params import PARAMS, ParamSpec
+from webui.payloads import OWN
 
 _CHOICE_LABELS = {
     "keep_colors": {"off": "Off", "luminance": "Photo's hues", "statistics": "Photo's palette"},
@@ -93,7 +94,7 @@ def own_control(spec: ParamSpec) -> gr.Radio | gr.Slider | gr.Textbox:
         "value": spec.default,
         "label": spec.label,
         "info": spec.help,
-        "elem_id": f"own-{spec.name}",
+        "elem_id": f"{OWN}{spec.name}",
         "visible": False,
     }
     if spec.offers or spec.choices:

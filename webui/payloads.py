@@ -7,17 +7,21 @@ the visitor's own uploads, and nothing else of what was sent along."""
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from core.errors import NotFoundError, ParameterError
+from core.params import PARAMS
 from webui.bodies import Body, Whole, checked
 from webui.upload_routes import safe_name
 
 if TYPE_CHECKING:
     from webui.uploads import Shelf
 
+OWN = "own-"
+"""What the element ids of controls for parameters of methods' own begin with."""
 TEXT_LETTERS = 4000
 CHOSEN = 100
 EVENT_FIELDS = 20
@@ -173,8 +177,15 @@ def _number(block: Any, label: str, value: Any, *, needed: bool) -> float | None
 def _choice(block: Any, label: str, value: Any) -> Any:
     known = [choice for _, choice in block.choices]
     for choice in known:
-        if type(choice) is type(value) and choice == value:
+        # JSON does not tell 1.0 from 1.
+        alike = type(choice) is type(value) or {type(choice), type(value)} == {int, float}
+        if alike and choice == value:
             return choice
+    own = PARAMS.get(str(block.elem_id).removeprefix(OWN))
+    if own is not None and str(block.elem_id).startswith(OWN):
+        # A painting ordered by a program, shown here again, may have another value than those offered.
+        with suppress(ValueError):
+            return own.checked(value)
     raise ParameterError(f"{label}: one of the page's own choices is expected.")
 
 

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 REPEAT_SECONDS = 0.5
 GROWN_SECONDS = 2.0
-CANCEL, ENOUGH = "Cancel", "That is enough"
+CANCEL, ENOUGH = "Cancel", "Stop here"
 METHOD = 4  # its place among the knobs
 
 
