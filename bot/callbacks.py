@@ -51,6 +51,8 @@ class Verb(StrEnum):
     SECOND = "w"
     TAKE = "y"
     SEND = "t"
+    METHOD = "m"
+    OWN = "e"
     RATE = "r"
     QUICK = "rq"
     RATE_BACK = "rb"
@@ -86,6 +88,8 @@ _ARGUMENTS: dict[Verb, str] = {
     Verb.KEEP: _KEEP,
     **dict.fromkeys((Verb.STROKES, Verb.COLORS, Verb.ALBUM_STROKES, Verb.ALBUM_COLORS), _BAND_STRENGTH),
     **dict.fromkeys((Verb.TAKE, Verb.ALBUM_TAKE), "[0-9]{1,3}"),
+    Verb.METHOD: _NAME,
+    Verb.OWN: "[a-z_]{1,30}-[0-9]",
     Verb.LANGUAGE: "[a-z]{2}",
     Verb.DEFAULT_STRENGTH: _STRENGTH,
     Verb.DEFAULT_KEEP: _KEEP,

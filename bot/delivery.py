@@ -30,7 +30,8 @@ FILE_BYTES = 50_000_000
 _PREVIEW_SIDES = (1280, 1024, 640)
 
 
-def _reply(message: int | None) -> ReplyParameters | None:
+def answering(message: int | None) -> ReplyParameters | None:
+    """An answer to a message, which may be gone; ``None`` for none."""
     return ReplyParameters(message, allow_sending_without_reply=True) if message is not None else None
 
 
@@ -119,7 +120,7 @@ class Delivery:
                     status.album_caption(texts, part),
                     parse_mode=ParseMode.HTML,
                     reply_markup=keyboards.album_result(texts, key, part[0].params),
-                    reply_parameters=_reply(first),
+                    reply_parameters=answering(first),
                 )
             except TelegramError as error:
                 logger.warning("an album came without its buttons: %s", error)
@@ -146,7 +147,7 @@ class Delivery:
             sent = await self._bot.send_media_group(
                 context.chat,
                 media,
-                reply_parameters=_reply(context.reply_to),
+                reply_parameters=answering(context.reply_to),
                 read_timeout=uploads.ANSWER_SECONDS,
             )
         except TelegramError as error:
@@ -171,7 +172,7 @@ class Delivery:
             "caption": status.caption(texts, job),
             "parse_mode": ParseMode.HTML,
             "reply_markup": keyboards.result(texts, job.id, job.params),
-            "reply_parameters": _reply(context.reply_to),
+            "reply_parameters": answering(context.reply_to),
             "filename": f"{status.file_name(texts, job)}.jpg",
             "read_timeout": uploads.ANSWER_SECONDS,
         }
@@ -201,7 +202,10 @@ class Delivery:
             if job.state == JobState.DONE:
                 await self._replace(texts, context, job)
                 return
-            await self.restore(texts, context)
+            if job.iterative:
+                await self._take_back(texts, context)
+            else:
+                await self.restore(texts, context)
         except BadRequest as error:
             if "not modified" in str(error).lower():
                 return
@@ -213,6 +217,15 @@ class Delivery:
             await self._bot.send_message(
                 context.chat, self._problems(texts, [job], many=False), parse_mode=ParseMode.HTML
             )
+
+    async def _take_back(self, texts: Texts, context: JobContext) -> None:
+        """The picture so far goes: the former painting comes back, or the message is deleted where there was none."""
+        if context.previous is None:
+            await delete_quietly(self._bot, context.chat, context.edit)
+            return
+        with contextlib.suppress(NotFoundError):
+            previous = await call(self._client.job, context.previous)
+            await self._replace(texts, context, previous)
 
     async def _is_overtaken(self, message: int, job: JobView) -> bool:
         """Whether the person has wished for something else in the same message since."""
@@ -320,7 +333,7 @@ class Delivery:
                 chat,
                 texts.say("file_too_large"),
                 parse_mode=ParseMode.HTML,
-                reply_parameters=_reply(reply_to),
+                reply_parameters=answering(reply_to),
             )
             return
         await self._bot.send_document(
@@ -328,7 +341,7 @@ class Delivery:
             data,
             caption=words,
             filename=name + ENDINGS[kind],
-            reply_parameters=_reply(reply_to),
+            reply_parameters=answering(reply_to),
             disable_content_type_detection=True,
             read_timeout=uploads.ANSWER_SECONDS,
         )

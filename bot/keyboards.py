@@ -11,7 +11,7 @@ from bot.callbacks import BAND_STRENGTHS, FILES, STRENGTHS, TAKES, Callback, Ver
 from bot.survey_keyboards import rate_this
 from bot.texts import Texts, languages
 from core import registry
-from core.params import KEEP_COLORS, PaintParams
+from core.params import DEFAULT_METHOD, KEEP_COLORS, PARAMS, SECONDS_MAX, PaintParams
 from core.registry import MethodSpec
 from core.styles import Style
 
@@ -82,6 +82,11 @@ def cancel_job(texts: Texts, job_id: str) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup([[_button(texts.button("cancel"), job_id, Verb.CANCEL)]])
 
 
+def stop_here(texts: Texts, job_id: str) -> InlineKeyboardMarkup:
+    """While the picture so far is shown: it is good enough."""
+    return InlineKeyboardMarkup([[_button(texts.button("stop_here"), job_id, Verb.CANCEL)]])
+
+
 def send_again(texts: Texts, target: str, *, album: bool) -> InlineKeyboardMarkup:
     """Send a painting, or all of an order, again."""
     verb = Verb.ALBUM_SEND if album else Verb.SEND
@@ -114,6 +119,49 @@ def _take(texts: Texts, target: str, params: PaintParams, *, album: bool) -> lis
         return []
     verb = Verb.ALBUM_TAKE if album else Verb.TAKE
     return [[_button(texts.button("another_take"), target, verb, (params.seed + 1) % TAKES)]]
+
+
+def _methods(texts: Texts, job_id: str, params: PaintParams) -> list[list[InlineKeyboardButton]]:
+    """From a quick painting to one that takes its time; under such a one how long it may take, and back."""
+    known = {method.name: method for method in registry.methods()}
+    now = known.get(params.method)
+    if now is None:
+        return []
+    if not now.capabilities.iterative:
+        slow = [method for method in known.values() if method.capabilities.iterative and method.available]
+        single = params.weights_high is None
+        return [
+            [
+                _button(
+                    texts.button("slowly", seconds=PARAMS["seconds"].default),
+                    job_id,
+                    Verb.METHOD,
+                    method.name,
+                )
+            ]
+            for method in slow[:1]
+            if single
+        ]
+    value = params.value("seconds")
+    times = [
+        _button(
+            texts.button("chosen", label=_length(texts, seconds))
+            if seconds == value
+            else _length(texts, seconds),
+            job_id,
+            Verb.OWN,
+            f"seconds-{index}",
+        )
+        for index, (seconds, _) in enumerate(PARAMS["seconds"].offers)
+        if isinstance(seconds, int) and seconds < SECONDS_MAX
+    ]
+    return [times, [_button(texts.button("quickly"), job_id, Verb.METHOD, DEFAULT_METHOD)]]
+
+
+def _length(texts: Texts, seconds: int) -> str:
+    if seconds < 60:
+        return texts.button("seconds", count=seconds)
+    return texts.button("minutes", count=seconds // 60)
 
 
 def _bands(
@@ -163,6 +211,7 @@ def _result(
             [toggle],
             *second,
             *_take(texts, target, params, album=album),
+            *([] if album else _methods(texts, target, params)),
             [
                 _button(texts.button("restyle"), target, restyle),
                 _button(texts.button(file_label), target, file),

@@ -17,16 +17,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
+from telegram import InputMediaPhoto
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from bot import keyboards, status, uploads
-from bot.delivery import Delivery
+from bot.delivery import Delivery, answering
 from bot.drafts import JobContext
 from bot.limiter import DROP, PartlySent, seconds_of
 from bot.reports import tell_operators
-from bot.service import call, is_harmless
+from bot.service import call, delete_quietly, is_harmless
 from bot.texts import Texts, texts_for
 from core.errors import NotFoundError
 from worker.client import Client
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 SOURCE = "bot"
 EDIT_SECONDS = 3.0  # between two edits of one order's status
+SO_FAR_SECONDS = 5.0  # between two pictures of a painting on the way
+SO_FAR_SIDE = 800  # their longest side in pixels
 BUSY_ROUND_SECONDS = 0.3
 IDLE_ROUND_SECONDS = 2.0
 FIRST_EDIT_SECONDS = 1.2  # a painting that is ready sooner needs no word in between
@@ -187,12 +190,13 @@ class Notifier:
             if all(job.finished for job in order.jobs):
                 if self._complete(order.jobs):
                     self._begin(order, self._deliver(key, order, order.jobs))
-            elif (
-                now >= order.next_edit
-                and status.fingerprint(order.jobs, resting=self._resting) != order.shown
-            ):
+            elif now >= order.next_edit and self._has_news(order):
                 self._begin(order, self._report(order, order.jobs))
         return bool(grouped)
+
+    def _has_news(self, order: Order) -> bool:
+        shown = status.fingerprint(order.jobs, resting=self._resting)
+        return shown != order.shown or status.grows(order.jobs)
 
     async def _look_at_workers(self, unfinished: Sequence[JobView]) -> None:
         """Now and then, while jobs wait and none is painted, ask whether there is anybody to paint them."""
@@ -227,10 +231,14 @@ class Notifier:
         """Edit the status message; a failed edit is not repeated, the next one says more."""
         context = JobContext.model_validate(jobs[0].context)
         texts = texts_for(context.language)
-        order.shown = status.fingerprint(jobs, resting=self._resting)
+        shown = status.fingerprint(jobs, resting=self._resting)
+        news, order.shown = shown != order.shown, shown
         order.next_edit = time.monotonic() + EDIT_SECONDS
         try:
-            await self._edit(texts, context, jobs)
+            if status.grows(jobs) and await self._show_so_far(texts, context, jobs[0]):
+                order.next_edit = time.monotonic() + SO_FAR_SECONDS
+            elif news:
+                await self._edit(texts, context, jobs)
         except RetryAfter as error:
             order.shown = None
             order.next_edit = time.monotonic() + max(EDIT_SECONDS, seconds_of(error))
@@ -239,6 +247,35 @@ class Notifier:
                 logger.warning("a status could not be edited: %s", error)
         except Exception:
             logger.exception("a status could not be edited")
+
+    async def _show_so_far(self, texts: Texts, context: JobContext, job: JobView) -> bool:
+        """Show what is painted so far, in the message that the painting will have; whether there was anything to show."""
+        picture = await call(self._client.picture_so_far, job.id, job.owner, SO_FAR_SIDE)
+        if picture is None:
+            return False
+        words, board = status.text(texts, [job]), keyboards.stop_here(texts, job.id)
+        if context.edit is not None:
+            photo = InputMediaPhoto(
+                picture, words, parse_mode=ParseMode.HTML, has_spoiler=context.spoiler, filename="so-far.jpg"
+            )
+            await self._bot.edit_message_media(
+                photo, context.chat, context.edit, reply_markup=board, rate_limit_args=DROP
+            )
+            return True
+        sent = await self._bot.send_photo(
+            context.chat,
+            picture,
+            caption=words,
+            parse_mode=ParseMode.HTML,
+            reply_markup=board,
+            reply_parameters=answering(context.reply_to),
+            has_spoiler=context.spoiler,
+            filename="so-far.jpg",
+            rate_limit_args=DROP,
+        )
+        await call(self._client.note, job.id, job.owner, edit=sent.message_id)
+        await delete_quietly(self._bot, context.chat, context.status)
+        return True
 
     async def _edit(self, texts: Texts, context: JobContext, jobs: Sequence[JobView]) -> None:
         words = status.text(texts, jobs, resting=self._resting)
@@ -263,12 +300,13 @@ class Notifier:
 
     async def _deliver(self, key: str, order: Order, jobs: Sequence[JobView]) -> None:
         """Hand an order over; what fails for a reason that passes is tried again later."""
+        # As they stand now: since this round looked, some may have been deleted, and the message may be another.
+        present = await call(self._client.jobs_by_id, [job.id for job in jobs])
+        jobs = [present[job.id] for job in jobs if job.id in present]
+        if not jobs:
+            return
         context = JobContext.model_validate(jobs[0].context)
         texts = texts_for(context.language)
-        present = await call(self._client.jobs_by_id, [job.id for job in jobs])
-        jobs = [job for job in jobs if job.id in present]
-        if not jobs:  # deleted since this round looked
-            return
         try:
             await self._delivery.hand_over(texts, key, jobs)
             return

@@ -76,6 +76,11 @@ def _stopping(jobs: Sequence[JobView]) -> bool:
     return bool(left) and all(job.stopping for job in left)
 
 
+def grows(jobs: Sequence[JobView]) -> bool:
+    """Whether an order is one painting that shows itself on the way."""
+    return len(jobs) == 1 and jobs[0].iterative and jobs[0].state == JobState.RUNNING
+
+
 def text(texts: Texts, jobs: Sequence[JobView], *, resting: bool = False) -> str:
     """The status of one order (one job, or the jobs of an album), as HTML; ``resting``: nobody paints at the moment."""
     style = style_title(texts, jobs[0])
@@ -92,11 +97,14 @@ def text(texts: Texts, jobs: Sequence[JobView], *, resting: bool = False) -> str
             )
         return texts.say("waiting", style=style, position=position, eta=_eta(texts, eta))
     if _stopping(jobs):
-        return texts.say("cancelling")
+        return texts.say("stopping_here" if grows(jobs) else "cancelling")
     share = sum(1.0 if job.finished else job.progress for job in jobs) / len(jobs)
     if len(jobs) > 1:
         done = sum(job.state == JobState.DONE for job in jobs)
         return texts.say("album_status", style=style, done=done, count=len(jobs), bar=bar(share))
+    if grows(jobs):
+        left = _eta(texts, jobs[0].eta_seconds)
+        return texts.say("growing", style=style, bar=bar(share), percent=round(share * 100), left=left)
     return texts.say("painting", style=style, bar=bar(share), percent=round(share * 100))
 
 

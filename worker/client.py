@@ -392,6 +392,14 @@ class Client:
         with self.database.read() as session:
             return [table.view(row) for row in session.scalars(query.order_by(Job.finished_at).limit(limit))]
 
+    def note(self, job_id: str, owner: str, **context: Any) -> None:
+        """Add to a job's context. Raises ``NotFoundError``."""
+        with self.database.write() as session:
+            row = session.get(Job, job_id, with_for_update=True)
+            if row is None or row.owner != owner:
+                raise NotFoundError("There is no such painting, or it is somebody else's.")
+            row.context = {**row.context, **context}
+
     def mark_delivered(self, job_id: str) -> bool:
         """Note that a finished job has been handed over; ``False`` when it was noted before (or is gone),
         so that of two notifiers only one sends."""

@@ -15,9 +15,10 @@ from bot.delivery import Delivery
 from bot.drafts import Draft, JobContext
 from bot.notify import SOURCE
 from bot.service import Context, Person, answer, call, delete_quietly, message_of, service_of, user_of
-from core.errors import AllaPrimaError, NotFoundError
-from core.params import PaintParams
-from worker.jobs import JobView
+from core import registry
+from core.errors import AllaPrimaError, NotFoundError, ParameterError
+from core.params import PARAMS, PaintParams
+from worker.jobs import JobState, JobView
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,16 @@ KNOBS = {
 
 
 def _turned(params: PaintParams, button: Callback) -> PaintParams:
+    if button.verb is Verb.METHOD:
+        name = registry.method(str(button.argument)).name
+        # Weights of a mix are common to all methods only where they do not tell two bands apart.
+        return PaintParams.parse(**{**params.model_dump(), "method": name, "own": {}})
+    if button.verb is Verb.OWN:
+        name, _, index = str(button.argument).rpartition("-")
+        offers = PARAMS[name].offers if name in PARAMS else ()
+        if int(index) >= len(offers):
+            raise ParameterError("This button is of an older version; please choose another one.")
+        return PaintParams.parse(**{**params.model_dump(), name: offers[int(index)][0]})
     name = KNOBS[button.verb]
     number = int(button.argument) if name != "keep_colors" and button.argument else 0
     value = {"keep_colors": button.argument, "seed": number}.get(name, number / 100)
@@ -188,9 +199,11 @@ async def cancel_job(context: Context, query: CallbackQuery, person: Person, but
 async def _cancel(context: Context, query: CallbackQuery, person: Person, jobs: list[JobView]) -> None:
     service = service_of(context)
     open_jobs = [job for job in jobs if not job.finished]
-    await answer(query, person.texts.plain("cancelling" if open_jobs else "too_late"))
+    kept = any(job.iterative and job.state == JobState.RUNNING for job in open_jobs)
+    words = "stopping_here" if kept else "cancelling" if open_jobs else "too_late"
+    await answer(query, person.texts.plain(words))
     for job in open_jobs:
-        await call(service.client.cancel, job.id, person.owner)
+        await call(service.client.stop, job.id, person.owner)
     service.notifier.wake()
 
 

@@ -43,6 +43,8 @@ HANDLERS: dict[Verb, Handler] = {
     Verb.COLORS: results.knob,
     Verb.SECOND: results.second,
     Verb.TAKE: results.knob,
+    Verb.METHOD: results.knob,
+    Verb.OWN: results.knob,
     Verb.SEND: results.send,
     Verb.LANGUAGE: account.language,
     Verb.DEFAULT_STRENGTH: account.default_strength,

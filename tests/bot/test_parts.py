@@ -28,6 +28,8 @@ ARGUMENTS = {
     Verb.FORGET_ME: ["yes", "no"],
     Verb.QUICK: ["1", "10"],
     Verb.TAKE: ["0", "999"],
+    Verb.METHOD: ["adain", "gatys"],
+    Verb.OWN: ["seconds-0", "keep_it_long-9"],
     Verb.ALBUM_TAKE: ["1"],
     Verb.GRADE: ["0", "10", "100"],
     **{
