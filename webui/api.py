@@ -314,7 +314,7 @@ def add_endpoints(site: Site) -> None:
         return await finished_file(await call(client.job, job_id, owner), owner)
 
     @spoken
-    async def stop(job_id: str, visitor: str) -> dict[str, Any]:
+    async def enough(job_id: str, visitor: str) -> dict[str, Any]:
         """That is enough: a job that shows its picture on the way ends with the picture so far, others are cancelled."""
         visitor = await _visitor(visitor)
         return describe(await call(client.stop, job_id, owner_of(visitor)), visitor)
@@ -371,7 +371,9 @@ def add_endpoints(site: Site) -> None:
         style_low_file_in = file_field(label="style_low_file (a picture, instead of style_low)")
         mix_in = gr.Textbox(label="mix (more gallery styles: NAME=WEIGHT or NAME=STROKES/COLOURS, …)")
         grid_in = gr.Checkbox(label="grid (a sheet of small paintings over both strengths)")
-        own_in = gr.Textbox(label='own (parameters of the method\'s own as JSON, such as {"seconds": 60})')
+        own_in = gr.Textbox(
+            "", label='own (parameters of the method\'s own as JSON, such as {"seconds": 60})'
+        )
         methods_in = gr.Textbox(label="methods (names separated by commas; empty: all that paint in one go)")
         job_in = gr.Textbox(label="job_id")
         limit_in = gr.Number(label="limit", value=20)
@@ -409,7 +411,7 @@ def add_endpoints(site: Site) -> None:
             (job, [job_in, visitor_in], [json_out]),
             (jobs, [visitor_in, limit_in], [json_out]),
             (result, [job_in, visitor_in], [file_out]),
-            (stop, [job_in, visitor_in], [json_out]),
+            (enough, [job_in, visitor_in], [json_out]),
             (cancel, [job_in, visitor_in], [json_out]),
             (delete_my_data, [visitor_in], [json_out]),
             (styles, [], [json_out]),

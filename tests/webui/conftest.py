@@ -47,7 +47,12 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         database_url=None,
         redis_url=None,
         telegram_token=None,
-        extra_methods=["tests.worker.slow_method", "tests.webui.patient_method", "tests.worker.band_method"],
+        extra_methods=[
+            "tests.worker.slow_method",
+            "tests.webui.patient_method",
+            "tests.worker.band_method",
+            "tests.worker.growing_method",
+        ],
         preload=["mix"],
         web_host="127.0.0.1",
         web_port=0,
