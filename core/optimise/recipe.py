@@ -31,7 +31,7 @@ class Recipe(BaseModel):
     terms: dict[str, float] = parse_terms(PARAMS["terms"].default)
     style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
     content: float = Field(PARAMS["content"].default, ge=0, allow_inf_nan=False)
-    content_layer: str = "relu3_1"
+    content_layer: str = "relu4_1"
     tv: float = Field(2.0, ge=0, allow_inf_nan=False)
     pooling: Literal["average", "max"] = "average"
     optimiser: Literal["adam", "lbfgs"] = "adam"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ParameterError
 from core.params import KEEP_COLORS, PARAMS, Share
 from worker.cli.files import gallery_style, plan, save
-from worker.cli.parser import Subcommands, check_range
+from worker.cli.parser import Subcommands, add_own_param, check_range
 from worker.cli.show import Board
 
 if TYPE_CHECKING:
@@ -69,18 +69,12 @@ def add_parser(subcommands: Subcommands) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number is another take")
     group = parser.add_argument_group("what it descends on")
-    group.add_argument(
-        "--terms",
-        metavar="NAME=WEIGHT,…",
-        help="style terms: gram, mmd-linear, mmd-polynomial, mmd-gaussian, bn, histogram, sliced, w2 (gram=1,bn=1)",
-    )
-    group.add_argument("--content", type=float, metavar="W", help="weight of the photo's shapes")
+    for name in ("terms", "content", "start", "stroke"):
+        add_own_param(group, PARAMS[name])
     group.add_argument("--tv", type=float, metavar="W", help="weight of smoothness (total variation)")
-    group.add_argument("--start", metavar="FROM", help="painting (by AdaIN, the default), photo or noise")
     group.add_argument("--pooling", metavar="HOW", help="average (the default) or max")
     group.add_argument("--optimiser", metavar="NAME", help="adam (the default) or lbfgs")
     group.add_argument("--rate", type=float, metavar="R", help="step of adam")
-    group.add_argument("--stroke", type=float, metavar="F", help="size of the strokes, 1 as in the style")
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1 (the best found unless given)")
     parser.set_defaults(run=run)
 

@@ -103,6 +103,7 @@ class AdaConvTask(AdaINTask):
         picks = self.pick_styles(rng)
         for index in sorted({i for i in picks if i not in self._seen}):
             self._seen[index] = self._look(self.style_square(index))
+        self.want_covariances(picks)
         found = [self._seen[i] for i in picks]
         flat = torch.stack([seen.moments for seen in found]).to(self.device)
         means, stds = (half.split(list(WIDTHS[:4]), dim=1) for half in flat.chunk(2, dim=1))

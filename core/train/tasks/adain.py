@@ -174,17 +174,7 @@ class AdaINTask(Task):
             for index in sorted({i for i in picks if i not in self._styles}):
                 found, code = self._ask(self.put([self.style_square(index)]))
                 self._styles[index] = (found[0].cpu(), code[0].cpu() if code is not None else None)
-                self._kept_covariances[index] = [
-                    {name: value[0].half().cpu() for name, value in scale.items()}
-                    for scale in self._covariances(self.put([self.style_square(index)]))
-                ]
-            self._wanted_covariances = [
-                {
-                    name: torch.stack([kept[name].float() for kept in scale]).to(self.device)
-                    for name in scale[0]
-                }
-                for scale in zip(*(self._kept_covariances[i] for i in picks), strict=True)
-            ]
+            self.want_covariances(picks)
             flat = torch.stack([self._styles[i][0] for i in picks]).to(self.device)
             codes = torch.stack([self._styles[i][1] for i in picks]).to(self.device) if self.frozen else None  # type: ignore[misc]
             x = None if self.frozen else self.put([self.style_square(i) for i in picks])
@@ -192,6 +182,18 @@ class AdaINTask(Task):
         means, stds, *higher = (part.split(widths, dim=1) for part in flat.split(sum(widths), dim=1))
         self._higher = [torch.cat(pair, dim=1) for pair in zip(*higher, strict=True)]
         return x, list(zip(means, stds, strict=True)), codes
+
+    def want_covariances(self, picks: list[int]) -> None:
+        """The covariances of a batch of styles that are always the same squares, each measured once."""
+        for index in sorted({i for i in picks if i not in self._kept_covariances}):
+            self._kept_covariances[index] = [
+                {name: value[0].half().cpu() for name, value in scale.items()}
+                for scale in self._covariances(self.put([self.style_square(index)]))
+            ]
+        self._wanted_covariances = [
+            {name: torch.stack([kept[name].float() for kept in scale]).to(self.device) for name in scale[0]}
+            for scale in zip(*(self._kept_covariances[i] for i in picks), strict=True)
+        ]
 
     def _ask(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """The teacher's moments of styles, flat ``(N, 2·ΣC)`` (four instead of two with higher ones), and a frozen
