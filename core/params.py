@@ -115,19 +115,21 @@ def parse_terms(text: str) -> dict[str, float]:
         name = name.strip()
         if name not in STYLE_TERM_NAMES:
             raise ParameterError(
-                f"There is no style term '{name[:40]}'; there are {', '.join(STYLE_TERM_NAMES)}."
+                f"terms: there is no style term '{name[:40]}'; there are {', '.join(STYLE_TERM_NAMES)}."
             )
         try:
             weight = float(given) if sign else 1.0
         except ValueError:
             raise ParameterError(
-                f"'{part[:60]}' is no style term; write NAME=WEIGHT, such as gram=1."
+                f"terms: '{part[:60]}' is no style term; write NAME=WEIGHT, such as gram=1."
             ) from None
         if not 0 < weight < float("inf"):
-            raise ParameterError(f"The weight of '{name}' must be a positive number, such as {name}=1.")
+            raise ParameterError(
+                f"terms: the weight of '{name}' must be a positive number, such as {name}=1."
+            )
         found[name] = weight
     if not found:
-        raise ParameterError("At least one style term is needed, such as gram=1.")
+        raise ParameterError("terms: at least one style term is needed, such as gram=1.")
     return found
 
 
@@ -135,8 +137,7 @@ def _terms(text: str) -> str:
     try:
         return ",".join(f"{name}={weight:g}" for name, weight in parse_terms(text).items())
     except ParameterError as error:
-        sentence = str(error).rstrip(".")
-        raise ValueError(f"terms: {sentence[0].lower()}{sentence[1:]}") from None
+        raise ValueError(str(error).rstrip(".")) from None
 
 
 PARAMS: dict[str, ParamSpec] = {
