@@ -25,7 +25,7 @@ EXIT_OK, EXIT_BUG, EXIT_ERROR = 0, 1, 2
 EXIT_INTERRUPTED = interrupt.EXIT_INTERRUPTED
 
 
-COMPUTING = ("stylize", "optimise", "train", "ablate", "average", "widen", "evaluate", "bench")
+COMPUTING = ("stylize", "optimise", "invert", "train", "ablate", "average", "widen", "evaluate", "bench")
 """Subcommands that compute in this process."""
 
 
@@ -44,6 +44,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "optimise", "worker.cli.optimise", "paint one photo by optimisation, as long as you like", "Painting"
     ),
+    Command("invert", "worker.cli.invert", "show what the layers of VGG-19 know of a picture", "Painting"),
     Command("submit", "worker.cli.submit", "paint photos through the queue of a running service", "Painting"),
     Command("styles", "worker.cli.catalogue", "list the styles of the gallery", "Painting"),
     Command("methods", "worker.cli.catalogue", "list the painting methods", "Painting"),
