@@ -128,7 +128,8 @@ def mix_weights(count: int, weights: Sequence[float] | None) -> list[float]:
         return [1 / count] * count
     total = sum(weights)
     if len(weights) != count or any(w < 0 for w in weights) or not 0 < total < math.inf:
-        raise ParameterError(f"{count} styles need {count} weights, none negative and not all zero.")
+        needed = "One style needs one weight" if count == 1 else f"{count} styles need {count} weights"
+        raise ParameterError(f"{needed}, none negative and not all zero.")
     return [w / total for w in weights]
 
 

@@ -9,12 +9,28 @@ import pytest
 
 from core.errors import ParameterError
 from core.methods.feedforward import band_weights
-from core.params import ALPHA_MAX, PARAMS, STRENGTHS, STYLES_MAX, PaintParams, Share, mixed, of_two
+from core.params import (
+    ALPHA_MAX,
+    PARAMS,
+    STRENGTHS,
+    STYLES_MAX,
+    PaintParams,
+    Share,
+    mixed,
+    of_two,
+    own_params,
+)
 
 
 def test_every_shown_parameter_has_the_default_of_the_model() -> None:
-    defaults = PaintParams().model_dump()
-    assert {name: spec.default for name, spec in PARAMS.items()} == {name: defaults[name] for name in PARAMS}
+    plain = PaintParams()
+    assert {name: spec.default for name, spec in PARAMS.items()} == {
+        name: plain.value(name) for name in PARAMS
+    }
+    for spec in own_params():
+        assert spec.default == spec.checked(spec.default)
+        assert all(spec.checked(value) == value for value, _ in spec.offers), spec.name
+        assert not spec.offers or spec.default in [value for value, _ in spec.offers]
     assert set(STRENGTHS) <= set(PARAMS)
 
 
