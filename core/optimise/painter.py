@@ -67,14 +67,17 @@ class Painter:
         strength: float = 1.0,
         seed: int = 0,
         keep_colors: KeepColors = "off",
+        masks: Sequence[Image.Image | None] | None = None,
+        style_masks: Sequence[Image.Image | None] | None = None,
         tell: Tell = _go_on,
     ) -> Image.Image:
         """Paint ``photo`` (RGB) in the manner of one style or of several by ``weights``; a picture of the photograph's size,
         at most ``SIDE_MAX``.
 
         It takes ``seconds``, loading not counted, or ``steps`` at each scale; ``tell`` may end it before. ``strength``
-        weighs the style, 1 as the recipe says, 0 is the photograph itself. Raises ``ParameterError`` for weights that do not
-        fit and times that are no times.
+        weighs the style, 1 as the recipe says, 0 is the photograph itself. ``masks`` say for each style where it is to
+        paint, ``style_masks`` which part of it counts: pictures of any size, light within. Raises ``ParameterError`` for
+        weights that do not fit and times that are no times.
         """
         if max(photo.size) > SIDE_MAX:
             photo = resize_longest(photo, SIDE_MAX)
@@ -83,7 +86,15 @@ class Painter:
         if keep_colors == "statistics":
             styles = [match_statistics(style, photo) for style in styles]
         work = self.begin(
-            photo, styles, weights=weights, seconds=seconds, steps=steps, strength=strength, seed=seed
+            photo,
+            styles,
+            weights=weights,
+            seconds=seconds,
+            steps=steps,
+            strength=strength,
+            seed=seed,
+            masks=masks,
+            style_masks=style_masks,
         )
         for step in work:
             if not tell(step):
@@ -102,6 +113,8 @@ class Painter:
         strength: float = 1.0,
         seed: int = 0,
         beginning: Beginning | None = None,
+        masks: Sequence[Image.Image | None] | None = None,
+        style_masks: Sequence[Image.Image | None] | None = None,
     ) -> Optimisation:
         """The optimisation as ``paint`` makes it, to be iterated; it goes on from ``beginning`` where that is given."""
         shares = mix_weights(len(styles), weights)
@@ -111,6 +124,9 @@ class Painter:
             raise ParameterError("At least one step is needed at each scale.")
         wanted = max(STYLE_SIDE, round(max(photo.size) * self.recipe.stroke))
         styles = [resize_longest(s, wanted) if max(s.size) > wanted else s for s in styles]
+        if masks is not None and any(masks):
+            # Where each has a region of its own, none is the weaker for the others.
+            shares = [share * len(shares) for share in shares]
         given = None if beginning is None else self._tensor(beginning.picture)
         return Optimisation(
             self.vgg,
@@ -118,16 +134,31 @@ class Painter:
             [self._tensor(style) for style in styles],
             shares,
             self.recipe,
-            start=self._start(photo, styles, shares, seed) if given is None else given,
+            start=self._start(photo, styles, shares, seed, masks) if given is None else given,
             seconds=seconds,
             steps=steps,
             over=0.0 if beginning is None else beginning.done,
+            masks=self._masks(masks),
+            style_masks=self._masks(style_masks),
             strength=strength,
             seed=seed,
         )
 
+    def _masks(self, masks: Sequence[Image.Image | None] | None) -> list[Tensor | None] | None:
+        if masks is None or not any(masks):
+            return None
+        return [
+            None if mask is None else to_tensor(mask.convert("RGB"), self.device).mean(dim=1, keepdim=True)
+            for mask in masks
+        ]
+
     def _start(
-        self, photo: Image.Image, styles: Sequence[Image.Image], shares: Sequence[float], seed: int
+        self,
+        photo: Image.Image,
+        styles: Sequence[Image.Image],
+        shares: Sequence[float],
+        seed: int,
+        masks: Sequence[Image.Image | None] | None = None,
     ) -> Tensor | None:
         if self.recipe.start == "noise":
             return None
@@ -135,7 +166,12 @@ class Painter:
             return self._tensor(photo)
         small = resize_longest(photo, START_SIDE) if max(photo.size) > START_SIDE else photo
         params = PaintParams(method=self._quick.spec.name, seed=seed)
-        return self._tensor(self._quick.stylize(small, list(styles), params, weights=shares))
+        painted = self._quick.stylize(small, list(styles), params, weights=shares)
+        for style, mask in zip(styles, masks or (), strict=False):
+            if mask is not None:
+                there = mask.convert("L").resize(painted.size)
+                painted.paste(self._quick.stylize(small, style, params), (0, 0), there)
+        return self._tensor(painted)
 
     def _tensor(self, image: Image.Image) -> Tensor:
         """The picture, its shorter side repeated where the loss network would not see anything of it."""

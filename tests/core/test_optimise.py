@@ -219,3 +219,50 @@ def test_times_that_are_none(painter: Painter, seconds: float) -> None:
 def test_layers_that_are_none() -> None:
     with pytest.raises(ParameterError, match="no layer 'relu9_1'"):
         Painter(Recipe.parse(**{**SMALL, "content_layer": "relu9_1"}), VGG("vgg19", "2_1"), "cpu")
+
+
+def test_a_style_paints_within_its_mask_alone(vgg: VGG) -> None:
+    recipe = {"content": 0.0, "tv": 0.0, "terms": {"bn": 1.0}}
+    red, blue = (
+        torch.tensor(c).view(1, 3, 1, 1).expand(1, 3, 64, 64).contiguous() for c in ((1.0, 0, 0), (0, 0, 1.0))
+    )
+    left = torch.zeros(1, 1, 8, 12)
+    left[..., :6] = 1
+    painting = work(
+        vgg,
+        [red, blue],
+        recipe=recipe,
+        weights=[1.0, 1.0],
+        masks=[left, 1 - left],
+        steps=25,
+        start=picture(1),
+    )
+    for _ in painting:
+        pass
+    half = painting.picture.shape[3] // 2
+    one, other = (part.mean(dim=(0, 2, 3)) for part in painting.picture.split(half, dim=3))
+    assert one[0] > other[0] + 0.2
+    assert other[2] > one[2] + 0.2
+
+
+def test_part_of_a_style_counts_alone(vgg: VGG) -> None:
+    two = torch.zeros(1, 3, 64, 96)
+    two[:, 0, :, :48] = 1
+    two[:, 2, :, 48:] = 1
+    right = torch.zeros(1, 1, 2, 2)
+    right[..., 1] = 1
+    recipe = {"content": 0.0, "tv": 0.0, "terms": {"bn": 1.0}}
+    painting = work(vgg, [two], recipe=recipe, style_masks=[right], steps=25)
+    for _ in painting:
+        pass
+    red, _, blue = painting.picture.mean(dim=(0, 2, 3))
+    assert blue > red + 0.2
+
+
+@pytest.mark.parametrize("spot", [0, 1])
+def test_a_mask_that_vanishes_in_a_layer_breaks_nothing(vgg: VGG, spot: int) -> None:
+    mask = torch.zeros(1, 1, 64, 96)
+    mask[..., :spot, :spot] = 1
+    painting = work(vgg, masks=[mask], recipe={"content": 0.0, "tv": 0.0}, steps=2)
+    assert [step.losses for step in painting]
+    assert bool(torch.isfinite(painting.picture).all())

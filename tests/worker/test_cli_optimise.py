@@ -90,3 +90,27 @@ def pressed(self, *values):
 loop.Optimisation._descend = pressed
 sys.exit(main(sys.argv[1:]))
 """
+
+
+def test_each_style_has_its_region(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, mask = make_photo(tmp_path / "photo.png"), tmp_path / "sky.png"
+    left = Image.new("L", (40, 30))
+    left.paste(255, (0, 0, 20, 30))
+    left.save(mask)
+    command = ["optimise", str(photo), STYLE, "--size", "64", "--steps", "2", "--mix", "woodcut=1"]
+    whole, parts = tmp_path / "whole.png", tmp_path / "parts.png"
+    assert main([*command, "-o", str(whole)]) == 0
+    assert (
+        main([*command, "-o", str(parts), "--mask", f"woodcut={mask}", "--style-mask", f"{STYLE}={mask}"])
+        == 0
+    )
+    assert whole.read_bytes() != parts.read_bytes()
+    Image.new("L", (40, 30)).save(mask)
+    capsys.readouterr()
+    for given, words in (
+        (f"woodcut={mask}", "dark all over"),
+        (f"mosaic={mask}", "no mask"),
+        ("woodcut", "no mask"),
+    ):
+        assert main([*command, "-o", str(tmp_path / "none.png"), "--mask", given]) == 2
+        assert words in one_sentence(capsys.readouterr().err)

@@ -16,12 +16,15 @@ from worker.cli.parser import Subcommands, add_own_param, check_range
 from worker.cli.show import Board
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from core.optimise.loop import Step
 
 EPILOG = """examples:
   allaprima optimise cat.jpg night-swirls -o cat.png
   allaprima optimise cat.jpg my-painting.jpg -o cat.png --seconds 120 --size 768
   allaprima optimise cat.jpg mosaic -o cat.png --terms gram=1,sliced=0.5 --mix woodcut=0.5
+  allaprima optimise cat.jpg woodcut -o cat.png --mix mosaic=1 --mask mosaic=sky.png
   allaprima optimise cat.jpg woodcut -o cat.png --start noise --optimiser lbfgs --steps 100
 
 Ctrl-C means "that is enough": the painting so far is written. Pressed twice, nothing is."""
@@ -51,6 +54,20 @@ def add_parser(subcommands: Subcommands) -> None:
         default=[],
         metavar="STYLE=WEIGHT",
         help="one more style with its weight beside STYLE's, which is 1; may be repeated",
+    )
+    parser.add_argument(
+        "--mask",
+        action="append",
+        default=[],
+        metavar="STYLE=FILE",
+        help="where a style paints: a black and white picture, white within; styles without one paint the rest",
+    )
+    parser.add_argument(
+        "--style-mask",
+        action="append",
+        default=[],
+        metavar="STYLE=FILE",
+        help="which part of a style's picture counts, white within",
     )
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, metavar="S", help="how long to paint (%(default)g)"
@@ -106,6 +123,9 @@ def run(args: argparse.Namespace) -> int:
     [task] = plan([args.photo], list(shares), args.out)
     photo = read_picture(task.photo)
     styles = [read_style(name, gallery) for name, gallery in zip(shares, known, strict=True)]
+    masks, style_masks = _masks(args.mask, list(shares)), _masks(args.style_mask, list(shares))
+    if any(masks):
+        masks = [mask or _rest(masks) for mask in masks]
     if args.size is not None:
         photo = resize_longest(photo, args.size)
 
@@ -133,6 +153,8 @@ def run(args: argparse.Namespace) -> int:
                 strength=args.alpha,
                 seed=args.seed,
                 keep_colors=args.keep_colors,
+                masks=masks,
+                style_masks=style_masks,
                 tell=tell,
             )
         seconds = time.perf_counter() - started
@@ -141,6 +163,33 @@ def run(args: argparse.Namespace) -> int:
         loss = ", ".join(f"{name} {value:.3g}" for step in last for name, value in step.losses.items())
         board.say(f"{task.out}  {painting.width} × {painting.height}  {seconds:.1f} s  {loss}")
     return 0
+
+
+def _masks(given: list[str], styles: list[str]) -> list[Image | None]:
+    """A picture of mode ``L`` for each style that has one."""
+    from core.images import read_picture
+
+    found: dict[str, Image] = {}
+    for text in given:
+        style, sign, file = text.rpartition("=")
+        if not sign or style not in styles:
+            raise ParameterError(f"'{text}' is no mask; write STYLE=FILE with one of {', '.join(styles)}.")
+        mask = read_picture(Path(file).expanduser()).convert("L")
+        if mask.getextrema()[1] < 128:  # type: ignore[operator]
+            raise ParameterError(f"The mask {file} is dark all over; light is where the style paints.")
+        found[style] = mask
+    return [found.get(style) for style in styles]
+
+
+def _rest(masks: list[Image | None]) -> Image:
+    """What no mask covers, at the size of the first."""
+    from PIL import ImageChops
+
+    given = [mask for mask in masks if mask is not None]
+    covered = given[0]
+    for mask in given[1:]:
+        covered = ImageChops.lighter(covered, mask.resize(covered.size))
+    return ImageChops.invert(covered)
 
 
 class Enough:
