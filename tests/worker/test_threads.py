@@ -50,7 +50,7 @@ def test_preloaded_and_lazily_loaded_methods_have_the_threads_of_the_setting(tmp
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_command_line_paints_with_the_threads_of_the_setting(tmp_path: Path, threads: int) -> None:
-    (tmp_path / "photo.png").write_bytes(picture(5))
+    (tmp_path / "photo.png").write_bytes(picture(5, (150, 100)))
     command = [sys.executable, "-m", "worker.cli", "stylize", "photo.png", "woodcut"]
     environment = {
         **os.environ,
