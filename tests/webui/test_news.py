@@ -20,11 +20,14 @@ class Queue:
         self.messages: asyncio.Queue[Any] = asyncio.Queue()
         self.pending_messages_per_session = {"tab": self.messages}
         self.pending_event_ids_session = {"tab": {"event"}}
+        self.active_jobs: list[Any] = [None]
         self.cleaned: list[str] = []
 
     def say(self, kind: str) -> None:
         """A message of the event."""
-        said = SimpleNamespace(event_id="event", model_dump=lambda: {"msg": kind, "event_id": "event"})
+        said = SimpleNamespace(
+            msg=kind, event_id="event", model_dump=lambda: {"msg": kind, "event_id": "event"}
+        )
         self.messages.put_nowait(said)
 
     async def clean_events(self, *, session_hash: str) -> None:

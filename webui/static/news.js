@@ -6,8 +6,9 @@
   const plain = window.fetch.bind(window);
   const known = new Map();  // the last message of each page session
   const TRIES = 4;
+  const sessions = new Set();  // of this tab
   let joined = 0;  // events that the server has taken in
-  let newest = 0;
+  let newest = 0, root = '';
   let wake = () => {};
 
   /* A pause that ends early when an event is taken in, when the stream is given up, and, if it is to end at all, when
@@ -57,7 +58,9 @@
   const news = (url, signal) => new ReadableStream({
     async start(controller) {
       const session = url.searchParams.get('session_hash'), encoder = new TextEncoder(), mine = ++newest;
-      const address = url.origin + url.pathname.replace(/data$/, 'news');
+      root = url.origin + url.pathname.replace(/data$/, '');
+      const address = `${root}news`;
+      sessions.add(session);
       const pass = (text) => controller.enqueue(encoder.encode(text));
       for (let failed = 0; mine === newest && !signal.aborted;) {
         const before = joined;
@@ -75,6 +78,13 @@
       }
       controller.close();
     },
+  });
+
+  /* Whoever closes the tab need not be waited for. One that comes back out of the browser's store asks again. */
+  window.addEventListener('pagehide', () => {
+    for (const session of sessions) {
+      navigator.sendBeacon(`${root}leave?${new URLSearchParams({session_hash: session})}`);
+    }
   });
 
   window.fetch = async (input, init) => {
