@@ -53,3 +53,16 @@ def test_a_model_that_cannot_be_used_says_so_at_the_model(
     back.click()
     model.locator(".refused").wait_for(state="detached")
     tab.locator(".model", has_text="adain").first.get_by_text("shipped", exact=True).first.wait_for()
+
+
+def test_the_figure_for_hatching_stands_among_the_others(
+    open_tab: Callable[..., Tab], client: Client, run: str
+) -> None:
+    folder = client.training.folder(run)
+    (folder.path / "validation.csv").write_text("step,ls,ssim,hatching\n40,0.25,0.4,0.52\n")
+    tab = open_tab(WIDE)
+    tab.locator(".run-card", has_text="Small <student>").click()
+    figures = tab.locator("[data-part=figures]")
+    figures.locator("th", has_text="hatching").wait_for()
+    assert figures.locator("thead th").all_inner_texts()[-1].lower() == "hatching"
+    assert figures.locator("tr.mine td").last.inner_text() == "0.52"

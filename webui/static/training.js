@@ -4,7 +4,7 @@
   'use strict';
   const EVERY = 2000;
   const COLORS = ['c0', 'c1', 'c2', 'c3', 'c4', 'c5'];
-  const METRICS = {ls: 'Ls', lc: 'Lc', gram: 'Gram', patches: 'patch MMD²', ssim: 'SSIM', lattice: 'lattice', glow: 'glow', fringe: 'fringe', seconds: 's/picture'};
+  const METRICS = {ls: 'Ls', lc: 'Lc', gram: 'Gram', patches: 'patch MMD²', ssim: 'SSIM', lattice: 'lattice', glow: 'glow', fringe: 'fringe', hatching: 'hatching', seconds: 's/picture'};
   const HIGHER = ['ssim'];
   const STATES = {waiting: 'waiting for its turn', queued: 'training', running: 'training', paused: 'paused', done: 'done', failed: 'failed', cancelled: 'cancelled'};
   const DEEDS = {pause: 'Pause', resume: 'Resume', change: 'Change settings …', cancel: 'Cancel', publish: 'Publish', delete: 'Delete'};
