@@ -254,7 +254,7 @@
       place.lastChild.replaceChildren(...build());
     };
     part('check').hidden = !heaps;
-    keep('check', problems.length ? `Pictures: ${problems.length} remarks` : 'Pictures: nothing to remark', () => [make('p', {}, `${heaps}.`), make('ul', {class: 'remarks'}, ...problems)]);
+    keep('check', problems.length ? `Pictures: ${problems.length} remark${problems.length === 1 ? '' : 's'}` : 'Pictures: nothing to remark', () => [make('p', {}, `${heaps}.`), make('ul', {class: 'remarks'}, ...problems)]);
     keep('course', `Slices (${run.slices})`, () => [make('div', {class: 'scroll'}, make('table', {}, make('thead', {}, make('tr', {}, ...['#', 'what', 'steps', 'worker', 'outcome'].map((text) => make('th', {scope: 'col'}, text)))),
       make('tbody', {}, ...run.course.map((one) => make('tr', {class: one.outcome || 'now'}, make('td', {}, String(one.number)), make('td', {}, one.phase),
         make('td', {}, `${one.first_step} → ${one.last_step ?? '…'}`), make('td', {}, one.worker), make('td', {title: one.note || ''}, one.outcome || 'working'))))))]);
