@@ -39,6 +39,7 @@ NOTHING = "There is nothing to be told here; please load the page again."
 FORGOTTEN_SECONDS = (
     600.0  # a tab that has not asked for so long is gone; browsers let hidden ones sleep for minutes
 )
+SEEN_SECONDS = 45.0  # after this time, one that was in view: it asks at least every ``HELD_SECONDS``
 LEFT_SECONDS = 30.0  # after this time, one that has said that it goes, or a program that has hung up
 TIDY_SECONDS = 10.0  # between two rounds of letting go
 BEAT_SECONDS = 15.0  # between two signs of life for programs, and for the proxies between
@@ -51,14 +52,15 @@ TOO_MANY = "Very much of yours is under way; please try again in a minute."
 @dataclass
 class _Tab:
     """What one page session has been told. ``sent``: number and text of what it has not acknowledged; ``reading``: the
-    number of its newest request; ``asked``: when it last was there; ``left``: whether it said that it goes; ``network``:
-    the address it came from."""
+    number of its newest request; ``asked``: when it last was there; ``left``: whether it said that it goes; ``seen``:
+    whether somebody looks at it; ``network``: the address it came from."""
 
     number: int = 0
     sent: list[tuple[int, str]] = field(default_factory=list)
     asked: float = field(default_factory=time.monotonic)
     reading: int = 0
     left: bool = False
+    seen: bool = False
     network: str = ""
 
 
@@ -79,7 +81,7 @@ class News:
         known. The last one is ``close_stream`` when all has been told, else ``retry:``, the milliseconds until the page
         is to ask again. The stream of a ``hidden`` tab does not stay."""
         tab = self._tabs.setdefault(session, _Tab())
-        tab.left = False
+        tab.left, tab.seen = False, not hidden
         tab.reading += 1
         mine = tab.reading  # a page that asks again has given its older request up
         tab.number = max(tab.number, after)  # a tab that has rested for long, or from before a restart
@@ -129,7 +131,7 @@ class News:
         """Let an event of a session begin that comes from this network address; raises ``LimitError`` where too many
         sessions have something under way. The others make room, what they have not been told yet included."""
         if session in self._tabs:
-            self._tabs[session].left = False
+            self._tabs[session].asked, self._tabs[session].left = time.monotonic(), False
             return
         near = {name: tab for name, tab in self._tabs.items() if tab.network == network}
         bounds = ((near, SESSIONS_PER_ADDRESS, TOO_MANY), (self._tabs, SESSIONS_IN_ALL, CROWDED))
@@ -148,10 +150,11 @@ class News:
             self._drop(min(quiet, key=lambda name: tabs[name].asked))
         return bool(quiet)
 
-    def leave(self, session: str) -> None:
-        """A tab says that it is being closed."""
+    def leave(self, session: str, *, hidden: bool = False) -> None:
+        """A tab says that it is being closed, or ``hidden``, after which browsers may let it sleep."""
         if session in self._tabs:
-            self._tabs[session].asked, self._tabs[session].left = time.monotonic(), True
+            tab = self._tabs[session]
+            tab.asked, tab.seen, tab.left = time.monotonic(), False, tab.left or not hidden
 
     async def tidy(self) -> None:
         """Let go of tabs that have been closed, of what programs never asked about, and of what goes on for them."""
@@ -159,8 +162,13 @@ class News:
         for session in (*queue.pending_messages_per_session, *queue.pending_event_ids_session):
             self._tabs.setdefault(session, _Tab(asked=now))
         for session, tab in list(self._tabs.items()):
-            if now - tab.asked > (LEFT_SECONDS if tab.left else FORGOTTEN_SECONDS):
+            patience = LEFT_SECONDS if tab.left else SEEN_SECONDS if tab.seen else FORGOTTEN_SECONDS
+            if now - tab.asked > patience and not self._resting(session, tab):
                 await self._end(session)
+
+    def _resting(self, session: str, tab: _Tab) -> bool:
+        """Whether a tab in view has nothing to ask for."""
+        return tab.seen and self._all_told(session) and time.monotonic() - tab.asked <= FORGOTTEN_SECONDS
 
     async def _end(self, session: str) -> None:
         """End what waits and what runs for a session, and forget it."""
@@ -227,7 +235,7 @@ def _running(queue: Any) -> Iterable[Any]:
 
 def add_routes(app: FastAPI, news: News) -> None:
     """Serve ``/gradio_api/queue/news``: the queries ``session_hash``, ``after`` and, for a tab nobody sees, ``hidden``;
-    and ``/gradio_api/queue/leave``, which a tab calls when it is closed."""
+    and ``/gradio_api/queue/leave``, which a tab calls when it is closed or, with the query ``hidden``, hidden."""
     from starlette.responses import JSONResponse, Response, StreamingResponse
 
     async def answer(request: Request) -> Response:
@@ -243,7 +251,7 @@ def add_routes(app: FastAPI, news: News) -> None:
         )
 
     async def leave(request: Request) -> Response:
-        news.leave(request.query_params.get("session_hash", ""))
+        news.leave(request.query_params.get("session_hash", ""), hidden="hidden" in request.query_params)
         return Response(status_code=204)
 
     app.add_route(ADDRESS, answer, methods=["GET"], include_in_schema=False)

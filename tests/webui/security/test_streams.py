@@ -82,6 +82,8 @@ class Waiting:
 def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
     """Such a page, in a hurry to let go."""
     monkeypatch.setattr(news, "LEFT_SECONDS", 0.5)
+    monkeypatch.setattr(news, "SEEN_SECONDS", 4.0)
+    monkeypatch.setattr(news, "HELD_SECONDS", 2.0)
     monkeypatch.setattr(news, "TIDY_SECONDS", 0.1)
     created = []
     create = application.create_app
@@ -162,15 +164,22 @@ def test_many_calls_that_nobody_fetches_silence_no_one(
     victim.close()
 
 
-def test_a_tab_that_is_closed_is_not_waited_for(waiting: Waiting, browser: Browser, tmp_path: Path) -> None:
-    photo = tmp_path / "photo.png"
+def ordering(waiting: Waiting, browser: Browser, folder: Path) -> Studio:
+    """A tab of a browser of its own that waits for its painting."""
+    photo = folder / "photo.png"
     photo.write_bytes(picture())
-    context = browser.new_context()
-    studio = Studio(context, waiting.url)
+    studio = Studio(browser.new_context(), waiting.url)
     studio.bring_photo(photo)
     studio.pick_style(0)
     studio.paint()
+    studio.status("queued")
     until(lambda: waiting.followed() == 1, "nobody waits for the job")
+    return studio
+
+
+def test_a_tab_that_is_closed_is_not_waited_for(waiting: Waiting, browser: Browser, tmp_path: Path) -> None:
+    studio = ordering(waiting, browser, tmp_path)
+    context = studio.page.context
     time.sleep(3 * news.LEFT_SECONDS)
     assert waiting.followed() == 1  # as long as the tab is open
     studio.page.close()
@@ -179,3 +188,20 @@ def test_a_tab_that_is_closed_is_not_waited_for(waiting: Waiting, browser: Brows
     again.status("queued")
     assert again.value("job-id")
     context.close()
+
+
+def test_a_tab_that_cannot_be_reached_is_let_go_and_finds_its_painting_when_it_is_back(
+    waiting: Waiting, browser: Browser, tmp_path: Path
+) -> None:
+    studio = ordering(waiting, browser, tmp_path)
+    job = studio.value("job-id")
+    time.sleep(2 * news.SEEN_SECONDS)
+    assert waiting.followed() == 1  # as long as it can
+    studio.page.context.set_offline(True)
+    until(lambda: waiting.followed() == 0, "the job is still waited for")
+    studio.page.context.set_offline(False)
+    until(lambda: waiting.followed() == 1, "nobody waits for the job again")
+    studio.status("queued")
+    studio.wait_value("job-id", f"value === '{job}'")
+    assert studio.faults == []
+    studio.page.context.close()
