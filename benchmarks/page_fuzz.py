@@ -5,7 +5,7 @@
 
 Every handler, named endpoint and own route of a page with a queue and a worker of its own, by an operator, so that the
 operators' routes answer, too. Ends with status 1 when there was a 5xx, a traceback in the page's log, a call over 5 s, an
-answer that tells of the server's inside, or more than 100 MB of memory kept after each had been used once.
+answer that tells of the server's inside, or more than 100 MB of memory kept, counted from the new page.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def main() -> int:
     faults += [f"log: {line}" for line in log if "Traceback" in line or "Exception in ASGI" in line]
     if report.slowest > LONGEST:
         faults.append(f"{report.slowest:.1f} s: {report.slowest_call}")
-    if after - before > KEPT_MB:
-        faults.append(f"{after - before:.0f} MB of memory kept")
+    if after - fresh > KEPT_MB:
+        faults.append(f"{after - fresh:.0f} MB of memory kept")
     print(f"{given.calls} calls, seed {given.seed}, {took:.0f} s, Python {platform.python_version()}")
     print("calls:", dict(report.calls.most_common()))
     print("statuses:", dict(sorted(report.statuses.items())))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.memory import trim
-from webui import api, bringing, health, news, pictures, theme, upload_routes
+from webui import api, bringing, health, news, pictures, streams, theme, upload_routes
 from webui.guard import Guard, Hosts
 from webui.payloads import Payloads
 from webui.server import run
@@ -72,6 +72,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     app = FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     upload_routes.add_routes(app, site.shelf, settings)
     news.add_routes(app, told)
+    streams.add_routes(app, told, payloads)
     health.add_routes(app, client, metrics=settings.metrics)
     quick.add_routes(app, site)  # before the pictures, whose addresses its own looks like
     pictures.add_routes(app, client, site.links)
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         hosts=Hosts(settings.web_host, settings.web_public_url, settings.web_allowed_hosts),
         sessions=Sessions(links),
         payloads=payloads,
+        news=told,
         head=head,
     )
     # Gradio's own check of the paths it is given rests on this, which only its launch() would set.
@@ -174,6 +176,9 @@ def close_streams(app: FastAPI) -> None:
 def _prepare(cache: Path) -> None:
     """Make Gradio stay at home."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Nobody looks at Gradio's figures, which are counted anew, over all of them, after every event.
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(2**62)
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["GRADIO_TEMP_DIR"] = str(cache)
     private_folder(cache)
@@ -188,8 +193,15 @@ def _tidying(shelf: Shelf, told: news.News) -> Any:
                 await asyncio.to_thread(shelf.tidy)
             except OSError:
                 log.exception("the page's cache could not be tidied")
-            await told.tidy()
             await asyncio.sleep(TIDY_SECONDS)
+
+    async def let_go() -> None:
+        while True:
+            await asyncio.sleep(news.TIDY_SECONDS)
+            try:
+                await told.tidy()
+            except Exception:
+                log.exception("closed tabs could not be let go")
 
     async def give_back() -> None:
         while True:
@@ -198,7 +210,7 @@ def _tidying(shelf: Shelf, told: news.News) -> Any:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(work()) for work in (tidy, give_back)]
+        tasks = [asyncio.create_task(work()) for work in (tidy, let_go, give_back)]
         yield
         for task in tasks:
             task.cancel()

@@ -18,11 +18,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from core.errors import AllaPrimaError, NotFoundError, ParameterError
+from core.errors import AllaPrimaError, LimitError, NotFoundError, ParameterError
+from webui.addresses import network_of
 from webui.bodies import SlowError, TooLargeError, parse_json, read_bytes, sound_text
 from webui.sessions import SCOPE_KEY, Sessions, cookie_of, set_cookie
 
 if TYPE_CHECKING:
+    from webui.news import News
     from webui.payloads import Payloads
 
 log = logging.getLogger(__name__)
@@ -35,16 +37,15 @@ QUERY_BYTES = 4096
 DRAIN_BYTES, DRAIN_SECONDS = 200_000, 1.0
 
 NOT_HERE = "There is no such page."
+STOPPING = "The server is being stopped; please try again in a minute."
 
-# Gradio's routes that the page and gradio_client use, besides those that webui.upload_routes answers itself.
+# Gradio's routes that the page and gradio_client use, besides those that webui.upload_routes and webui.streams
+# answer themselves.
 READ = re.compile(
     r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt"
     r"|/(assets|static)(/[A-Za-z0-9_.-]{1,120}){1,6}"
     r"|/gradio_api/info"
-    r"|/gradio_api/heartbeat/[A-Za-z0-9_-]{1,64}"
 )
-FOLLOW = re.compile(r"/gradio_api/queue/data")
-CALLED = re.compile(r"/gradio_api/call/[a-z_]{1,64}/([A-Za-z0-9_-]{1,64})")
 CALL = re.compile(r"/gradio_api/call/([a-z_]{1,64})")
 JOIN, CANCEL = "/gradio_api/queue/join", "/gradio_api/cancel"
 
@@ -124,6 +125,7 @@ _STATUS: tuple[tuple[type[AllaPrimaError], int], ...] = (
     (TooLargeError, 413),
     (SlowError, 408),
     (NotFoundError, 404),
+    (LimitError, 429),
     (ParameterError, 400),
 )
 
@@ -138,12 +140,14 @@ class Guard:
         hosts: Hosts | None = None,
         sessions: Sessions | None = None,
         payloads: Payloads | None = None,
+        news: News | None = None,
         head: str = "",
     ) -> None:
         self.app = app
         self._hosts = hosts or Hosts()
         self._sessions = sessions
         self._payloads = payloads
+        self._news = news
         self._head = script_hashes(head.encode())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -169,7 +173,17 @@ class Guard:
             status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
             await self._refuse(scope, receive, send, status, str(error))
             return
-        await self.app(scope, inner, _Answer(self, scope, send, cookie, gradio=not own))
+        answer = _Answer(self, scope, send, cookie, gradio=not own)
+        try:
+            await self.app(scope, inner, answer)
+        except asyncio.CancelledError:  # what is not ready when the server stops
+            if self._payloads is None or not self._payloads.queue.stopped:
+                raise
+            receive.ended = True  # there is no time to hear the rest
+            if not answer.started:
+                await self._refuse(scope, receive, send, 503, STOPPING)
+            else:
+                await send({"type": "http.response.body", "body": b""})
 
     # on the way in ---------------------------------------------------------------------------------------------
 
@@ -241,10 +255,6 @@ class Guard:
         check: Callable[[Any], dict[str, Any]] | None = None
         if method in ("GET", "HEAD"):
             allowed = READ.fullmatch(path) is not None and ".." not in path
-            if method == "GET" and FOLLOW.fullmatch(path):
-                allowed = payloads.follows(asked.get("session_hash", ""))
-            if method == "GET" and (called := CALLED.fullmatch(path)):
-                allowed = payloads.called(called[1])
             if not allowed:
                 raise Refusal(404, NOT_HERE)
             # Scripts of a document are counted here, so it must not come compressed.
@@ -252,14 +262,21 @@ class Guard:
             return receive
         if method == "POST":
             if path == JOIN:
-                check = lambda content: payloads.join(content, tag)  # noqa: E731
+                check = lambda content: self._begun(scope, payloads.join(content, tag))  # noqa: E731
             elif path == CANCEL:
                 check = lambda content: payloads.cancel(content, tag)  # noqa: E731
             elif call := CALL.fullmatch(path):
-                check = lambda content: payloads.call(call[1], content, tag)  # noqa: E731
+                check = lambda content: self._begun(scope, payloads.call(call[1], content, tag))  # noqa: E731
         if check is None:
             raise Refusal(404, NOT_HERE)
         return await _rewritten(scope, receive, check)
+
+    def _begun(self, scope: Any, event: dict[str, Any]) -> dict[str, Any]:
+        """An event that may begin; raises ``LimitError``."""
+        if self._news is not None:
+            client = scope.get("client")
+            self._news.admit(event["session_hash"], network_of(client[0] if client else None))
+        return event
 
     # on the way out --------------------------------------------------------------------------------------------
 
@@ -293,10 +310,12 @@ class _Answer:
         self._kept: Any = None
         self._body = bytearray()
         self._replaced = False
+        self.started = False
 
     async def __call__(self, message: Any) -> None:
         """One message of the application."""
         if message["type"] == "http.response.start":
+            self.started = True
             await self._start(message)
         elif self._replaced:
             return

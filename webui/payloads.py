@@ -7,6 +7,7 @@ the visitor's own uploads, and nothing else of what was sent along."""
 from __future__ import annotations
 
 import re
+import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,8 +92,8 @@ class Payloads:
         function = next((one for one in self._blocks.fns.values() if one.api_name == name), None)
         if function is None or getattr(function, "api_visibility", "public") != "public":
             raise NotFoundError(NO_CALL)
-        found: dict[str, Any] = {"data": self._values(function, call.data, tag)}
-        return found if call.session_hash is None else found | {"session_hash": call.session_hash}
+        session = call.session_hash or f"call-{secrets.token_urlsafe(16)}"
+        return {"data": self._values(function, call.data, tag), "session_hash": session}
 
     @staticmethod
     def cancel(content: Any, tag: str) -> dict[str, Any]:
@@ -104,12 +105,20 @@ class Payloads:
         known = self._blocks._queue.pending_messages_per_session
         return _NAME.fullmatch(session_hash) is not None and session_hash in known
 
-    def called(self, event_id: str) -> bool:
-        """Whether an event is waiting, running, or finished and not yet told."""
+    def session_of(self, event_id: str) -> str | None:
+        """The page session of an event that is waiting, running, or finished and not yet told; else ``None``."""
         queue = self._blocks._queue
-        if event_id in queue.event_ids_to_events:
-            return True
-        return any(event_id in events for events in queue.pending_event_ids_session.values())
+        event = queue.event_ids_to_events.get(event_id)
+        if event is not None:
+            return str(event.session_hash)
+        known = queue.pending_event_ids_session.items()
+        return next((str(session) for session, events in known if event_id in events), None)
+
+    def forget(self, session_hash: str) -> None:
+        """Let the state of a page session go that nobody comes back to."""
+        holder = self._blocks.state_holder
+        holder.session_data.pop(session_hash, None)
+        holder.time_last_used.pop(session_hash, None)
 
     def _values(self, function: Any, data: list[Any], tag: str) -> list[Any]:
         if len(data) != len(function.inputs):

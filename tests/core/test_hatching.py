@@ -99,3 +99,17 @@ def test_a_network_without_noise_paints_no_even_wall(vgg: VGG) -> None:
     found = H.measure_hatching(lambda photo, style: photo, vgg, SIDE)
     assert found.grey == 0
     assert found.correlation > 0.95
+
+
+def test_a_quick_look_tells_one_carrier_from_strokes_of_their_own() -> None:
+    carrier = torch.randn(1, 3, 400, 400, generator=torch.Generator().manual_seed(3))
+
+    def hatched(photo: Tensor, style: Tensor) -> Tensor:
+        return 0.5 + 0.1 * carrier[..., : photo.shape[-2], : photo.shape[-1]]
+
+    def stroked(photo: Tensor, style: Tensor) -> Tensor:
+        seed = int(1e6 * float(style.double().mean()))
+        return 0.5 + 0.1 * torch.randn(photo.shape, generator=torch.Generator().manual_seed(seed))
+
+    assert H.quick_hatching(hatched) > 0.99
+    assert abs(H.quick_hatching(stroked)) < 0.1

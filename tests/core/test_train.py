@@ -317,6 +317,7 @@ def test_session_writes_weights_validation_and_sheet(
         row = next(csv.DictReader(handle))
     assert row["step"] == "2"
     assert float(row["ls"]) > 0
+    assert -1 <= float(row["hatching"]) <= 1
     assert set(load_file(tmp_path / "run" / "weights.safetensors")) == set(session.task.network.state_dict())
     # A file that an earlier version began keeps its columns.
     (tmp_path / "run" / "validation.csv").write_text("step,ls,gone\n1,0.5,3\n")

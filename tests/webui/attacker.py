@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 
 META = {"_type": "gradio.FileData"}
-FIELDS = 15  # values of /submit and /stylize
 
 
 def file_data(path: object) -> dict[str, Any]:
@@ -84,8 +83,8 @@ class Attacker:
                     yield json.loads(line[5:])
 
     def order(self, photo: object, **more: Any) -> list[Any]:
-        """The values of /submit with a photo."""
-        values: list[Any] = [None] * FIELDS
+        """The values of /submit and /stylize with a photo."""
+        values: list[Any] = [None] * len(self.kinds(self.numbers("submit")[0]))
         values[0], values[1], values[5] = photo, "woodcut", "mix"
         for place, value in more.items():
             values[int(place.lstrip("_"))] = value

@@ -80,6 +80,8 @@ GETS = [
     "/gradio_api/file={}",
     "/gradio_api/queue/data?session_hash={}",
     "/gradio_api/call/{}/{}",
+    "/gradio_api/heartbeat/{}",
+    "/gradio_api/queue/news?session_hash={}&after={}",
     "/gradio_api/deep_link?session_hash={}",
     "/gradio_api/proxy={}",
     "/gradio_api/stream/{}/{}/{}/playlist.m3u8",
@@ -108,6 +110,7 @@ GETS = [
 ]
 POSTS = [
     *(f"/survey/api/{deed}" for deed in ("consent", "join", "rate", "undo", "link", "withdraw", "{}")),
+    "/gradio_api/queue/leave?session_hash={}",
     *(f"/training/api/{deed}" for deed in ("start", "act", "model", "{}")),
     "/pictures/job/{}/{}/rating",
     "/gradio_api/queue/join",
@@ -319,7 +322,14 @@ class Fuzzer:
         self.report.calls[kind] += 1
         what, began = f"{method} {path[:120]} {str(more.get('content'))[:200]}", time.monotonic()
         try:
-            answer = self.visitor.http.request(method, path, **more)
+            with self.visitor.http.stream(method, path, **more) as stream:
+                content = b""
+                for part in stream.iter_bytes():
+                    content += part
+                    if time.monotonic() - began > PATIENCE:
+                        self.report.faults.append(f"never ended: {what}")
+                        return None
+            answer = httpx.Response(stream.status_code, content=content)
         except httpx.HTTPError as error:
             self.report.faults.append(f"no answer ({type(error).__name__}): {what}")
             return None

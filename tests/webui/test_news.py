@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from webui.news import FORGOTTEN_SECONDS, PAUSE_MS, STREAMS, News
+from webui.news import FORGOTTEN_SECONDS, PAUSE_MS, SEEN_SECONDS, STREAMS, News
 
 
 class Queue:
@@ -20,11 +20,14 @@ class Queue:
         self.messages: asyncio.Queue[Any] = asyncio.Queue()
         self.pending_messages_per_session = {"tab": self.messages}
         self.pending_event_ids_session = {"tab": {"event"}}
+        self.active_jobs: list[Any] = [None]
         self.cleaned: list[str] = []
 
     def say(self, kind: str) -> None:
         """A message of the event."""
-        said = SimpleNamespace(event_id="event", model_dump=lambda: {"msg": kind, "event_id": "event"})
+        said = SimpleNamespace(
+            msg=kind, event_id="event", model_dump=lambda: {"msg": kind, "event_id": "event"}
+        )
         self.messages.put_nowait(said)
 
     async def clean_events(self, *, session_hash: str) -> None:
@@ -84,3 +87,35 @@ def test_a_browser_keeps_few_streams_and_a_tab_that_is_gone_is_cleared_away(
 
     assert asyncio.run(many()) == [False]
     assert queue.cleaned == ["tab"]
+
+
+def test_a_tab_in_view_is_gone_sooner_than_one_that_may_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue()
+    news = News(SimpleNamespace(queue=queue, follows=lambda session: True))  # type: ignore[arg-type]
+    began = time.monotonic()
+
+    async def ended(*requests: bool, hides: bool, after: float) -> bool:
+        """Whether what goes on for a tab is ended so many seconds after it was last heard of."""
+        monkeypatch.setattr(time, "monotonic", lambda: began)
+        queue.cleaned.clear()
+        for hidden in requests:
+            async for _ in news.tell("tab", "", 0, hidden=hidden):
+                pass
+        if hides:
+            news.leave("tab", hidden=True)
+        monkeypatch.setattr(time, "monotonic", lambda: began + after)
+        await news.tidy()
+        return bool(queue.cleaned)
+
+    async def all_of_them() -> list[bool]:
+        return [
+            await ended(False, hides=False, after=SEEN_SECONDS - 1),
+            await ended(True, hides=False, after=SEEN_SECONDS + 1),
+            await ended(False, hides=True, after=SEEN_SECONDS + 1),
+            await ended(True, hides=False, after=FORGOTTEN_SECONDS + 1),
+        ]
+
+    assert asyncio.run(all_of_them()) == [False, False, False, True]
+    queue.pending_messages_per_session["tab"] = asyncio.Queue()
+    queue.pending_event_ids_session["tab"] = {"event"}
+    assert asyncio.run(ended(False, hides=False, after=SEEN_SECONDS + 1))

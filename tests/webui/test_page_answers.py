@@ -159,26 +159,6 @@ def test_the_same_in_a_comparison(new_studio: Callable[..., Studio], photo: Path
     status.wait_for(state="detached")
 
 
-def test_stopping_is_not_overwritten_by_progress(
-    new_studio: Callable[..., Studio], photo: Path, database: Client, gate: Path
-) -> None:
-    gate.touch()
-    studio = new_studio()
-    page = studio.page
-    studio.bring_photo(photo)
-    studio.pick_style(11)  # no other test has painted this yet
-    studio.pick_method("patient")
-    studio.paint()
-    studio.status("running")
-    page.locator("#status", has_text="Painting, ").wait_for()
-    page.locator("#cancel").click()
-    studio.status("idle", "Cancelled")
-    seen = studio.seen()
-    if "Stopping …" in seen:
-        rest = seen[seen.index("Stopping …") :]
-        assert not [text for text in rest if text.startswith("Painting")]
-
-
 @pytest.mark.parametrize("progress", [0.2, 0.4])
 def test_a_job_that_is_to_stop_says_so(progress: float) -> None:
     from datetime import UTC, datetime

@@ -175,3 +175,20 @@ def test_a_phone_has_paint_and_progress_at_hand_and_nothing_is_hidden(
     page.get_by_role("tab", name="Compare").click()
     dock.wait_for(state="hidden")
     page.wait_for_function("document.documentElement.style.getPropertyValue('--dock') === '0px'")
+
+
+def test_no_tile_moves_when_a_style_is_picked(new_studio: Callable[..., Studio]) -> None:
+    studio = new_studio(viewport={"width": 1280, "height": 860})
+
+    def tops() -> list[float]:
+        return list(
+            studio.page.evaluate(
+                "[...document.querySelectorAll('#style-tiles .tile')].map((tile) => Math.round(tile.offsetTop))"
+            )
+        )
+
+    before = tops()
+    assert len(set(before)) > 3
+    for number in range(len(before)):
+        studio.pick_style(number)
+        assert tops() == before, number

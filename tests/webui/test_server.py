@@ -46,13 +46,18 @@ def test_the_address_is_one_a_browser_can_open() -> None:
     )
 
 
-def visit(url: str) -> socket.socket:
-    """A connection that an open page holds."""
+def visit(url: str) -> tuple[socket.socket, socket.socket]:
+    """Two connections that an open page holds: an upload, and the news of how far it is."""
     host, _, port = url.removeprefix("http://").partition(":")
-    visitor = socket.create_connection((host, int(port)), timeout=5)
-    visitor.sendall(b"GET /gradio_api/heartbeat/abc HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    upload, visitor = (socket.create_connection((host, int(port)), timeout=5) for _ in range(2))
+    cookie = get(f"{url}/config")[1]["set-cookie"].split(";")[0]
+    upload.sendall(
+        b"POST /gradio_api/upload?upload_id=abc HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9000\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\nCookie: " + cookie.encode() + b"\r\n\r\n--b\r\n"
+    )
+    visitor.sendall(b"GET /gradio_api/upload_progress?upload_id=abc HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     assert visitor.recv(12) == b"HTTP/1.1 200"
-    return visitor
+    return upload, visitor
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -65,7 +70,7 @@ def test_the_page_stops_cleanly_although_a_visitor_is_connected(
     )
     with page(own, stop=number) as started:
         assert f"(port {port} was taken)" in started.greeting
-        visitor = visit(started.url)
+        connections = visit(started.url)
         # A page whose queue server does not run says so, and still serves.
         status, _, data = get(f"{started.url}/healthz")
         assert status == 503
@@ -74,7 +79,8 @@ def test_the_page_stops_cleanly_although_a_visitor_is_connected(
         status, headers, _ = get(f"{started.url}/")
         assert status == 200
         assert "default-src 'self'" in headers["content-security-policy"]
-    visitor.close()
+    for connection in connections:
+        connection.close()
     assert started.process.returncode == 0
     rest = "\n".join(started.lines.get_nowait() for _ in range(started.lines.qsize()))
     assert "Traceback" not in rest, rest

@@ -309,7 +309,7 @@ def test_an_operator_in_the_room(
     assert str(sheet.get_attribute("src")).endswith("/20.png")
     assert tab.evaluate("() => document.querySelector('[data-part=sheets] img').decode().then(() => true)")
     assert tab.locator("[data-part=figures] tbody tr").count() == 2
-    tab.get_by_text("Pictures: 1 remarks").click()
+    tab.get_by_text("Pictures: 1 remark").click()
     assert "torn.jpg: This file is torn <b>." in tab.locator(".remarks").inner_text()
     tab.get_by_label("Compare with").select_option(other)
     tab.locator(".comparison table").wait_for()

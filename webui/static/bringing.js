@@ -5,6 +5,8 @@
   const {bytes, endings, tooLarge, noPicture, several, failed} = window.bringing;
   const FIELDS = '#photo, #style-picture, #compare-photo';
   const ours = new WeakSet();
+  const said = new Map();  // fields beside which something is said, and the picture that was in them then
+  const picture = (field) => field.querySelector('img')?.getAttribute('src') || '';
 
   const say = (field, sentence) => {
     hush(field);
@@ -16,10 +18,21 @@
     line.textContent = sentence;
     note.append(line);
     field.after(note);
+    said.set(field, picture(field));
   };
   const hush = (field) => {
+    said.delete(field);
     if (field.nextElementSibling?.matches('.own-words')) field.nextElementSibling.remove();
   };
+
+  /* What is said goes when the field gets another picture, whoever puts it there. */
+  new MutationObserver(() => {
+    for (const [field, before] of said) {
+      const now = field.isConnected ? picture(field) : before;
+      if (now && now !== before) hush(field);
+      else if (!now) said.set(field, '');
+    }
+  }).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ['src']});
 
   const ending = (name) => (/\.[^.]+$/.exec(name.toLowerCase()) || [''])[0];
   const known = (file) => file.type.startsWith('image/') || endings.includes(ending(file.name));

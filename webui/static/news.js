@@ -5,9 +5,10 @@
 
   const plain = window.fetch.bind(window);
   const known = new Map();  // the last message of each page session
-  const TRIES = 4;
+  const LONGEST = 5000;  // milliseconds between two tries while the server cannot be reached
+  const sessions = new Set();  // of this tab
   let joined = 0;  // events that the server has taken in
-  let newest = 0;
+  let newest = 0, root = '';
   let wake = () => {};
 
   /* A pause that ends early when an event is taken in, when the stream is given up, and, if it is to end at all, when
@@ -52,12 +53,26 @@
     }
   };
 
+  /* The server knows nothing any more of what it was asked for: it was started anew, or this tab was away for too long.
+     The page, loaded again, finds the painting that is under way. Not twice in a row: then it is something else. */
+  const again = () => {
+    const now = Date.now();
+    try {
+      if (now - Number(sessionStorage.getItem('alla-prima-again') || 0) < 20000) return false;
+      sessionStorage.setItem('alla-prima-again', now);
+    } catch { return false; }
+    location.reload();
+    return true;
+  };
+
   /* Gradio is never told that its stream has ended: an event that is handed in at that very moment would not be followed.
      All told, this rests until the next event is taken in; one that was taken in since it asked may not have been seen. */
   const news = (url, signal) => new ReadableStream({
     async start(controller) {
       const session = url.searchParams.get('session_hash'), encoder = new TextEncoder(), mine = ++newest;
-      const address = url.origin + url.pathname.replace(/data$/, 'news');
+      root = url.origin + url.pathname.replace(/data$/, '');
+      const address = `${root}news`;
+      sessions.add(session);
       const pass = (text) => controller.enqueue(encoder.encode(text));
       for (let failed = 0; mine === newest && !signal.aborted;) {
         const before = joined;
@@ -67,15 +82,26 @@
           failed = pause === null ? failed + 1 : 0;
         } catch (error) {
           failed += 1;
-          if (signal.aborted || error.final || failed >= TRIES) return controller.error(error);
+          if (error.final && !signal.aborted && mine === newest && again()) return;
+          if (signal.aborted || error.final) return controller.error(error);
         }
-        if (failed >= TRIES) return controller.error(new Error('The connection broke off.'));
-        if (pause !== 'end') await rest(pause ?? 400 * failed, signal);
+        if (pause !== 'end') await rest(pause ?? Math.min(400 * failed, LONGEST), signal);
         else if (joined === before) await rest(Infinity, signal);
       }
       controller.close();
     },
   });
+
+  /* Whoever closes the tab need not be waited for; one that is hidden may be put to sleep, and is. One that comes back out
+     of the browser's store asks again. */
+  const leave = (more = {}) => {
+    for (const session of sessions) {
+      navigator.sendBeacon(`${root}leave?${new URLSearchParams({session_hash: session, ...more})}`);
+    }
+  };
+  window.addEventListener('pagehide', () => leave());
+  document.addEventListener('visibilitychange', () => { if (document.hidden) leave({hidden: '1'}); });
+  window.addEventListener('online', () => wake());
 
   window.fetch = async (input, init) => {
     const request = input instanceof Request ? input : null;

@@ -26,17 +26,26 @@
     make('button', {type: 'button', class: 'pill link', onclick: open}, 'Results, for researchers')));
   const sheet = (...children) => place.replaceChildren(make('section', {class: 'survey-card research', 'aria-label': 'Results'}, ...children));
   const alone = (sentence) => sheet(make('h2', {}, 'Results'), make('p', {role: 'alert', class: 'refused'}, sentence),
-    make('p', {}, make('button', {type: 'button', class: 'pill quiet', onclick: closed}, 'Close')));
+    make('p', {class: 'survey-deeds'}, make('button', {type: 'button', class: 'pill primary', onclick: open}, 'Try again'),
+      make('button', {type: 'button', class: 'pill quiet', onclick: closed}, 'Close')));
 
   const door = (sentence = '') => {
-    const field = make('input', {type: 'password', id: 'research-password', autocomplete: 'current-password', required: ''});
-    const note = make('p', {role: 'alert', class: 'refused'}, sentence);
-    const form = make('form', {}, make('label', {for: 'research-password'}, 'Password'), field, make('button', {class: 'pill primary'}, 'Show results'));
+    const field = make('input', {type: 'password', id: 'research-password', autocomplete: 'current-password', 'aria-describedby': 'research-note'});
+    const note = make('p', {role: 'alert', class: 'refused', id: 'research-note'}, sentence);
+    const form = make('form', {novalidate: ''}, make('label', {for: 'research-password'}, 'Password'), field, make('button', {class: 'pill primary'}, 'Show results'));
+    const refuse = (words) => {
+      note.textContent = words;
+      words ? field.setAttribute('aria-invalid', 'true') : field.removeAttribute('aria-invalid');
+    };
+    field.addEventListener('input', () => refuse(''));
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
-      const entered = await ask('enter', {password: field.value});
-      if (!entered.error) return open();
-      note.textContent = entered.error;
+      if (!field.value) refuse('Type the password first.');
+      else {
+        const entered = await ask('enter', {password: field.value});
+        if (!entered.error) return open();
+        refuse(entered.error);
+      }
       field.select();
     });
     sheet(make('h2', {}, 'Results'), make('p', {class: 'lead'}, 'Means, intervals, plots and files of every study, for researchers.'), form, note);
@@ -44,8 +53,8 @@
   };
 
   const leave = async () => {
-    await ask('leave', {});
-    closed();
+    const left = await ask('leave', {});
+    left.error ? alone(left.error) : closed();
   };
 
   const open = async () => {
@@ -56,11 +65,15 @@
     const view = make('div', {class: 'research-view', 'aria-live': 'polite'});
     const chooser = make('select', {'aria-label': 'Study'}, ...found.studies.map((study) =>
       make('option', {value: study.id}, `${study.title} (${study.state}, ${study.ratings} ratings)`)));
+    let asked = 0;
     const show = async () => {
+      const mine = ++asked;
       view.setAttribute('aria-busy', 'true');
       const answer = await ask(`${encodeURIComponent(chooser.value)}/view`);
+      if (mine !== asked) return;  // another study was chosen meanwhile
       view.removeAttribute('aria-busy');
-      if (answer.error) view.replaceChildren(make('p', {role: 'alert', class: 'refused'}, answer.error));
+      if (['password', 'wrong_password'].includes(answer.code)) door('You have been logged out; type the password again.');
+      else if (answer.error) view.replaceChildren(make('p', {role: 'alert', class: 'refused'}, answer.error));
       else view.innerHTML = answer.html;  // made and escaped by the server
     };
     chooser.addEventListener('change', show);

@@ -18,6 +18,7 @@
   let language = known(keep.get('language')) || known((navigator.language || '').slice(0, 2)) || 'en';
   const say = (key, values = {}) => (TEXTS[language][key] ?? TEXTS.en[key]).replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const decimal = (value) => value.toLocaleString(language, {minimumFractionDigits: 1, maximumFractionDigits: 1});
+  const RETRY = 4000;  // milliseconds until what could not be shown is asked for again
   const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
   /* h('div.sheet', {attributes}, ...children): children are never read as HTML. */
@@ -33,7 +34,24 @@
     element.append(...children.flat().filter((child) => child != null && child !== false && child !== ''));
     return element;
   };
-  const button = (label, action, kind = '') => h(`button.pill${kind && '.' + kind}`, {type: 'button', onclick: action}, label);
+  /* A button; what its deed is refused for is said beside it, until it is pressed again or another screen comes. */
+  const button = (label, action, kind = '') => {
+    const pressed = h(`button.pill${kind && '.' + kind}`, {type: 'button', onclick: async (event) => {
+      unsaid(pressed);
+      pressed.disabled = true;
+      try { await action(event); } catch (error) { beside(pressed, sentence(error)); } finally { pressed.disabled = false; }
+    }}, label);
+    return pressed;
+  };
+  const place = (pressed) => pressed.closest('.survey-deeds') || pressed;
+  const unsaid = (pressed) => place(pressed).parentElement?.querySelector(':scope > .refused')?.remove();
+  const beside = (pressed, words) => {
+    if (shown.news) return tell(words);  // the screen has a line of its own
+    if (!pressed.isConnected) return failed(words);
+    unsaid(pressed);
+    place(pressed).after(h('p.refused', {role: 'alert'}, words));
+    pressed.focus({preventScroll: true});
+  };
 
   // talking to the server ------------------------------------------------------------------------------------------
   class Refused extends Error {
@@ -103,11 +121,23 @@
     }
     room.dataset.begun = 'yes';
   };
+  const sentence = (error) => {
+    if (!(error instanceof Refused)) console.error(error);
+    return error instanceof Refused ? error.message : say('trouble');
+  };
+  /* What stands where nothing else can be shown; it goes by itself as soon as the server answers. */
+  const failed = (words, passes = false) => {
+    show('failed', {again: passes}, h('div.survey-card.narrow', {role: 'alert'}, h('p.lead', {}, words), h('div.survey-deeds', {}, button(say('again'), start, 'primary'))));
+    if (passes) setTimeout(retry, RETRY, shown);
+  };
+  const retry = (screen = shown) => {
+    if (shown !== screen || !shown.again) return;
+    if (room.offsetParent) start();
+    else setTimeout(retry, RETRY, screen);
+  };
   const guard = (action) => async (...values) => {
     try { return await action(...values); } catch (error) {
-      if (!(error instanceof Refused)) console.error(error);
-      const sentence = error instanceof Refused ? error.message : say('trouble');
-      show('failed', {}, h('div.survey-card.narrow', {role: 'alert'}, h('p.lead', {}, sentence), h('div.survey-deeds', {}, button(say('again'), start, 'primary'))));
+      failed(sentence(error), !(error.status >= 400 && error.status < 500));
     }
   };
   const languages = () => h('div.languages', {role: 'group', 'aria-label': say('language')},
@@ -127,7 +157,7 @@
     }
     list(studies);
   });
-  const overview = guard(async () => list((await ask('studies')).studies));
+  const overview = async () => list((await ask('studies')).studies);
 
   const list = (studies) => show('list', {},
     h('div.survey-top', {}, h('h2', {}, say('title')), languages()),
@@ -136,7 +166,7 @@
       h('h3', {}, study.title), h('p', {}, study.question),
       h('div.meter', {}, bar(study.rated, study.asked, h('i', {style: `width:${(100 * study.rated) / Math.max(1, study.asked)}%`})),
         h('span', {}, study.rated ? say('of', {done: study.rated, all: study.asked}) : say('pictures', {all: study.asked}))),
-      button(say(!study.rated ? 'begin' : study.rated < study.asked ? 'go_on' : 'see_mine'), guard(() => enter(study)), 'primary')))));
+      button(say(!study.rated ? 'begin' : study.rated < study.asked ? 'go_on' : 'see_mine'), () => enter(study), 'primary')))));
 
   const enter = async (study, greeting = '') => {
     if (!study.consented) return consent(study);
@@ -160,11 +190,10 @@
     h('section.consent-text', {'aria-label': say('consent'), lang: study.language}, h('h3', {}, say('consent')),
       study.consent.trim().split(/\n+/).map((part) => h('p', {}, part))),
     h('div.survey-deeds', {},
-      button(say('agree'), guard(async (event) => {
-        event.target.disabled = true;
+      button(say('agree'), async () => {
         keep.set('visitor', (await ask('consent', {study: study.id})).visitor);
         await enter({...study, consented: true});
-      }), 'primary'),
+      }, 'primary'),
       button(say('not_now'), overview))));
 
   const rate = (course, index) => {
@@ -189,12 +218,18 @@
       await delivered;
       await enter(study);
     });
-    const undo = guard(async () => {
+    const undo = async () => {
       if (decided || !done) return;
       decided = true;
-      await send();
-      await takeBack(course);
-    });
+      tell('');
+      try {
+        await send();
+        await takeBack(course);
+      } catch (error) {
+        decided = false;
+        tell(sentence(error));
+      }
+    };
     const frame = (kind, large, what) => h(`figure.survey-picture.${kind}`, {},
       h('button', {type: 'button', 'aria-label': say('enlarge', {what: say(kind)}), onclick: () => enlarge(large, say(kind))},
         h('img', {src: item[kind], alt: say(`${kind}_alt`, {what}), decoding: 'async', draggable: 'false'})),
@@ -244,7 +279,7 @@
     const {low, high} = study.scale;
     const place = (value) => `left:${(100 * (value - low)) / Math.max(1, high - low)}%`;
     const both = means.own != null && means.overall != null && means.raters > 1;
-    const undo = guard(() => takeBack(course));
+    const undo = () => takeBack(course);
     show('thanks', {}, h('div.survey-card.narrow', {},
       h('h2', {}, say('thanks')), study.thanks && h('p.lead', {lang: study.language}, study.thanks),
       means.own != null && h('div.versus', {},
@@ -260,7 +295,7 @@
 
   const elsewhere = (study) => {
     const box = h('div.elsewhere', {});
-    const link = h('button.pill.link', {type: 'button', onclick: guard(async () => {
+    const link = button(say('elsewhere'), async () => {
       const {token, bot} = await ask('link', {study: study.id});
       const address = new URL(`survey?study=${encodeURIComponent(study.id)}#join=${token}`, document.baseURI).href;
       const copy = button(say('copy'), async () => {
@@ -269,7 +304,7 @@
       const field = h('input', {type: 'text', readonly: true, value: address, 'aria-label': say('elsewhere'), onfocus: () => field.select()});
       box.replaceChildren(h('p', {}, say('elsewhere_text')), h('div.linked', {}, field, copy),
         bot && h('a.pill', {href: `https://t.me/${bot}?start=survey-${token}`, target: '_blank', rel: 'noreferrer'}, say('telegram')) || '');
-    })}, say('elsewhere'));
+    }, 'link');
     box.append(link);
     return box;
   };
@@ -278,7 +313,7 @@
     const box = h('div.withdraw', {});
     const plain = () => box.replaceChildren(button(say('withdraw'), sure, 'link'));
     const sure = () => box.replaceChildren(h('p', {}, say('withdraw_sure')), h('div.survey-deeds', {},
-      button(say('withdraw_yes'), guard(async () => { await forget(); box.replaceChildren(h('p', {role: 'status'}, say('withdrawn'))); await wait(1500); await overview(); }), 'quiet'),
+      button(say('withdraw_yes'), async () => { await forget(); box.replaceChildren(h('p', {role: 'status'}, say('withdrawn'))); await wait(1500); await guard(overview)(); }, 'quiet'),
       button(say('withdraw_no'), plain, 'quiet')));
     plain();
     return box;
@@ -298,7 +333,7 @@
     event.preventDefault();
     shown.key(event.key);
   });
-  window.addEventListener('online', send);
+  window.addEventListener('online', () => { send(); retry(); });
 
   /* "Delete my data" beside the paintings means the ratings too, even when the server is away just then. */
   const forgetLater = () => keep.get('forget') && forget().catch((error) => error.status >= 400 && error.status < 500 && keep.set('forget', ''));

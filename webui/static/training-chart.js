@@ -24,8 +24,9 @@
     for (let value = Math.ceil(low / step) * step; value <= high + step / 1e6; value += step) found.push(+value.toPrecision(12));
     return found;
   };
-  const smooth = (values) => {
-    // An exponential average over about a twentieth of the curve, so that the course shows through the noise.
+  /* An exponential average over about a twentieth of the curve, so that the course shows through the noise; taken in both
+     directions, so that it does not lag behind. */
+  const average = (values) => {
     const keep = 1 - 1 / Math.max(1, Math.min(30, values.length / 20));
     let mean = null;
     return values.map((value) => {
@@ -33,6 +34,10 @@
       mean = mean === null ? value : keep * mean + (1 - keep) * value;
       return mean;
     });
+  };
+  const smooth = (values) => {
+    const back = average([...values].reverse()).reverse();
+    return average(values).map((value, index) => (value === null || back[index] === null ? value ?? back[index] : (value + back[index]) / 2));
   };
 
   /* series: [{name, steps, values, color (a CSS class), plain}]; last: the last step of the axis; marks: steps with a sheet. */

@@ -66,7 +66,8 @@
     const state = make('p', {class: 'upload-state', role: 'status'});
     const found = make('p', {class: 'pile', 'data-pile': title.toLowerCase(), 'aria-live': 'polite'});
     const add = (place) => { area.value = [...area.value.split('\n').filter((line) => line.trim()), place].join('\n'); changed(); };
-    area.addEventListener('input', () => { found.textContent = ''; });
+    const settled = () => { if (state.classList.contains('refused')) state.textContent = ''; };
+    area.addEventListener('input', () => { found.textContent = ''; settled(); });
     area.addEventListener('change', changed);
     const file = make('input', {type: 'file', accept: '.tar,.zip,.tgz,.gz,.bz2,.xz', id: `train-${kind}-file`});
     const bar = make('i');
@@ -86,7 +87,7 @@
     });
     const kept = uploads.length ? make('select', {'aria-label': `Archives uploaded before, for ${title}`},
       make('option', {value: ''}, 'An archive uploaded before …'), ...uploads.map((name) => make('option', {value: `upload:${name}`}, name.replace(/^[0-9a-f]{8}-/, '')))) : '';
-    if (kept) kept.addEventListener('change', () => { if (kept.value) add(kept.value); kept.value = ''; });
+    if (kept) kept.addEventListener('change', () => { if (kept.value) { settled(); add(kept.value); } kept.value = ''; });
     return make('fieldset', {class: 'train-pictures'}, make('legend', {}, title), make('p', {class: 'soft'}, hint), area,
       make('div', {class: 'upload-row'}, make('label', {class: 'pill quiet', for: `train-${kind}-file`}, 'Upload an archive'), file, kept), progress, state, found);
   };

@@ -4,11 +4,11 @@
   'use strict';
   const EVERY = 2000;
   const COLORS = ['c0', 'c1', 'c2', 'c3', 'c4', 'c5'];
-  const METRICS = {ls: 'Ls', lc: 'Lc', gram: 'Gram', patches: 'patch MMD²', ssim: 'SSIM', lattice: 'lattice', glow: 'glow', fringe: 'fringe', seconds: 's/picture'};
+  const METRICS = {ls: 'Ls', lc: 'Lc', gram: 'Gram', patches: 'patch MMD²', ssim: 'SSIM', lattice: 'lattice', glow: 'glow', fringe: 'fringe', hatching: 'hatching', seconds: 's/picture'};
   const HIGHER = ['ssim'];
   const STATES = {waiting: 'waiting for its turn', queued: 'training', running: 'training', paused: 'paused', done: 'done', failed: 'failed', cancelled: 'cancelled'};
   const DEEDS = {pause: 'Pause', resume: 'Resume', change: 'Change settings …', cancel: 'Cancel', publish: 'Publish', delete: 'Delete'};
-  let room = null, overview = null, shown = null, other = null, busy = false, sure = '', refusal = '', hidden = new Set(['lr', 'it_per_s']);
+  let room = null, overview = null, shown = null, other = null, busy = false, sure = '', refusal = '', unused = {}, hidden = new Set(['lr', 'it_per_s']);
   let at = {sheet: null, follow: true, log: false};
 
   const make = (tag, attributes = {}, ...children) => {
@@ -70,14 +70,22 @@
 
   // the door ----------------------------------------------------------------------------------------------------
   const door = (sentence = '') => {
-    const field = make('input', {type: 'password', id: 'training-password', autocomplete: 'current-password', required: ''});
-    const note = make('p', {class: 'refused', role: 'alert'}, sentence);
-    const form = make('form', {class: 'train-door'}, make('label', {for: 'training-password'}, 'Password'), field, make('button', {class: 'pill primary'}, 'Enter'));
+    const field = make('input', {type: 'password', id: 'training-password', autocomplete: 'current-password', 'aria-describedby': 'training-note'});
+    const note = make('p', {class: 'refused', role: 'alert', id: 'training-note'}, sentence);
+    const form = make('form', {class: 'train-door', novalidate: ''}, make('label', {for: 'training-password'}, 'Password'), field, make('button', {class: 'pill primary'}, 'Enter'));
+    const refuse = (words) => {
+      note.textContent = words;
+      words ? field.setAttribute('aria-invalid', 'true') : field.removeAttribute('aria-invalid');
+    };
+    field.addEventListener('input', () => refuse(''));
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
-      const answer = await ask('enter', {password: field.value});
-      if (!answer.error) return refresh();
-      note.textContent = answer.error;
+      if (!field.value) refuse('Type the password first.');
+      else {
+        const answer = await ask('enter', {password: field.value});
+        if (!answer.error) return refresh();
+        refuse(answer.error);
+      }
       field.select();
     });
     shown = null;
@@ -119,6 +127,7 @@
       return make('div', {class: 'model'},
         make('div', {class: 'model-top'}, make('strong', {}, name), make('span', {class: 'soft'}, active && active.version ? `version ${active.version}` : 'shipped'),
           lower ? make('button', {type: 'button', class: 'pill quiet small', onclick: () => use(lower)}, lower.version ? `Back to version ${lower.version}` : 'Back to shipped') : null),
+        unused.name === name ? make('p', {class: 'refused', role: 'alert'}, unused.sentence) : null,
         versions.length > 1 ? make('ul', {class: 'versions'}, ...versions.map((model) => make('li', {class: model.active ? 'active' : ''},
           make('span', {}, model.version ? `version ${model.version}` : 'shipped'), make('code', {title: model.sha256}, model.sha256.slice(0, 12)),
           model.version ? make('a', {href: `training/model/${name}/${model.version}/file.md`, target: '_blank', rel: 'noopener'}, 'card') : make('span', {}, ''),
@@ -127,7 +136,8 @@
   };
   const use = async (model) => {
     const answer = await ask('model', {name: model.name, version: model.version});
-    if (answer.error) return alone(answer.error);
+    unused = answer.error ? {name: model.name, sentence: answer.error} : {};
+    models();
     await refresh();
   };
   const alone = (sentence) => part('main').replaceChildren(make('p', {class: 'refused', role: 'alert'}, sentence));
@@ -140,7 +150,7 @@
     if (innerWidth < 861) part('main').scrollIntoView({behavior: 'smooth'});
   };
   const show = async (id) => {
-    shown = id; other = null; sure = refusal = ''; at = {sheet: null, follow: true, log: false};
+    shown = id; other = null; sure = refusal = ''; unused = {}; at = {sheet: null, follow: true, log: false};
     part('main').replaceChildren(make('p', {class: 'soft'}, 'One moment …'));
     await refresh();
     if (innerWidth < 861) part('main').scrollIntoView({behavior: 'smooth'});
@@ -148,7 +158,7 @@
 
   // one training ------------------------------------------------------------------------------------------------
   const act = async (run, deed) => {
-    refusal = '';
+    refusal = ''; unused = {};
     if (deed === 'change') { head(run); return settings(run); }
     // A publication can be had again; everything else that ends something is asked about.
     const asks = ['cancel', 'publish', 'delete'].includes(deed) && !(deed === 'cancel' && publishing(run));
@@ -244,7 +254,7 @@
       place.lastChild.replaceChildren(...build());
     };
     part('check').hidden = !heaps;
-    keep('check', problems.length ? `Pictures: ${problems.length} remarks` : 'Pictures: nothing to remark', () => [make('p', {}, `${heaps}.`), make('ul', {class: 'remarks'}, ...problems)]);
+    keep('check', problems.length ? `Pictures: ${problems.length} remark${problems.length === 1 ? '' : 's'}` : 'Pictures: nothing to remark', () => [make('p', {}, `${heaps}.`), make('ul', {class: 'remarks'}, ...problems)]);
     keep('course', `Slices (${run.slices})`, () => [make('div', {class: 'scroll'}, make('table', {}, make('thead', {}, make('tr', {}, ...['#', 'what', 'steps', 'worker', 'outcome'].map((text) => make('th', {scope: 'col'}, text)))),
       make('tbody', {}, ...run.course.map((one) => make('tr', {class: one.outcome || 'now'}, make('td', {}, String(one.number)), make('td', {}, one.phase),
         make('td', {}, `${one.first_step} → ${one.last_step ?? '…'}`), make('td', {}, one.worker), make('td', {title: one.note || ''}, one.outcome || 'working'))))))]);

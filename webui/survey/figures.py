@@ -156,7 +156,7 @@ def _pair_row(
     picture: str | None,
 ) -> str:
     summary = pair.summary
-    rank = number(pair.rank, 0)
+    rank = number(pair.rank, 0 if pair.rank is None or pair.rank.is_integer() else 1)  # halves for equals
     spread = (
         f"<small>{number(pair.rank_low, 0)}–{number(pair.rank_high, 0)}</small>"
         if pair.rank_low is not None

@@ -51,6 +51,11 @@ class Choosing(PaintLayout):
         desk.missed = ""
         return {self.status: views.note(views.READY)}
 
+    def _unsaid(self, desk: Desk) -> Update:
+        """Nothing is said beside the fields of photo and style: other pictures, or none, are in them now."""
+        desk.trouble = desk.missed = ""
+        return {self.photo_note: views.taken_in(desk.taken), self.own_note: ""}
+
     def _missing(self, desk: Desk, photo: str, style: str) -> Update:
         """What to say where a photo or a style is missing, in the status line and beside the field; empty where both
         are there."""

@@ -181,7 +181,7 @@ class CompareTab:
             finally:
                 table.incoming -= 1
         table.photo = key
-        cured = self._cured(table, "photo") if key else {}
+        cured = self._cured(table, "photo", "last") if key else {}
         if shown := await bringing.preview(self.site, key, owner_of(visitor)) if key else None:
             cured |= {self.photo: shown}
         return {self.photo_key: key, self.photo_note: note, self.visitor: visitor, **cured}
@@ -216,7 +216,7 @@ class CompareTab:
         table.acts += 1
         table.style = f"gallery:{name}"
         choice = views.choice(style_title(self.styles, table.style))
-        return {self.style_ref: table.style, self.choice: choice, **self._cured(table, "style")}
+        return {self.style_ref: table.style, self.choice: choice, **self._cured(table, "style", "last")}
 
     async def take_last(self, visitor: str, table: Table) -> Update:
         """Photo and style of the newest painting were asked for."""
@@ -226,6 +226,7 @@ class CompareTab:
         jobs = await call(self.client.jobs, owner_of(visitor), limit=SEARCHED) if mine else []
         job = next((job for job in jobs if is_painting(job)), None)
         if job is None:
+            table.missed = "last"
             return {
                 self.status: views.failure("Nothing has been painted here yet; choose a photo and a style.")
             }

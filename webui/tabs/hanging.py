@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
@@ -14,24 +15,43 @@ if TYPE_CHECKING:
     from webui.tabs.paint import PaintTab
 
 
+WALL = "wall"  # what is missed where something could not be done with the paintings
+
+
 class Wall:
     """The part of a paint tab below its easel."""
 
     def __init__(self, tab: PaintTab) -> None:
         self._tab = tab
 
-    async def hung(self, owner: str, desk: Desk, current: str = "") -> str:
-        """The paintings as they hang now, with the way back to the one deleted last. ``current``: the one on the easel."""
+    async def hung(self, owner: str, desk: Desk, current: str = "", trouble: str = "") -> str:
+        """The paintings as they hang now, with the way back to the one deleted last. ``current``: the one on the easel;
+        ``trouble``: why something could not be done with them."""
         tab = self._tab
         jobs = await call(tab.client.paintings, owner, is_painting, desk.hung + 1)
         removed = hanging.taken_down(desk.removed) if desk.removed is not None else ""
+        removed = views.beside(trouble) + removed
         more = len(jobs) > desk.hung
         return removed + hanging.history(jobs[: desk.hung], tab.site.links, current, more=more)
 
     async def tend(self, owner: str, desk: Desk, on_easel: str, event: Any) -> AsyncIterator[Update]:
-        """One event of ``webui.hanging.wall``. ``on_easel``: id of the job there, or empty. Raises ``AllaPrimaError``."""
-        tab, name = self._tab, picked_name(event)
+        """One event of ``webui.hanging.wall``. ``on_easel``: id of the job there, or empty. Raises ``AllaPrimaError``,
+        which is said over the paintings, too, until something else is done with them."""
         deed = event._data.get("deed") if isinstance(event._data, dict) else None
+        try:
+            async for update in self._tend(owner, desk, on_easel, deed, picked_name(event)):
+                yield update
+        except AllaPrimaError as error:
+            yield {self._tab.history: await self.hung(owner, desk, on_easel, str(error))}
+            desk.missed = WALL
+            raise
+        if desk.missed == WALL:
+            yield await self._cured(owner, desk, on_easel)
+
+    async def _tend(
+        self, owner: str, desk: Desk, on_easel: str, deed: str | None, name: str
+    ) -> AsyncIterator[Update]:
+        tab = self._tab
         if deed == "reopen":
             async for update in tab.put_up(owner, desk, name):
                 yield update
@@ -43,11 +63,7 @@ class Wall:
             )
         elif deed == "undo":
             desk.removed = None
-            try:
-                await call(tab.client.restore, name, owner)
-            except AllaPrimaError:
-                yield {tab.history: await self.hung(owner, desk, on_easel)}
-                raise
+            await call(tab.client.restore, name, owner)
             yield {tab.history: await self.hung(owner, desk, on_easel)}
             if not on_easel:
                 async for update in tab.put_up(owner, desk, name):
@@ -56,9 +72,19 @@ class Wall:
             desk.hung += hanging.SHOWN
             yield {tab.history: await self.hung(owner, desk, on_easel)}
 
+    async def _cured(self, owner: str, desk: Desk, on_easel: str) -> Update:
+        """What could not be done before is not complained of any more."""
+        desk.missed = ""
+        status = views.note(views.READY)
+        with suppress(AllaPrimaError):
+            if on_easel:
+                status = views.status(await call(self._tab.client.job, on_easel, owner))
+        return {self._tab.status: status}
+
     def _clear(self, desk: Desk) -> Update:
         """The easel without its painting."""
         desk.turn += 1
+        desk.missed = ""
         tab = self._tab
         return {
             tab.job_id: "",

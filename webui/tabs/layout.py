@@ -123,7 +123,9 @@ class PaintLayout:
             self.choice,
             self.tiles,
             self.photo,
+            self.photo_note,
             self.own_style,
+            self.own_note,
             *self.knobs,
         ]
 

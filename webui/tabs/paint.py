@@ -463,6 +463,7 @@ class PaintTab(Restoring):
             self.choice: views.choice(""),
             self.photo: None,
             self.own_style: None,
+            **self._unsaid(desk),
             self.pad: pad(ALPHA_DEFAULT, ALPHA_DEFAULT),
             **dict.fromkeys((self.job_id, *self.refs), ""),
         }

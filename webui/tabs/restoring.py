@@ -136,7 +136,7 @@ class Restoring(Choosing):
         """What was prepared, on the page and on the desk."""
         desk.photo, desk.style, desk.colors = (laid[ref] for ref in self.refs)
         desk.laid_back, desk.turn_found = True, desk.turn
-        return laid
+        return laid | self._unsaid(desk)
 
     async def _laid_out(self, job: Any, owner: str) -> Update:
         """Photo, style and knobs as a job had them."""

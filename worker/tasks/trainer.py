@@ -18,6 +18,7 @@ from core import registry, weights
 from core.device import describe as describe_device
 from core.device import pick_device, use_threads
 from core.errors import AllaPrimaError, UnknownNameError
+from core.evaluate.hatching import quick_hatching
 from core.evaluate.pairs import Figures, Pair, measure, summarise
 from core.params import PaintParams
 from core.tensors import to_image, to_tensor
@@ -216,6 +217,7 @@ def measure_models(work: Slice, kept: Kept) -> None:
                 with weights.trying(entry):
                     method = registry.load(spec.name, str(kept.session.device))
                 summary = asdict(summarise(measure_model(method, pairs, kept, work.look_up)))
+                summary["hatching"] = quick_hatching(as_people_see(method, work.look_up))
             except AllaPrimaError as error:
                 # Damaged weights: the others are compared all the same.
                 log.warning("%s is not compared: %s", title, error)

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from core.errors import ParameterError
 from core.train.recipe import Recipe
 
+LABELS = {"lr": "learning rate"}
 NOT_ASKED = frozenset({"name", "summary"})
 AT_RESUME = frozenset(
     {
@@ -72,7 +73,7 @@ def _field(name: str, info: FieldInfo, value: Any, section: str) -> FormField:
     return FormField(
         key=f"{section}__{name}" if section else name,
         section=section or "training",
-        label=name.replace("_", " "),
+        label=LABELS.get(name, name.replace("_", " ")),
         kind=kind,
         value=value,
         choices=choices,

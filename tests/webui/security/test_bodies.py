@@ -125,6 +125,7 @@ def test_what_an_event_says_of_itself_names_no_files(attacker: Attacker) -> None
     [grid] = attacker.numbers("show_grid")
     for method in (None, "nothing", ["mix"]):
         values = [None, None, "", "", "", 1, 1, 1, "off", method, 0, 0]
+        values += [None] * (len(attacker.kinds(grid)) - len(values))
         assert (
             attacker.join(grid, values).json()["detail"]
             == "Method: one of the page's own choices is expected."
@@ -148,6 +149,7 @@ def test_endpoints_refuse_in_one_sentence(
     attacker: Attacker, name: str, values: list[Any], sentence: str
 ) -> None:
     [number] = attacker.numbers(name)
+    values = values + [None] * (len(attacker.kinds(number)) - len(values))
     outcome = attacker.outcome(number, values)
     assert not outcome["success"]
     said = outcome["output"].get("error") or outcome["output"].get("detail")

@@ -30,7 +30,6 @@ OPEN = {
     "GET /assets/x",
     "GET /static/x",
     "GET /gradio_api/info",
-    "GET /gradio_api/heartbeat/x",
     "POST /gradio_api/queue/join",
     "POST /gradio_api/call/x",
     "POST /gradio_api/cancel",
