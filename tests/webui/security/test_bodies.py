@@ -141,7 +141,7 @@ def test_what_an_event_says_of_itself_names_no_files(attacker: Attacker) -> None
         ("job", ["x", "y" * 32], "There is no such painting"),
         ("job", ["²", ""], "There is no such painting"),
         ("cancel", ["\u202e" * 50, ""], "There is no such painting"),
-        ("repaint", ["x", "y" * 32, 1e308, "", "", -1e308, 2, 3], "whole number"),
+        ("repaint", ["x", "y" * 32, 1e308, "", "", -1e308, 2, 3, ""], "whole number"),
         ("compare", [None, "x", None, "", None, ""], "photo: a picture is expected."),
     ],
 )
