@@ -66,3 +66,25 @@ def test_the_figure_for_hatching_stands_among_the_others(
     figures.locator("th", has_text="hatching").wait_for()
     assert figures.locator("thead th").all_inner_texts()[-1].lower() == "hatching"
     assert figures.locator("tr.mine td").last.inner_text() == "0.52"
+
+
+def test_long_names_of_trainings_leave_room_for_what_is_compared(
+    open_tab: Callable[..., Tab], run: str
+) -> None:
+    """On a phone the first column was squeezed to single letters by what stood beside it."""
+    tab = open_tab({"width": 390, "height": 844})
+    tab.locator(".run-card").first.click()
+    tab.locator("#training-room [data-part='compare']").wait_for(state="attached")
+    widths = tab.evaluate(
+        """() => {
+          const place = document.querySelector("#training-room [data-part='compare']");
+          const name = 'AdaConv on the museum\\'s night pictures, second attempt', long = 'f'.repeat(64);
+          place.innerHTML = `<div class="comparison"><div class="scroll"><table><thead><tr><th></th><th scope="col"
+            class="c0">${name}</th><th scope="col" class="c1">${name}</th></tr></thead><tbody><tr><th scope="row">step of
+            the last milestone</th><td>${long}</td><td>${long}</td></tr></tbody></table></div></div>`;
+          const scroll = place.querySelector('.scroll');
+          return [place.querySelector('tbody th').offsetWidth, scroll.scrollWidth - scroll.clientWidth];
+        }"""
+    )
+    assert widths[0] > 90
+    assert widths[1] <= 0

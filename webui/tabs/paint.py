@@ -21,7 +21,6 @@ from webui.pad import pad, parse_field
 from webui.people import owner_of
 from webui.tabs.common import (
     BROKEN,
-    SEARCHED,
     Update,
     as_grid,
     call,
@@ -30,20 +29,18 @@ from webui.tabs.common import (
     plays,
     store,
 )
+from webui.tabs.easel import Easel
 from webui.tabs.hanging import Wall
 from webui.tabs.layout import Desk
-from webui.tabs.restoring import Restoring
 from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
 REPEAT_SECONDS = 0.5
-GROWN_SECONDS = 2.0
-CANCEL, ENOUGH = "Cancel", "Stop here"
 METHOD = 4  # its place among the knobs
 
 
-class PaintTab(Restoring):
+class PaintTab(Easel):
     """Builds the tab inside the current ``gr.Blocks`` and answers its events."""
 
     title = "Paint"
@@ -138,84 +135,7 @@ class PaintTab(Restoring):
             **quiet,
         )
 
-    # what the easel shows --------------------------------------------------------------------------------------
-
-    def _at_rest(self, job: Any = None, message: str | None = None) -> Update:
-        """Updates for an easel on which nothing is being painted."""
-        done = job is not None and job.state == "done"
-        shown: Update = {self.paint: gr.update(visible=True), self.cancel: gr.update(visible=False)}
-        if job is not None:
-            shown[self.job_id] = job.id
-            shown[self.pad] = self._pad(job)
-        if done:
-            shown[self.easel] = views.painting(job, self.site.links)
-            shown[self.download] = views.download(job, self.site.links, self.site.settings.max_side)
-        if message is not None:
-            shown[self.status] = message
-        elif job is not None:
-            shown[self.status] = views.status(job)
-        return shown
-
-    async def _show(self, desk: Desk, job: Any, owner: str, shown: Any = None) -> AsyncIterator[Update]:
-        """Follow a job on the easel until it is finished or something else is put there. ``shown``: the finished
-        job whose painting stays in view meanwhile."""
-        desk.turn += 1
-        turn = desk.turn
-        if not job.finished:
-            yield {
-                self.job_id: job.id,
-                self.paint: gr.update(visible=False),
-                self.cancel: gr.update(visible=True, value=CANCEL),
-                self.download: "",
-                self.status: views.status(job),
-                self.easel: views.painting(shown, self.site.links, repainting=True)
-                if shown is not None
-                else views.waiting_easel(job, self.site.links),
-            }
-            async for view in follow(self.client, job, owner):
-                if desk.turn != turn:
-                    return
-                job = view
-                if not job.finished:
-                    yield {self.status: views.status(job)} | await self._on_the_way(desk, job)
-        end = await call(self._at_rest, job)
-        if job.state != "done":
-            if shown is not None:
-                end |= {
-                    self.easel: views.painting(shown, self.site.links),
-                    self.download: views.download(shown, self.site.links, self.site.settings.max_side),
-                }
-            else:
-                end |= {self.easel: views.empty_easel(), self.download: ""}
-        desk.removed = None
-        end[self.history] = await self.wall.hung(owner, desk, job.id)
-        if desk.turn == turn:
-            yield end
-
-    async def _on_the_way(self, desk: Desk, job: Any) -> Update:
-        """The picture so far of a job that shows one, every few seconds."""
-        now = time.monotonic()
-        if not job.iterative or job.state != "running" or now - desk.grown_at < GROWN_SECONDS:
-            return {}
-        desk.grown_at = now
-        if not await call(self.client.has_picture_so_far, job):
-            return {}
-        before, desk.grown = desk.grown if desk.growing == job.id else None, job.progress
-        desk.growing = job.id
-        return {
-            self.easel: views.growing_easel(job, before, self.site.links),
-            self.cancel: gr.update(value=ENOUGH),
-        }
-
-    def _pad(self, job: Any) -> str:
-        """The pad at a job's strengths, with the small paintings of the same pictures where there are some."""
-        high, low = job.params.alpha_high, job.params.alpha_low
-        if not views.has_bands(job.params.method):
-            return pad(high, low)
-        wanted = as_grid(job.params)
-        others = self.client.jobs(job.owner, limit=SEARCHED)
-        same = (o for o in others if o.params == wanted and o.state == "done" and self._same_pictures(o, job))
-        return pad(high, low, next(same, None), self.site.links)
+    # what goes wrong, and what is said twice ------------------------------------------------------------------
 
     async def _guarded(self, steps: AsyncIterator[Update]) -> AsyncIterator[Update]:
         """Turns every failure into one sentence in the status line."""
@@ -411,10 +331,6 @@ class PaintTab(Restoring):
             yield {self.pad: pad(high, low, job, self.site.links)}
         else:
             yield {self.pad: pad(high, low), self.status: views.failure(job.error or "Nothing was painted.")}
-
-    async def _last_painting(self, owner: str, like: Any) -> Any:
-        jobs = await self._paintings(owner)
-        return next((job for job in jobs if job.state == "done" and self._same_pictures(job, like)), None)
 
     async def stop(self, visitor: str, job_id: str) -> Any:
         """Cancel was pressed, or that it is enough. The follower of the job shows the end of it."""
