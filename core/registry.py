@@ -140,7 +140,7 @@ register(
         title="Factorized AdaIN",
         summary="Strokes and colours by two strengths of their own; any style, or strokes of one and colours of another.",
         paper="I. Timmis; octave convolution: Chen et al. 2019",
-        params=("alpha_high", "alpha_low", "keep_colors", "size"),
+        params=("alpha_high", "alpha_low", "keep_colors", "size", "seed"),
         weights="factorized",
         factory="core.methods.factorized:FactorizedMethod",
     )

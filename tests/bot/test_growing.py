@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from bot import keyboards
+from bot import keyboards, notify
 from bot.callbacks import Callback, Verb
 from bot.texts import texts_for
 from core.params import PARAMS, PaintParams
@@ -19,7 +19,8 @@ def brightness(data: bytes) -> float:
     return float(np.asarray(Image.open(io.BytesIO(data)).convert("L"), float).mean())
 
 
-async def test_the_picture_on_the_way_is_shown_and_stopped(bot, server, person, studio):
+async def test_the_picture_on_the_way_is_shown_and_stopped(bot, server, person, studio, monkeypatch):
+    monkeypatch.setattr(notify, "SO_FAR_SECONDS", 1.0)
     phone = person("grow")
     await phone.photo(picture(410))
     await phone.tap(await phone.expect("Pick a style", kind="photo"), "1 ·")

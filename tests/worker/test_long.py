@@ -68,7 +68,7 @@ def test_a_long_painting_is_seen_on_the_way_and_holds_nobody_up(service: Service
 
 
 def test_a_killed_painter_s_picture_is_gone_on_with(service: Service, owner: str) -> None:
-    job = service.order(owner, "grow", patience=14)
+    job = service.order(owner, "grow", patience=9)
     service.running(job, 0.4)
     until(lambda: previews.beginning(service.client.broker, job.id), "a picture on the way")
     at_work = painters(service)
