@@ -7,7 +7,7 @@ VENV      ?= .venv
 SERVE     ?= 1
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 PIP_ARGS  ?=
 
 BIN    := $(VENV)/bin
@@ -47,7 +47,7 @@ help: ## show this list
 demo: setup ## paint samples through the real queue, write out/demo.png, serve the page until Ctrl-C
 	@$(BIN)/allaprima demo $(if $(filter 0 no off false,$(SERVE)),--no-serve) $(DEMO_ARGS)
 
-# Two processes: while one waits for a server, the other computes. tests/conftest.py gives each one thread.
+# More processes than cores: while some wait for a server, others compute. tests/conftest.py gives each one thread.
 test: setup-dev ## run all tests: real queue, real browser where one is found, a Telegram server on loopback
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 

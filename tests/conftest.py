@@ -13,21 +13,21 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-ROOMS = ("bot", "webui")
-"""Their tests share a queue, a worker and (webui) a page and a browser."""
+GROUPS = ("bot/", "webui/security/", "webui/test_page", "webui/")
+"""Their tests share a queue, a worker and (webui) a page and a browser; the first that fits counts."""
 
 
 @pytest.hookimpl(optionalhook=True)  # a hook of pytest-xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With several processes, tests that share servers go to one of them: rooms as a whole, else file by file."""
+    """With several processes, tests that share servers go to one of them: by groups, else file by file."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByRoom(LoadScopeScheduling):
+    class ByGroup(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
-            return next((room for room in ROOMS if path.startswith(f"tests/{room}/")), path)
+            return next((group for group in GROUPS if path.startswith(f"tests/{group}")), path)
 
-    return ByRoom(config, log)
+    return ByGroup(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -79,6 +79,7 @@ def test_long_names_of_trainings_leave_room_for_what_is_compared(
         """() => {
           const place = document.querySelector("#training-room [data-part='compare']");
           const name = 'AdaConv on the museum\\'s night pictures, second attempt', long = 'f'.repeat(64);
+          place.hidden = false;
           place.innerHTML = `<div class="comparison"><div class="scroll"><table><thead><tr><th></th><th scope="col"
             class="c0">${name}</th><th scope="col" class="c1">${name}</th></tr></thead><tbody><tr><th scope="row">step of
             the last milestone</th><td>${long}</td><td>${long}</td></tr></tbody></table></div></div>`;
