@@ -77,14 +77,10 @@ def cancel_order(texts: Texts, draft_id: str) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup([[_button(texts.button("cancel"), draft_id, Verb.CANCEL_ALBUM)]])
 
 
-def cancel_job(texts: Texts, job_id: str) -> InlineKeyboardMarkup:
-    """Cancel one job."""
-    return InlineKeyboardMarkup([[_button(texts.button("cancel"), job_id, Verb.CANCEL)]])
-
-
-def stop_here(texts: Texts, job_id: str) -> InlineKeyboardMarkup:
-    """While the picture so far is shown: it is good enough."""
-    return InlineKeyboardMarkup([[_button(texts.button("stop_here"), job_id, Verb.CANCEL)]])
+def cancel_job(texts: Texts, job_id: str, *, keeps: bool = False) -> InlineKeyboardMarkup:
+    """Cancel one job, or, where its picture so far is shown (``keeps``), end it with that."""
+    label = texts.button("stop_here" if keeps else "cancel")
+    return InlineKeyboardMarkup([[_button(label, job_id, Verb.CANCEL)]])
 
 
 def send_again(texts: Texts, target: str, *, album: bool) -> InlineKeyboardMarkup:
@@ -109,13 +105,15 @@ def _strengths(texts: Texts, target: str | int, verb: Verb, now: int) -> list[In
 
 def has_bands(params: PaintParams) -> bool:
     """Whether strokes and colours have a strength each; a method that is not on offer any more has none."""
-    return any(method.name == params.method and method.has_bands for method in registry.methods())
+    method = registry.known(params.method)
+    return method is not None and method.has_bands
 
 
 def _take(texts: Texts, target: str, params: PaintParams, *, album: bool) -> list[list[InlineKeyboardButton]]:
     """The same painting with other strokes, for methods that draw them at random. The button names the take it leads to,
     so that a tap that comes twice counts once."""
-    if not any(method.name == params.method and "seed" in method.params for method in registry.methods()):
+    method = registry.known(params.method)
+    if method is None or "seed" not in method.params:
         return []
     verb = Verb.ALBUM_TAKE if album else Verb.TAKE
     return [[_button(texts.button("another_take"), target, verb, (params.seed + 1) % TAKES)]]
@@ -123,38 +121,23 @@ def _take(texts: Texts, target: str, params: PaintParams, *, album: bool) -> lis
 
 def _methods(texts: Texts, job_id: str, params: PaintParams) -> list[list[InlineKeyboardButton]]:
     """From a quick painting to one that takes its time; under such a one how long it may take, and back."""
-    known = {method.name: method for method in registry.methods()}
-    now = known.get(params.method)
+    now, time = registry.known(params.method), PARAMS["seconds"]
     if now is None:
         return []
     if not now.capabilities.iterative:
-        slow = [method for method in known.values() if method.capabilities.iterative and method.available]
-        single = params.weights_high is None
-        return [
-            [
-                _button(
-                    texts.button("slowly", seconds=PARAMS["seconds"].default),
-                    job_id,
-                    Verb.METHOD,
-                    method.name,
-                )
-            ]
-            for method in slow[:1]
-            if single
-        ]
-    value = params.value("seconds")
-    times = [
-        _button(
-            texts.button("chosen", label=_length(texts, seconds))
-            if seconds == value
-            else _length(texts, seconds),
-            job_id,
-            Verb.OWN,
-            f"seconds-{index}",
-        )
-        for index, (seconds, _) in enumerate(PARAMS["seconds"].offers)
-        if isinstance(seconds, int) and seconds < SECONDS_MAX
-    ]
+        slow = (spec for spec in registry.methods() if spec.capabilities.iterative and spec.available)
+        other = next(slow, None)
+        if other is None or params.weights_high is not None:  # it has one weight for a style
+            return []
+        label = texts.button("slowly", seconds=time.default)
+        return [[_button(label, job_id, Verb.METHOD, other.name)]]
+    times = []
+    for index, (seconds, _) in enumerate(time.offers):
+        if isinstance(seconds, int) and seconds < SECONDS_MAX:
+            label = _length(texts, seconds)
+            if seconds == params.value("seconds"):
+                label = texts.button("chosen", label=label)
+            times.append(_button(label, job_id, Verb.OWN, f"seconds-{index}"))
     return [times, [_button(texts.button("quickly"), job_id, Verb.METHOD, DEFAULT_METHOD)]]
 
 

@@ -253,7 +253,7 @@ class Notifier:
         picture = await call(self._client.picture_so_far, job.id, job.owner, SO_FAR_SIDE)
         if picture is None:
             return False
-        words, board = status.text(texts, [job]), keyboards.stop_here(texts, job.id)
+        words, board = status.text(texts, [job]), keyboards.cancel_job(texts, job.id, keeps=True)
         if context.edit is not None:
             photo = InputMediaPhoto(
                 picture, words, parse_mode=ParseMode.HTML, has_spoiler=context.spoiler, filename="so-far.jpg"

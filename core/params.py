@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
@@ -107,30 +107,33 @@ STYLE_TERM_NAMES = (
 """The distances of styles that ``core.losses.terms`` knows."""
 
 
+def checked_terms(terms: Mapping[str, float]) -> dict[str, float]:
+    """Style terms with their weights; raises ``ValueError`` with what is wrong with them."""
+    for name, weight in terms.items():
+        if name not in STYLE_TERM_NAMES:
+            raise ValueError(f"there is no style term '{name[:40]}'; there are {', '.join(STYLE_TERM_NAMES)}")
+        if not 0 < weight < float("inf"):
+            raise ValueError(f"the weight of '{name}' must be a positive number, such as {name}=1")
+    if not terms:
+        raise ValueError("at least one style term is needed, such as gram=1")
+    return dict(terms)
+
+
 def parse_terms(text: str) -> dict[str, float]:
     """Style terms with their weights from "gram=1,sliced=0.5" or "gram"; raises ``ParameterError``."""
     found: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, sign, given = part.partition("=")
-        name = name.strip()
-        if name not in STYLE_TERM_NAMES:
-            raise ParameterError(
-                f"terms: there is no style term '{name[:40]}'; there are {', '.join(STYLE_TERM_NAMES)}."
-            )
         try:
-            weight = float(given) if sign else 1.0
+            found[name.strip()] = float(given) if sign else 1.0
         except ValueError:
             raise ParameterError(
                 f"terms: '{part[:60]}' is no style term; write NAME=WEIGHT, such as gram=1."
             ) from None
-        if not 0 < weight < float("inf"):
-            raise ParameterError(
-                f"terms: the weight of '{name}' must be a positive number, such as {name}=1."
-            )
-        found[name] = weight
-    if not found:
-        raise ParameterError("terms: at least one style term is needed, such as gram=1.")
-    return found
+    try:
+        return checked_terms(found)
+    except ValueError as error:
+        raise ParameterError(f"terms: {error}.") from None
 
 
 def _terms(text: str) -> str:

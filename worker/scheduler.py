@@ -10,7 +10,6 @@ among equals, and whoever has a turn below the number of jobs let in at once com
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections import Counter, defaultdict, deque
@@ -23,7 +22,6 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from core import registry
-from core.errors import UnknownNameError
 from core.params import PaintParams
 from worker.broker import Broker, QueueError
 from worker.jobs import COMPANION_QUEUES, LONG_QUEUE, UNFINISHED, JobState
@@ -130,10 +128,15 @@ def _until_painted(session: Session, row: Job, position: int) -> float | None:
 def _expected(session: Session, row: Job) -> float | None:
     """Seconds that painting this job takes: as long as was asked for, or as long as the last ones did."""
     params = PaintParams.restore(row.params)
-    with contextlib.suppress(UnknownNameError):
-        if registry.method(params.method).capabilities.iterative:
-            return float(params.value("seconds")) + BEGINNING_SECONDS
+    method = registry.known(params.method)
+    if method is not None and method.capabilities.iterative:
+        return float(params.value("seconds")) + BEGINNING_SECONDS
     return _pace(session, False)[0]
+
+
+def _of_line(long: bool) -> ColumnElement[bool]:
+    """The jobs that take minutes, or the others: each kind has painters of its own."""
+    return Job.queue == LONG_QUEUE if long else Job.queue != LONG_QUEUE
 
 
 def _pace(session: Session, long: bool) -> tuple[float | None, int]:
@@ -143,8 +146,7 @@ def _pace(session: Session, long: bool) -> tuple[float | None, int]:
     paces = _paces.setdefault(session.get_bind(), {})
     known = paces.get(long)
     if known is None or now - known[0] > PACE_SECONDS or known[1] is None:
-        which = Job.queue == LONG_QUEUE if long else Job.queue != LONG_QUEUE
-        known = (now, table.median_paint_seconds(session, which), painting_processes(session, long))
+        known = (now, table.median_paint_seconds(session, _of_line(long)), painting_processes(session, long))
         paces[long] = known
     return known[1], known[2]
 
@@ -172,9 +174,8 @@ def _waiting_positions(session: Session, rows: Sequence[Job]) -> dict[str, int]:
     for long in (False, True):
         here = [row for row in rows if (row.queue == LONG_QUEUE) is long]
         if here:
-            which = Job.queue == LONG_QUEUE if long else Job.queue != LONG_QUEUE
             queued = sum(n for name, n in lengths.items() if (name == LONG_QUEUE) is long)
-            line = and_(Job.state == JobState.WAITING, which)
+            line = and_(Job.state == JobState.WAITING, _of_line(long))
             for name, before in _ahead(session, line, ("turn", "created_at", "id"), here).items():
                 found[name] = queued + before + 1
     return found

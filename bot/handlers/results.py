@@ -40,7 +40,6 @@ KNOBS = {
 def _turned(params: PaintParams, button: Callback) -> PaintParams:
     if button.verb is Verb.METHOD:
         name = registry.method(str(button.argument)).name
-        # Weights of a mix are common to all methods only where they do not tell two bands apart.
         return PaintParams.parse(**{**params.model_dump(), "method": name, "own": {}})
     if button.verb is Verb.OWN:
         name, _, index = str(button.argument).rpartition("-")

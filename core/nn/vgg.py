@@ -21,6 +21,7 @@ BLOCKS: dict[str, tuple[int, ...]] = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 
 WIDTHS = (64, 128, 256, 512, 512)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+Pooling = Literal["max", "average"]
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
 
@@ -43,7 +44,7 @@ class VGG(nn.Module):
         if variant not in BLOCKS:
             raise ModelError(f"'{variant}' is not a VGG this program knows; use vgg16 or vgg19.")
         self.variant = variant
-        self.pooling: Literal["max", "average"] = "max"
+        self.pooling: Pooling = "max"
         names = layer_names(variant)
         self.names = names[: names.index(last) + 1]
         self.convs = nn.ModuleDict()

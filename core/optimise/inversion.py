@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.losses.functional import total_variation
+from core.losses.terms import relative_squares
 from core.nn.vgg import STYLE_LAYERS, VGG
 from core.optimise.loop import Optimisation, resized, scales
 from core.optimise.recipe import Recipe
@@ -20,7 +21,6 @@ KEEP, SMOOTH = 0.2, 1.0
 """Weights of that norm and of the total variation beside the relative distance of features, found by eye."""
 RATE = 0.05
 COARSEST = 64
-TINY = 1e-8
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,6 @@ class Inversion:
 
     picture: Tensor
     distance: float
-
-
-def feature_distance(found: Tensor, wanted: Tensor) -> Tensor:
-    """``‖Φ(x) − Φ₀‖² / ‖Φ₀‖²`` (Mahendran & Vedaldi 2015, eq. 2 and 3), a scalar."""
-    return (found - wanted).square().sum() / wanted.square().sum().clamp_min(TINY)
 
 
 def bounded(x: Tensor) -> Tensor:
@@ -72,7 +67,8 @@ def invert(
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps, RATE / 50)
         for step in range(steps):
             optimiser.zero_grad(set_to_none=True)
-            distance = feature_distance(features(x), wanted)
+            # Mahendran & Vedaldi 2015, eq. 2 and 3.
+            distance = relative_squares(features(x), wanted)
             loss = distance + KEEP * bounded(x) + SMOOTH * total_variation(x)
             (loss * (x.numel() / 1000)).backward()
             optimiser.step()

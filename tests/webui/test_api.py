@@ -49,6 +49,7 @@ def call(api: Client, endpoint: str, **values: Any) -> Any:
             "style_low_file",
             "mix",
             "grid",
+            "own",
         ],
         "repaint": [
             "job_id",
@@ -59,13 +60,14 @@ def call(api: Client, endpoint: str, **values: Any) -> Any:
             "size",
             "alpha_high",
             "alpha_low",
+            "own",
         ],
         "compare": ["photo", "style", "style_file", "methods", "size", "visitor"],
         "job": ["job_id", "visitor"],
         "jobs": ["visitor", "limit"],
         "delete_my_data": ["visitor"],
     }
-    names |= {"submit": names["stylize"], "result": names["job"], "cancel": names["job"]}
+    names |= {"submit": names["stylize"]} | dict.fromkeys(("result", "cancel", "enough"), names["job"])
     wanted = names.get(endpoint, [])
     assert set(values) <= set(wanted)
     numbers = {"alpha", "alpha_high", "alpha_low", "size", "seed", "limit", "grid"}
@@ -206,6 +208,28 @@ def test_cancel_a_running_job(api: Client, photo: Path) -> None:
         assert time.monotonic() < deadline
     call(api, "cancel", job_id=info["id"], visitor=info["visitor"])
     assert wait(api, info)["state"] == "cancelled"
+
+
+def test_parameters_of_a_method_s_own_and_an_early_end(api: Client, photo: Path) -> None:
+    order = {"photo": photo, "style": gallery()[0].name, "method": "grow"}
+    info = call(api, "submit", **order, own='{"patience": 40, "ground": "half"}')
+    whose = {"job_id": info["id"], "visitor": info["visitor"]}
+    assert info["params"]["own"] == {"patience": 40, "ground": "half"}
+    deadline = time.monotonic() + 30
+    while call(api, "job", **whose)["progress"] <= 0.5:
+        assert time.monotonic() < deadline
+    call(api, "enough", **whose)
+    ended = wait(api, info)
+    assert (ended["state"], ended["paint_ms"] < 30_000) == ("done", True)
+    again = call(api, "repaint", **whose, own='{"patience": 0.2}')
+    assert again["params"]["own"] == {"patience": 0.2, "ground": "half"}
+    for own, words in (
+        ("[1]", "a JSON object"),
+        ('{"terms": "gram"}', "does not take 'terms'"),
+        ("{", "JSON"),
+    ):
+        assert words in refusal(api, "submit", **order, own=own)
+    assert {one["name"] for one in call(api, "methods") if one["iterative"]} >= {"gatys", "grow"}
 
 
 def test_nobody_reaches_anothers_job(api: Client, photo: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.webui.test_training_room import PASSWORD, WIDE, app, client, open_tab, published, run, url
+from tests.webui.door import enter_after_mistakes
+from tests.webui.test_training_room import WIDE, app, client, open_tab, published, run, url
 from worker.client import Client
 
 if TYPE_CHECKING:
@@ -19,17 +20,7 @@ def test_the_doors_words_go_with_the_next_letter(open_tab: Callable[..., Tab], r
     tab.get_by_role("button", name="Log out").click()
     field, note = tab.get_by_label("Password"), tab.locator("#training-note")
     tab.get_by_role("button", name="Enter").click()
-    tab.get_by_text("Type the password first.").wait_for()
-    field.fill("guess")
-    assert note.inner_text() == ""
-    tab.keyboard.press("Enter")
-    tab.get_by_text("This is not the password.").wait_for()
-    assert field.get_attribute("aria-invalid") == "true"
-    tab.keyboard.type("x")
-    assert note.inner_text() == ""
-    assert field.get_attribute("aria-invalid") is None
-    field.fill(PASSWORD)
-    tab.keyboard.press("Enter")
+    enter_after_mistakes(tab, field, note)
     tab.locator(".run-card").first.wait_for()
 
 

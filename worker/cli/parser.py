@@ -176,11 +176,8 @@ def add_own_param(group: argparse._ArgumentGroup, spec: ParamSpec) -> None:
 def own_values(args: argparse.Namespace, method: MethodSpec) -> dict[str, Any]:
     """Parameters of the method's own that were given, by their options and by ``--set``. Raises ``ParameterError`` for
     those that it does not take."""
-    given = {
-        spec.name: getattr(args, spec.name, None)
-        for spec in own_params()
-        if getattr(args, spec.name, None) is not None
-    }
+    named = {spec.name: getattr(args, spec.name, None) for spec in own_params()}
+    given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     for text in args.set:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():
