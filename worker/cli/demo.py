@@ -54,8 +54,8 @@ def add_parser(subcommands: Subcommands) -> None:
     """Define the command."""
     parser = subcommands.add_parser(
         "demo",
-        description="Start queue, worker and page here, paint sample photos with every method through the "
-        "real queue, write a contact sheet and one picture per job, then serve the page until Ctrl-C.",
+        description="Start queue, worker and page here, paint sample photos with every method that paints in one go "
+        "through the real queue, write a contact sheet and one picture per job, then serve the page until Ctrl-C.",
     )
     parser.add_argument("--no-serve", action="store_true", help="end after the contact sheet")
     parser.add_argument("--out", default="out", metavar="DIR", help="folder for the pictures (%(default)s)")
@@ -139,7 +139,7 @@ def sample_photos(methods: int) -> list[Path]:
 def hand_in(
     client: Client, photos: Sequence[str] | None, styles: Sequence[Style], size: int, out: Path
 ) -> list[Job]:
-    """Send every photo in every style with every method; the jobs, in the order of the sheet."""
+    """Send every photo in every style with every method that paints in one go; the jobs, in the order of the sheet."""
     from core import registry
     from core.images import read_bytes
 

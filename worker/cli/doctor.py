@@ -170,7 +170,7 @@ def formats(settings: Settings) -> Finding:
 
 
 def models(settings: Settings) -> Finding:
-    """Whether every method's weights load and paint."""
+    """Whether every method's weights load, and whether those that paint in one go do paint."""
     from PIL import Image
 
     from core import registry
