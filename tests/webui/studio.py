@@ -31,7 +31,7 @@ class Studio:
         self.requests: list[str] = []
         self.faults: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("pageerror", lambda error: self.faults.append(f"{error}\n{error.stack or ''}"))
         self.url = url
         self.open()
 

@@ -54,7 +54,8 @@ def end(school: School, run: RunView) -> RunView:
 def test_killed_workers_a_lost_queue_and_a_reboot(school: School) -> None:
     """One training through it all: child killed, worker killed, worker terminated, queue lost with its file."""
     school.start_server()
-    worker = school.start_worker()
+    # Its slices do not end by themselves: between two of them the child would hold nothing that could be lost.
+    worker = school.start_worker(train_slice_seconds=600.0)
     run = school.under_way(school.start(ENDLESS), step=2)
 
     (child,) = children(worker.pid)
