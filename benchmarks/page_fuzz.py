@@ -23,7 +23,7 @@ from PIL import Image
 from tests.webui.fuzz import LONGEST, Fuzzer
 from tests.webui.page_process import page
 from webui.app import TRIM_SECONDS
-from worker.embedded import services
+from worker.local import services
 from worker.settings import Settings
 
 PASSWORD = "let the fuzzer in"

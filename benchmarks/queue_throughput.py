@@ -23,8 +23,8 @@ from PIL import Image
 
 from core.params import PaintParams
 from worker.client import Client
-from worker.embedded import services
 from worker.jobs import JobState
+from worker.local import services
 from worker.settings import Settings
 
 SLICE_SECONDS = 5.0

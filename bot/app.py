@@ -19,11 +19,12 @@ from telegram.error import InvalidToken, NetworkError
 from telegram.ext import Application, BaseUpdateProcessor, ExtBot
 
 from bot import registry
+from bot.calls import call
 from bot.gallery import Gallery
 from bot.limiter import ChatLimiter
 from bot.menu import Menu
 from bot.notify import Notifier
-from bot.service import App, Service, call, install, installed
+from bot.service import App, Service, install, installed
 from bot.trainings import Herald
 from core.errors import AllaPrimaError, ParameterError
 from worker.client import Client

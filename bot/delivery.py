@@ -13,9 +13,9 @@ from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from bot import keyboards, status, uploads
+from bot.calls import call, delete_quietly, is_harmless
 from bot.drafts import ALBUM_MAX, RECENT, JobContext
 from bot.limiter import DROP
-from bot.service import call, delete_quietly, is_harmless
 from bot.texts import Texts
 from core.errors import NotFoundError
 from core.images import ENDINGS

@@ -12,8 +12,9 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
 from bot import keyboards, status
+from bot.calls import call, is_harmless
 from bot.drafts import Draft
-from bot.service import Person, call, is_harmless
+from bot.people import Person
 from bot.texts import Texts, texts_for
 from core.styles import PER_PAGE, Style, contact_sheet, page_count, styles
 

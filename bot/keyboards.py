@@ -12,11 +12,11 @@ from bot.survey_keyboards import rate_this
 from bot.texts import Texts, languages
 from core import registry
 from core.params import DEFAULT_METHOD, KEEP_COLORS, PARAMS, SECONDS_MAX, PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 from core.styles import Style
 
 if TYPE_CHECKING:
-    from bot.service import Person
+    from bot.people import Person
 
 _STYLES_PER_ROW = 2
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from bot.service import call
+from bot.calls import call
 from worker.client import Client
 from worker.survey.service import StudyState, Surveys
 

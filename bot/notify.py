@@ -23,11 +23,11 @@ from telegram.error import BadRequest, Forbidden, RetryAfter, TelegramError
 from telegram.ext import ExtBot
 
 from bot import keyboards, status, uploads
+from bot.calls import call, delete_quietly, is_harmless
 from bot.delivery import Delivery, answering
 from bot.drafts import JobContext
 from bot.limiter import DROP, PartlySent, seconds_of
 from bot.reports import tell_operators
-from bot.service import call, delete_quietly, is_harmless
 from bot.texts import Texts, texts_for
 from core.errors import NotFoundError
 from worker.client import Client

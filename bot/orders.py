@@ -9,9 +9,11 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from bot import drafts, keyboards, status
+from bot.calls import call, delete_quietly, is_harmless
 from bot.drafts import RECENT, Draft, JobContext
 from bot.notify import SOURCE
-from bot.service import Person, Service, call, delete_quietly, is_harmless
+from bot.people import Person
+from bot.service import Service
 from core.errors import AllaPrimaError
 from core.params import PaintParams
 from worker.client import Client

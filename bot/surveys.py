@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from telegram import CallbackQuery, Message
 
 from bot.callbacks import Callback
-from bot.service import Context, Person, answer, service_of
+from bot.calls import answer
+from bot.people import Person
+from bot.service import Context, service_of
 from worker.survey.service import Surveys
 
 STUDIES_SHOWN = 8

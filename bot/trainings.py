@@ -13,7 +13,7 @@ from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ExtBot
 
-from bot.service import call
+from bot.calls import call
 from bot.status import bar
 from bot.texts import Texts, shorten, texts_for
 from worker.client import Client

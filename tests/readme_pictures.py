@@ -23,7 +23,7 @@ from tests.webui.conftest import BROWSER_FLAGS, find_browser
 from tests.webui.page_process import ROOT, page
 from tests.webui.screenshots import SIZES
 from tests.webui.studio import Studio
-from worker.embedded import services
+from worker.local import services
 from worker.settings import Settings
 
 PHOTOS = ("lake", "still_life", "lighthouse", "canal")

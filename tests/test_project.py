@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib.metadata
 import importlib.util
 import re
@@ -14,6 +15,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
+import grimp
 import pytest
 
 from worker import cli, settings
@@ -41,6 +43,7 @@ FRONT_END_MAY_IMPORT = {
     "core.registry",
     "core.samples",
     "core.sheets",
+    "core.specs",
     "core.styles",
     "core.survey.results",
 }
@@ -284,6 +287,18 @@ def test_front_ends_know_only_the_client(room: str) -> None:
     for path in python_files(room):
         foreign = {name for name in imported(path) if name.split(".")[0] in set(ROOMS) - {room}}
         assert foreign <= FRONT_END_MAY_IMPORT, f"{path} imports {foreign - FRONT_END_MAY_IMPORT}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    # Imports within functions and for types alone count, too: who has to know whom is the question, not what happens to
+    # work at run time.
+    graph = grimp.build_graph(*ROOMS, cache_dir=None)
+    needs = {module: graph.find_modules_directly_imported_by(module) - {module} for module in graph.modules}
+    assert "core.registry" in needs["worker.client"]
+    try:
+        graphlib.TopologicalSorter(needs).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail("these import each other in a circle: " + " ← ".join(error.args[1]))
 
 
 def test_worker_reaches_front_ends_only_from_its_command_line() -> None:

@@ -14,7 +14,6 @@ from core.memory import trim
 from webui import api, bringing, health, news, pictures, streams, theme, upload_routes
 from webui.guard import Guard, Hosts
 from webui.payloads import Payloads
-from webui.server import run
 from webui.sessions import Sessions
 from webui.site import CACHE
 from webui.survey import quick, research, routes
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
     from worker.client import Client
     from worker.settings import Settings
-
-__all__ = ["Guard", "create_app", "run"]
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ first job is sent."""
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import re
@@ -16,7 +15,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
-from worker.jobs import LONG_QUEUE, QUEUES, trace
+from worker.jobs import LONG_QUEUE, QUEUES, TRAIN_QUEUE, trace
+from worker.messages import LONG_TASK, PAINT_TASK, TRAIN_TASK, message_id
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ log = logging.getLogger(__name__)
 
 PREFIX = "allaprima:"
 JOB_NEWS = f"{PREFIX}job:"
-PAINT_TASK = "allaprima.paint"
-LONG_TASK = "allaprima.paint_long"
-TRAIN_TASK = "allaprima.train"
-TRANSPORT = "allaprima"
-"""Name of ``worker.transport`` for kombu."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 UNACKED, UNACKED_INDEX = "unacked", "unacked_index"
 """Where Celery's Redis transport keeps messages that were taken and not acknowledged."""
@@ -44,13 +39,6 @@ class QueueError(AllaPrimaError):
     """The queue server cannot be reached."""
 
     code = "queue"
-
-
-def celery_url(redis_url: str) -> str:
-    """A redis-py URL as Celery spells it for the transport ``TRANSPORT``."""
-    if redis_url.startswith("unix://"):
-        return f"{TRANSPORT}+socket://" + redis_url[len("unix://") :]
-    return redis_url
 
 
 class Broker:
@@ -108,7 +96,7 @@ class Broker:
 
     def send_training(self, training_id: str, step: int) -> None:
         """Put the message of a training's next slice, from ``step`` on, into its queue; raises ``QueueError``."""
-        self._send(TRAIN_TASK, [training_id, step], f"{training_id}-{step}", "train")
+        self._send(TRAIN_TASK, [training_id, step], f"{training_id}-{step}", TRAIN_QUEUE)
 
     def _send(self, task: str, args: list[Any], task_id: str, queue: str) -> None:
         # Celery would wait for its own time-out.
@@ -141,8 +129,8 @@ class Broker:
         with self._lock:
             self._taken = {tag: self._taken.get(tag, now) for tag in unacked}
             seen = dict(self._taken)
-        queued = {_message_id(raw) for messages in lists for raw in messages}
-        taken = {_message_id(raw, taken=True): now - seen[tag] for tag, raw in unacked.items()}
+        queued = {message_id(raw) for messages in lists for raw in messages}
+        taken = {message_id(raw, taken=True): now - seen[tag] for tag, raw in unacked.items()}
         queued.discard("")
         taken.pop("", None)
         return queued, taken
@@ -152,7 +140,7 @@ class Broker:
         timeout."""
         with self._reachable():
             for tag, raw in self.redis.hgetall(UNACKED).items():
-                if _message_id(raw, taken=True) == job_id:
+                if message_id(raw, taken=True) == job_id:
                     pipe = self.redis.pipeline(transaction=True)
                     pipe.zrem(UNACKED_INDEX, tag)
                     pipe.hdel(UNACKED, tag)
@@ -260,17 +248,3 @@ class Broker:
                 self.redis.incr(PREFIX + key)
         except QueueError:
             log.debug("%s not advanced", key)
-
-
-def _message_id(raw: bytes | str, taken: bool = False) -> str:
-    """The job's or training's id in a message of ours as the transport stores it (``taken``: in the list of messages
-    taken, with two more fields); "" for anything else."""
-    try:
-        message = json.loads(raw)
-        if taken:
-            message = message[0]
-        if message["headers"]["task"] not in (PAINT_TASK, LONG_TASK, TRAIN_TASK):
-            return ""
-        return str(json.loads(base64.b64decode(message["body"]))[0][0])
-    except (KeyError, IndexError, TypeError, ValueError, RecursionError):
-        return ""

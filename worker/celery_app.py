@@ -1,21 +1,19 @@
-"""Celery as the engine: its settings, and the start of a worker.
+"""Celery as the engine: its settings.
 
 Nothing is known to Celery but a job's id; the database holds the rest."""
 
 from __future__ import annotations
 
-import functools
-
 from celery import Celery
 from kombu import Queue
 
-from worker.broker import TRANSPORT, celery_url
 from worker.jobs import HARD_LIMIT_AFTER, QUEUES
-from worker.settings import Settings, get_settings
+from worker.messages import TRANSPORT, celery_url
+from worker.settings import Settings
 
 
 def make_app(settings: Settings) -> Celery:
-    """A Celery application for these settings. Front ends only send with it; ``get_app`` adds the tasks."""
+    """A Celery application for these settings. Front ends only send with it; ``worker.tasks.run`` adds the tasks."""
     import worker.transport  # noqa: F401 - makes its name known to kombu
 
     app = Celery("allaprima", set_as_current=False)
@@ -61,21 +59,3 @@ def make_app(settings: Settings) -> Celery:
         timezone="UTC",
     )
     return app
-
-
-@functools.cache
-def get_app() -> Celery:
-    """The worker's application, with its tasks, for the settings of this process."""
-    from worker.tasks.run import register
-
-    app = make_app(get_settings())
-    register(app)
-    return app
-
-
-def __getattr__(name: str) -> Celery:
-    # For `celery -A worker.celery_app`: built when asked for, so that importing this module reads no
-    # settings.
-    if name in ("app", "celery"):
-        return get_app()
-    raise AttributeError(name)

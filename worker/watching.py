@@ -6,19 +6,17 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from core.errors import NotFoundError
-from worker.broker import JOB_NEWS
+from worker.broker import JOB_NEWS, Broker
 from worker.jobs import JobState, JobView
-from worker.store.database import StorageError
+from worker.store.errors import StorageError
 
 if TYPE_CHECKING:
     from redis.client import PubSub
-
-    from worker.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -30,15 +28,16 @@ PATIENCE_SECONDS = 60.0
 Tell = Callable[["JobView | Exception"], None]
 
 
-def watch(client: Client, job_id: str, timeout: float | None = None) -> Iterator[JobView]:
-    """See ``Client.watch``."""
+def watch(
+    watcher: Watcher, job_id: str, look: Callable[[], JobView], timeout: float | None = None
+) -> Iterator[JobView]:
+    """See ``Client.watch``; ``look`` reads the job as it stands now."""
     deadline = None if timeout is None else time.monotonic() + timeout
-    watcher = client.watcher
     news: SimpleQueue[tuple[float, JobView | Exception]] = SimpleQueue()
     stop = watcher.add(job_id, lambda item: news.put((watcher.looked_at, item)))
     try:
         asked_at = time.monotonic()
-        shown = client.job(job_id)
+        shown = look()
         yield shown
         while not shown.finished:
             wait = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -96,8 +95,9 @@ class Watcher:
     """Watches any number of jobs in one thread, which lives while there is something to watch. What is heard through
     Redis is looked up at once, everything once a second, each time with one query."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, broker: Broker, read: Callable[[Collection[str]], dict[str, JobView]]) -> None:
+        """``read``: the jobs with these ids that are there, as they stand now."""
+        self._broker, self._read = broker, read
         self._lock = threading.Lock()
         self._listeners: dict[str, list[Tell]] = {}
         self._shown: dict[str, JobView] = {}
@@ -139,7 +139,7 @@ class Watcher:
                     break
             try:
                 if subscription is None:
-                    subscription = self._client.broker.subscribe()
+                    subscription = self._broker.subscribe()
                 wait = min(POLL_SECONDS, max(0.0, look_at - time.monotonic()))
                 heard, subscription = _hear(subscription, wait)
                 with self._lock:
@@ -163,7 +163,7 @@ class Watcher:
         error: Exception | None = None
         self.looked_at = time.monotonic()
         try:
-            found = self._client.jobs_by_id(wanted)
+            found = self._read(wanted)
             self._silent_since = None
         except Exception as problem:
             error = problem

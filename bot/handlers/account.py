@@ -11,19 +11,11 @@ from telegram.error import BadRequest, TelegramError
 
 from bot import drafts, keyboards
 from bot.callbacks import Callback
+from bot.calls import answer, call, delete_quietly, is_harmless
 from bot.drafts import JobContext
 from bot.notify import SOURCE
-from bot.service import (
-    Context,
-    Person,
-    answer,
-    call,
-    delete_quietly,
-    is_harmless,
-    message_of,
-    service_of,
-    user_of,
-)
+from bot.people import Person, message_of, user_of
+from bot.service import Context, service_of
 from bot.texts import languages
 from core import registry
 from core.params import PaintParams

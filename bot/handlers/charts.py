@@ -7,7 +7,9 @@ from telegram.constants import ParseMode
 
 from bot import survey_keyboards
 from bot.callbacks import Callback
-from bot.service import Context, Person, answer, call, message_of, service_of, user_of
+from bot.calls import answer, call
+from bot.people import Person, message_of, user_of
+from bot.service import Context, service_of
 from bot.surveys import STUDIES_SHOWN, is_mine, rooms_of
 from worker.survey.service import StudyState, StudyView
 

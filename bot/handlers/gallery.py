@@ -6,8 +6,10 @@ from telegram import CallbackQuery, Update
 
 from bot import drafts, keyboards, orders, status
 from bot.callbacks import Callback
+from bot.calls import answer, call, delete_quietly
 from bot.drafts import Draft
-from bot.service import Context, Person, answer, call, delete_quietly, message_of, service_of, user_of
+from bot.people import Person, message_of, user_of
+from bot.service import Context, service_of
 from core.styles import page_count
 from core.styles import style as gallery_style
 

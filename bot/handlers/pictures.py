@@ -11,8 +11,10 @@ from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, Forbidden, NetworkError
 
 from bot import drafts, keyboards, orders
+from bot.calls import call
 from bot.drafts import ALBUM_MAX, Draft
-from bot.service import Context, Person, Service, call, message_of, say_once, service_of, user_of
+from bot.people import Person, message_of, user_of
+from bot.service import Context, Service, say_once, service_of
 
 logger = logging.getLogger(__name__)
 

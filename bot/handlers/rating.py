@@ -7,8 +7,10 @@ from telegram.error import BadRequest
 
 from bot import keyboards, survey_keyboards
 from bot.callbacks import Callback
+from bot.calls import answer, call, is_harmless
 from bot.notify import SOURCE
-from bot.service import Context, Person, answer, call, is_harmless, service_of
+from bot.people import Person
+from bot.service import Context, service_of
 from bot.surveys import rooms_of
 from worker.jobs import JobView
 

@@ -11,10 +11,12 @@ from telegram.error import TelegramError
 
 from bot import drafts, orders, uploads
 from bot.callbacks import Callback, Verb
+from bot.calls import answer, call, delete_quietly
 from bot.delivery import Delivery
 from bot.drafts import Draft, JobContext
 from bot.notify import SOURCE
-from bot.service import Context, Person, answer, call, delete_quietly, message_of, service_of, user_of
+from bot.people import Person, message_of, user_of
+from bot.service import Context, service_of
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import PARAMS, PaintParams

@@ -6,8 +6,10 @@ from telegram import Update
 from telegram.constants import ParseMode
 
 from bot import keyboards, menu
+from bot.calls import call
 from bot.handlers import survey
-from bot.service import Context, call, message_of, say_once, service_of, user_of
+from bot.people import message_of, user_of
+from bot.service import Context, say_once, service_of
 from bot.texts import Texts, texts_for
 from core.styles import styles
 

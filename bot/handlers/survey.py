@@ -14,18 +14,10 @@ from telegram.error import BadRequest, TelegramError
 
 from bot import status, survey_keyboards
 from bot.callbacks import Callback
+from bot.calls import answer, call, delete_quietly, is_harmless
 from bot.notify import SOURCE
-from bot.service import (
-    Context,
-    Person,
-    answer,
-    call,
-    delete_quietly,
-    is_harmless,
-    message_of,
-    service_of,
-    user_of,
-)
+from bot.people import Person, message_of, user_of
+from bot.service import Context, service_of
 from bot.surveys import STUDIES_SHOWN, is_mine, rooms_of
 from core.errors import NotFoundError
 from worker.survey.service import PairView, Progress, StudyView, SurveyError

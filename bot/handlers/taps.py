@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from telegram import CallbackQuery, Update
 
 from bot.callbacks import Callback, CallbackError, Verb, parse
+from bot.calls import answer
 from bot.handlers import account, charts, gallery, rating, results, survey
-from bot.service import Context, Person, answer, service_of, user_of
+from bot.people import Person, user_of
+from bot.service import Context, service_of
 from bot.texts import texts_for
 from core.errors import AllaPrimaError, NotFoundError
 

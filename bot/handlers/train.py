@@ -8,7 +8,9 @@ from telegram import Update
 from telegram.constants import ParseMode
 
 from bot import trainings
-from bot.service import Context, call, message_of, service_of, user_of
+from bot.calls import call
+from bot.people import message_of, user_of
+from bot.service import Context, service_of
 from bot.texts import shorten
 from core.errors import NotFoundError
 

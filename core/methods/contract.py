@@ -16,7 +16,7 @@ from core.device import pick_device
 from core.errors import ParameterError
 from core.images import resize_longest
 from core.params import SIZE_MIN, STRENGTHS, PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 
 Progress = Callable[[float], None]
 """Called with the done share in [0, 1]; may raise ``core.errors.Cancelled`` to stop the painting."""

@@ -20,7 +20,7 @@ from core.optimise.loop import Optimisation
 from core.optimise.painter import Painter, picture_of
 from core.optimise.recipe import Recipe
 from core.params import DEFAULT_METHOD, PaintParams, parse_terms
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 
 VERSION = "gatys-1"
 """Another one where the same request is to be painted otherwise."""

@@ -22,7 +22,7 @@ from core.nn.factorized import FactorizedNetwork
 from core.nn.padding import crop, pad
 from core.nn.strokes import noise_generator
 from core.params import PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 from core.tensors import to_image, to_tensor
 from core.weights import weights as find_weights
 from core.weights.finite import read_weights

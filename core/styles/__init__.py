@@ -93,4 +93,4 @@ def contact_sheet(
         if not 0 <= page < page_count(per_page):
             raise ValueError(f"the gallery has pages 0 to {page_count(per_page) - 1}, not {page}")
         numbered = numbered[page * per_page : (page + 1) * per_page]
-    return draw([(n, s, (titles or {}).get(s.name, s.title)) for n, s in numbered], columns, tile)
+    return draw([(n, s.file, (titles or {}).get(s.name, s.title)) for n, s in numbered], columns, tile)

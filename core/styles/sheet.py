@@ -8,8 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from core.styles import Style
+    from pathlib import Path
 
 _PAPER = (244, 240, 232)
 _INK = (44, 38, 34)
@@ -34,8 +33,8 @@ def _fit(draw: ImageDraw.ImageDraw, text: str, width: int, size: float) -> Image
     return _font(size)  # type: ignore[return-value]
 
 
-def draw(entries: Sequence[tuple[int, Style, str]], columns: int, tile: int) -> Image.Image:
-    """The sheet of ``entries`` (number, style, title): ``columns`` tiles of ``tile`` pixels to a row; RGB."""
+def draw(entries: Sequence[tuple[int, Path, str]], columns: int, tile: int) -> Image.Image:
+    """The sheet of ``entries`` (number, file, title): ``columns`` tiles of ``tile`` pixels to a row; RGB."""
     columns = max(1, min(columns, len(entries)))
     rows = -(-len(entries) // columns)
     gap = max(8, round(tile * 0.1))
@@ -57,8 +56,8 @@ def draw(entries: Sequence[tuple[int, Style, str]], columns: int, tile: int) -> 
     sheet.paste((70, 58, 46), (0, 0), shadow)
 
     pen = ImageDraw.Draw(sheet)
-    for (number, style, title), (x, y) in zip(entries, corners, strict=True):
-        with Image.open(style.file) as picture:
+    for (number, file, title), (x, y) in zip(entries, corners, strict=True):
+        with Image.open(file) as picture:
             square = picture.convert("RGB").resize((tile, tile), Image.Resampling.LANCZOS)
         sheet.paste(square, (x, y), mask)
         side = max(16, round(tile * 0.15))

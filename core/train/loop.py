@@ -54,7 +54,8 @@ class Trainer:
 
     ``folder``: where checkpoint, curves (``curves.csv``) and sheets go. ``milestone``: called with the step and the
     averaged weights loaded every ``sheet_every`` steps. Interrupting (SIGINT, SIGTERM) saves and returns. ``between``,
-    where set, is called between two steps: it may wait, and stops the run by returning true.
+    where set, is called between two steps: it may wait, and stops the run by returning true. ``before_save``,
+    where set, is called before a checkpoint is written, and keeps it from being written by raising.
 
     Under ``torchrun`` every process draws its own share of pictures, gradients are averaged by torch's
     DistributedDataParallel, and the first process alone measures, logs and saves.
@@ -99,6 +100,7 @@ class Trainer:
         self._recent: deque[float] = deque(maxlen=200)
         self._writer: Any = None
         self.between: Callable[[], bool] | None = None
+        self.before_save: Callable[[], None] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         if tensorboard and self.first:
             try:
@@ -131,6 +133,8 @@ class Trainer:
         """Write the checkpoint (the first process only; the others hold the same weights)."""
         if not self.first:
             return
+        if self.before_save is not None:
+            self.before_save()
         checkpoint.save(self.folder, self.state())
 
     def resume(self) -> bool:

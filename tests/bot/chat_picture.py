@@ -28,7 +28,7 @@ from tests.bot.telegram_rules import TAGS
 from tests.bot.telegram_server import TelegramServer
 from tests.webui.conftest import BROWSER_FLAGS, find_browser
 from worker.client import Client
-from worker.embedded import services
+from worker.local import services
 from worker.settings import Settings
 
 _SIDE = 760  # pixels of the pictures put into the page; phones are 380 wide at a scale of 2

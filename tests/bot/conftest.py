@@ -23,7 +23,7 @@ from tests.bot.methods import HOLD_VARIABLE
 from tests.bot.phone import Phone
 from tests.bot.telegram_server import TelegramServer
 from worker.client import Client
-from worker.embedded import services
+from worker.local import services
 from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

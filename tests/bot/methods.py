@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from core.registry import MethodSpec, register
+from core.registry import register
+from core.specs import MethodSpec
 
 HOLD_VARIABLE = "BOT_TEST_HOLD"
 

@@ -16,7 +16,7 @@ from core.errors import PictureError
 from core.methods.contract import Progress
 from core.methods.feedforward import FeedForward
 from core.params import PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 from tests.bot.methods import HOLD_VARIABLE
 
 LONGEST = 30.0

@@ -34,7 +34,8 @@ from core.styles import style_bytes, styles
 from tests.bot.conftest import picture, running
 from tests.bot.test_orders import assert_close, tinted
 from tests.bot.test_process import free_port
-from worker.embedded import die_with_parent, services, stop_process
+from worker.local import services
+from worker.processes import die_with_parent, stop_process
 
 VARIABLE = "ALLAPRIMA_TEST_TELEMELYA"
 TOKEN = "100200300:AAtelemelyaTokenForTests_0123456789"

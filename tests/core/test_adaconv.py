@@ -30,8 +30,8 @@ from core.nn.adain import adain, channel_moments
 from core.nn.codec import AdaINNetwork
 from core.nn.vgg import VGG
 from core.params import PaintParams
-from core.registry import MethodSpec
 from core.samples import samples
+from core.specs import MethodSpec
 from core.styles import styles
 from core.train.data import PictureSet
 from core.train.loop import Trainer

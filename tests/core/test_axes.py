@@ -15,7 +15,7 @@ from core.evaluate.pairs import Pair
 from core.methods.contract import Progress
 from core.methods.feedforward import FeedForward
 from core.params import GRID_STRENGTHS, PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 
 SPEC = MethodSpec("bands", "Bands", "", "", ("alpha_high", "alpha_low", "size"), "", "")
 

@@ -21,7 +21,8 @@ from types import ModuleType
 import pytest
 
 from worker.client import Client
-from worker.embedded import services, stop_process
+from worker.local import services
+from worker.processes import stop_process
 from worker.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

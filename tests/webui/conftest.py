@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.webui.page_process import Page, page
 from tests.webui.patient_method import GATE_VARIABLE
-from worker.embedded import services
+from worker.local import services
 from worker.settings import Settings
 
 if TYPE_CHECKING:

@@ -3,7 +3,8 @@ decide when a painting is finished, however busy the machine is."""
 
 from __future__ import annotations
 
-from core.registry import MethodSpec, register
+from core.registry import register
+from core.specs import MethodSpec
 
 GATE_VARIABLE = "PATIENT_GATE"
 

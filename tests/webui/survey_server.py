@@ -14,7 +14,7 @@ import aiohttp
 import uvicorn
 from fastapi import FastAPI
 
-from webui.app import Guard
+from webui.guard import Guard
 from webui.pictures import Links
 from webui.server import listen
 from webui.site import Shelf, Site

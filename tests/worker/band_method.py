@@ -1,7 +1,8 @@
 """Registers ``bands``, a quick method with two strengths: strokes and colours each have a slider, and weights of a mix,
 of their own. Its code is in ``banding``, which imports torch."""
 
-from core.registry import MethodSpec, register
+from core.registry import register
+from core.specs import MethodSpec
 
 register(
     MethodSpec(

@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 from core.methods.contract import Progress
 from core.methods.feedforward import FeedForward, band_weights
 from core.params import PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Registers a painting method for tests of the command line: quick and without weights. Loaded through the
 setting ``extra_methods``, as methods of one's own are; its code is in ``cli_tint``, which imports torch."""
 
-from core.registry import MethodSpec, register
+from core.registry import register
+from core.specs import MethodSpec
 
 register(
     MethodSpec(

@@ -13,7 +13,7 @@ from PIL import Image
 from core.methods.contract import Progress
 from core.methods.feedforward import FeedForward
 from core.params import PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 
 STEP = 0.01
 LONG = 6000

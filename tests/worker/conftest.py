@@ -18,8 +18,10 @@ from PIL import Image
 
 from core.params import PaintParams
 from worker.client import Client
-from worker.embedded import QueueServer, start_worker, stop_process
+from worker.embedded import QueueServer
 from worker.jobs import JobView
+from worker.local import start_worker
+from worker.processes import stop_process
 from worker.settings import Settings
 
 WAIT_SECONDS = 60.0

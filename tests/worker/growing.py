@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from core.methods.contract import Caches, Method, PaintRequest, Step
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 from tests.worker.mixing import _note
 
 STEP_SECONDS = 0.05

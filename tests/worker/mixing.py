@@ -16,7 +16,7 @@ from PIL import Image
 from core.errors import ModelError
 from core.methods.feedforward import FeedForward
 from core.params import PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 
 SLOW_SECONDS = 2.0
 BIG_SIDE = 100

@@ -5,7 +5,8 @@ It mixes the photograph with the style's mean colour.
 
 from __future__ import annotations
 
-from core.registry import MethodSpec, register
+from core.registry import register
+from core.specs import MethodSpec
 
 NAMES = ("mix", "mix-slow", "mix-crash", "mix-bug", "mix-big", "mix-missing")
 

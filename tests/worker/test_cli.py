@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from core.images import read_picture
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 from core.styles import style_path, styles
 from tests.worker.cli_tint import Tint, tinted
 from worker.cli import COMMANDS, available, main

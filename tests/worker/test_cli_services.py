@@ -26,7 +26,7 @@ from core.styles import style_path
 from tests.worker.cli_tint import tinted
 from tests.worker.test_cli import STYLE, TINT, make_photo, one_sentence
 from worker.cli import main
-from worker.embedded import services
+from worker.local import services
 from worker.settings import get_settings, reset_settings
 
 METHOD = ("--method", "tint")

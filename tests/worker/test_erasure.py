@@ -25,7 +25,8 @@ from worker.erasure import PLACES, erase_what_waits
 from worker.jobs import HARD_LIMIT_AFTER, JobState, sha256
 from worker.settings import Settings
 from worker.store.blobs import RESULT, UPLOAD, BlobStore, DiskBackend
-from worker.store.database import StorageError, clock
+from worker.store.database import clock
+from worker.store.errors import StorageError
 from worker.store.models import Base, Blob, Erasure, Job, ModelVersion
 from worker.tasks import context as contexts
 from worker.tasks import paint as painting

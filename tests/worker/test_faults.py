@@ -11,9 +11,10 @@ from pathlib import Path
 
 from tests.worker.conftest import Service, children, hang, signal_and_wait, until
 from worker.celery_app import make_app
-from worker.embedded import QueueServer, stop_process
+from worker.embedded import QueueServer
 from worker.jobs import JobState
 from worker.leases import process_start
+from worker.processes import stop_process
 
 
 def test_child_killed(service: Service, owner: str) -> None:
@@ -178,7 +179,7 @@ def test_everything_ends_with_its_parent(tmp_path: Path) -> None:
     program = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from worker.embedded import services\n"
+        "from worker.local import services\n"
         "from worker.settings import Settings\n"
         "from tests.worker.conftest import children\n"
         "settings = Settings(data_dir=Path(sys.argv[1]), preload=[])\n"

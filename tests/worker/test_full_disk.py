@@ -12,7 +12,8 @@ from core.params import PaintParams
 from tests.worker.conftest import picture
 from worker.client import Client
 from worker.jobs import JobView
-from worker.store.database import Database, StorageError
+from worker.store.database import Database
+from worker.store.errors import StorageError
 
 MIX = PaintParams(method="mix")
 ANNA = "web:anna"

@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from tests.worker.conftest import Service, children, picture, until
-from worker.broker import PAINT_TASK, TRAIN_TASK
 from worker.jobs import JobState
+from worker.messages import PAINT_TASK, TRAIN_TASK
 from worker.transport import cleaned, control
 
 

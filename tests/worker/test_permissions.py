@@ -17,7 +17,7 @@ import pytest
 from core.params import PaintParams
 from tests.worker.conftest import picture, until
 from worker.client import Client
-from worker.embedded import services
+from worker.local import services
 from worker.private import close_folder, private_file, private_folder
 from worker.settings import Settings
 from worker.training.folder import RunFolder

@@ -13,9 +13,11 @@ import pytest
 
 from core.errors import ParameterError
 from worker import settings as module
-from worker.embedded import QueueServer, ServiceError, server_program, services
+from worker.embedded import QueueServer, server_program
 from worker.jobs import JobState
+from worker.local import services
 from worker.logs import RedactingFilter, setup_logging
+from worker.processes import ServiceError
 from worker.scheduler import Waiting, fair_order, service_order
 from worker.settings import Settings, get_settings, markdown_table, mask_url, reset_settings
 

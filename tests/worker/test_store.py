@@ -27,7 +27,8 @@ from worker.settings import Settings
 from worker.store import jobs as table
 from worker.store import migrate
 from worker.store.blobs import RESULT, UPLOAD, BlobStore, DiskBackend
-from worker.store.database import Database, StorageError, _Line
+from worker.store.database import Database, _Line
+from worker.store.errors import StorageError
 from worker.store.models import Base, Blob, Job
 
 OWNER = "web:somebody"

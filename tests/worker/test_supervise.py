@@ -20,8 +20,8 @@ import pytest
 from tests.worker.conftest import picture, until
 from worker import supervise
 from worker.client import Client
-from worker.embedded import ServiceError
 from worker.jobs import JobState
+from worker.processes import ServiceError
 from worker.settings import Settings
 from worker.supervise import Keeper
 

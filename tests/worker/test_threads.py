@@ -15,8 +15,8 @@ from PIL import Image
 from core.params import PaintParams
 from tests.worker.conftest import WAIT_SECONDS, picture
 from worker.client import Client
-from worker.embedded import services
 from worker.jobs import JobState
+from worker.local import services
 from worker.settings import Settings
 
 METHOD = "tests.worker.thread_method"

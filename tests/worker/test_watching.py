@@ -12,7 +12,7 @@ from tests.worker.conftest import picture
 from worker.broker import Broker
 from worker.client import Client
 from worker.jobs import JobView
-from worker.store.database import StorageError
+from worker.store.errors import StorageError
 
 MANY = 20
 ANNA = "web:anna"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.methods.feedforward import FeedForward
 from core.params import PaintParams
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 from tests.worker.mixing import MixContent
 
 

@@ -1,7 +1,8 @@
 """Registers ``threads``: its painting is as bright as there are threads to paint it. Its code is in ``thread_counting``,
 which imports torch."""
 
-from core.registry import MethodSpec, register
+from core.registry import register
+from core.specs import MethodSpec
 
 register(
     MethodSpec(

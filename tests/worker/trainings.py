@@ -15,7 +15,9 @@ from core.train.recipe import Recipe
 from tests.core.conftest import texture
 from tests.worker.conftest import until
 from worker.client import Client
-from worker.embedded import QueueServer, start_worker, stop_process
+from worker.embedded import QueueServer
+from worker.local import start_worker
+from worker.processes import stop_process
 from worker.settings import Settings
 from worker.training import RunView, SliceView
 from worker.training.service import TrainingService

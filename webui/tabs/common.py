@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
 from core.params import GRID_SIDE, PaintParams, mixed, of_two, own_params
-from core.registry import MethodSpec
+from core.specs import MethodSpec
 
 if TYPE_CHECKING:
     from core.styles import Style

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.errors import AllaPrimaError
 from webui import hanging, views
 from webui.tabs.common import Update, call, is_painting, picked_name
+from webui.tabs.layout import Desk, PaintLayout
 
-if TYPE_CHECKING:
-    from webui.tabs.layout import Desk
-    from webui.tabs.paint import PaintTab
-
+PutUp = Callable[[str, Desk, str], AsyncIterator[Update]]
+"""Lays out what a painting was made of, by owner, desk and the job's id."""
 
 WALL = "wall"  # what is missed where something could not be done with the paintings
 
@@ -21,8 +20,8 @@ WALL = "wall"  # what is missed where something could not be done with the paint
 class Wall:
     """The part of a paint tab below its easel."""
 
-    def __init__(self, tab: PaintTab) -> None:
-        self._tab = tab
+    def __init__(self, tab: PaintLayout, put_up: PutUp) -> None:
+        self._tab, self._put_up = tab, put_up
 
     async def hung(self, owner: str, desk: Desk, current: str = "", trouble: str = "") -> str:
         """The paintings as they hang now, with the way back to the one deleted last. ``current``: the one on the easel;
@@ -53,7 +52,7 @@ class Wall:
     ) -> AsyncIterator[Update]:
         tab = self._tab
         if deed == "reopen":
-            async for update in tab.put_up(owner, desk, name):
+            async for update in self._put_up(owner, desk, name):
                 yield update
         elif deed == "delete":
             desk.removed = await call(tab.client.remove, name, owner)
@@ -66,7 +65,7 @@ class Wall:
             await call(tab.client.restore, name, owner)
             yield {tab.history: await self.hung(owner, desk, on_easel)}
             if not on_easel:
-                async for update in tab.put_up(owner, desk, name):
+                async for update in self._put_up(owner, desk, name):
                     yield update
         elif deed == "more":
             desk.hung += hanging.SHOWN

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from functools import cached_property
 from typing import Any
 
 import gradio as gr
@@ -30,7 +29,6 @@ from webui.tabs.common import (
     store,
 )
 from webui.tabs.easel import Easel
-from webui.tabs.hanging import Wall
 from webui.tabs.layout import Desk
 from webui.uploads import path_of
 
@@ -44,11 +42,6 @@ class PaintTab(Easel):
     """Builds the tab inside the current ``gr.Blocks`` and answers its events."""
 
     title = "Paint"
-
-    @cached_property
-    def wall(self) -> Wall:
-        """The paintings below."""
-        return Wall(self)
 
     # the wiring ------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -19,10 +20,8 @@ from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.site import Site
 from webui.tabs.choosing import Choosing
 from webui.tabs.common import SEARCHED, Update, call, is_painting
+from webui.tabs.hanging import Wall
 from webui.tabs.layout import Desk
-
-if TYPE_CHECKING:
-    from webui.tabs.hanging import Wall
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +61,11 @@ class Restoring(Choosing):
         def _show(self, desk: Desk, job: Any, owner: str, shown: Any = None) -> AsyncIterator[Update]: ...
         def _guarded(self, steps: AsyncIterator[Update]) -> AsyncIterator[Update]: ...
         def _nothing(self) -> Update: ...
-        @property
-        def wall(self) -> Wall: ...
+
+    @cached_property
+    def wall(self) -> Wall:
+        """The paintings below."""
+        return Wall(self, self.put_up)
 
     def connect_restoring(self, page: gr.Blocks, quiet: dict[str, Any]) -> None:
         """Attach the events."""

@@ -10,7 +10,7 @@ from worker.cli.parser import Subcommands, option
 from worker.cli.show import table
 
 if TYPE_CHECKING:
-    from core.registry import MethodSpec
+    from core.specs import MethodSpec
 
 
 def add_parser(subcommands: Subcommands) -> None:

@@ -21,7 +21,7 @@ from worker.cli.submit import state_text, times_text
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from core.registry import MethodSpec
+    from core.specs import MethodSpec
     from core.styles import Style
     from worker.client import Client
     from worker.jobs import JobView
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     settings = changed(get_settings(), web_port=args.port)
     quiet_logs(settings)
     from worker.client import Client
-    from worker.embedded import services
+    from worker.local import services
     from worker.private import close_folder
 
     started = time.perf_counter()

@@ -26,7 +26,7 @@ from core.params import (
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-    from core.registry import MethodSpec
+    from core.specs import MethodSpec
 
     Subcommands = _SubParsersAction[Any]
 else:

@@ -61,7 +61,7 @@ def _add_web_arguments(parser: argparse.ArgumentParser) -> None:
 
 def up_command(args: argparse.Namespace) -> int:
     """Everything on this machine, until Ctrl-C."""
-    from worker.embedded import services
+    from worker.local import services
     from worker.private import close_folder, keep_private
     from worker.settings import mask_url
 
@@ -149,7 +149,7 @@ def bot_process(settings: Settings, wanted: bool = True) -> Iterator[subprocess.
             print("No TELEGRAM_TOKEN is set, so the bot stays off.", flush=True)
         yield None
         return
-    from worker.embedded import stop_process
+    from worker.processes import stop_process
     from worker.supervise import Keeper
 
     def start() -> subprocess.Popen[bytes]:
@@ -168,7 +168,7 @@ def bot_process(settings: Settings, wanted: bool = True) -> Iterator[subprocess.
 
 def start_child(*arguments: str, settings: Settings) -> subprocess.Popen[bytes]:
     """``python -m ARGUMENTS`` as a child process with these settings, which ends with its parent."""
-    from worker.embedded import die_with_parent
+    from worker.processes import die_with_parent
 
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],

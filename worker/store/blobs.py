@@ -27,7 +27,8 @@ from core.errors import NotFoundError
 from worker.jobs import UNFINISHED, sha256, trace
 from worker.private import private_folder
 from worker.settings import Settings
-from worker.store.database import Database, StorageError, change, clock, lock, read_clock
+from worker.store.database import Database, change, clock, lock, read_clock
+from worker.store.errors import StorageError
 from worker.store.models import Blob, Erasure, Job, ModelVersion
 from worker.store.people import ensure_user, insert_if_missing, insert_into, is_known
 

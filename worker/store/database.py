@@ -32,8 +32,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.functions import FunctionElement
 
-from core.errors import AllaPrimaError
 from worker.private import private_file, private_folder
+from worker.store import migrate
+from worker.store.errors import StorageError
 
 PATIENCE_SECONDS = 60.0
 """So long one waits for a busy database, in line or for a connection, before somebody is told that it does not answer."""
@@ -43,17 +44,6 @@ SCRUB_TIMEOUT_MS = 500
 """Nobody can write while the log waits for its readers to be emptied."""
 FULL = ("is full", "No space left")
 """What SQLite and PostgreSQL say when there is no room."""
-
-
-class StorageError(AllaPrimaError):
-    """The database or the blob store cannot be reached or is full. ``passing``: it may work again in a moment,
-    without anybody's doing."""
-
-    code = "storage"
-
-    def __init__(self, message: str, *, passing: bool = True) -> None:
-        super().__init__(message)
-        self.passing = passing
 
 
 class clock(FunctionElement[float]):
@@ -196,12 +186,16 @@ class Database:
 
     def upgrade(self) -> None:
         """Bring the schema up to date; safe when several processes start at once."""
-        from worker.store import migrate
-
         try:
             if self.is_sqlite:
                 self._set_wal()
-            migrate.upgrade(self)
+            with self.read() as session:
+                newest = migrate.current(session.connection()) == migrate.SCHEMA
+            if not newest:
+                # All in one transaction, for which others that start meanwhile wait.
+                with self.write() as session:
+                    self.lock(session, "migrations")
+                    migrate.upgrade(session.connection(), self.safe_url)
         except (OperationalError, sqlite3.Error, StorageError) as error:
             if isinstance(error, StorageError) and not isinstance(error.__cause__, OperationalError):
                 raise

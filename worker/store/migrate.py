@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
+from worker.store.errors import StorageError
+
 if TYPE_CHECKING:
     from alembic.config import Config
-
-    from worker.store.database import Database
 
 SCHEMA = "0009"
 """The newest revision. Known here so that a start with an up-to-date database need not load Alembic."""
@@ -36,24 +36,14 @@ def current(connection: Connection) -> str | None:
     return revision
 
 
-def upgrade(database: Database) -> None:
-    """Run the migrations that are missing, all in one transaction that other starters wait for."""
-    from worker.store.database import StorageError
-
-    with database.read() as session:
-        revision = current(session.connection())
+def upgrade(connection: Connection, title: str) -> None:
+    """Run the migrations that are missing in the connection's transaction. Raises ``StorageError``, which calls the
+    database ``title``, for one of a newer version."""
+    revision = current(connection)
     if revision == SCHEMA:
         return
-    with database.write() as session:
-        database.lock(session, "migrations")
-        connection = session.connection()
-        revision = current(connection)
-        if revision == SCHEMA:
-            return
-        if revision is not None and revision > SCHEMA:
-            raise StorageError(
-                f"The database {database.safe_url} was made by a newer version (schema {revision}); update."
-            )
-        from alembic import command
+    if revision is not None and revision > SCHEMA:
+        raise StorageError(f"The database {title} was made by a newer version (schema {revision}); update.")
+    from alembic import command
 
-        command.upgrade(config(connection), "head")
+    command.upgrade(config(connection), "head")

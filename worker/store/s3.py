@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from worker.settings import Settings
-from worker.store.database import StorageError
+from worker.store.errors import StorageError
 
 
 class S3Backend:

@@ -10,8 +10,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from worker.embedded import PARENT_VARIABLE, die_with_parent, stop_process
 from worker.jobs import COMPANION_QUEUES
+from worker.processes import PARENT_VARIABLE, die_with_parent, stop_process
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)

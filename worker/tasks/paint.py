@@ -23,7 +23,8 @@ from worker.removal import drop_unused
 from worker.store import jobs as table
 from worker.store.blobs import RESULT
 from worker.store.counters import Figures
-from worker.store.database import StorageError, clock, lock
+from worker.store.database import clock, lock
+from worker.store.errors import StorageError
 from worker.store.models import Blob, Job
 from worker.tasks.context import Context, get_context
 

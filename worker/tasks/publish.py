@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core import registry, weights
 from core.device import describe as describe_device
@@ -25,11 +25,9 @@ from core.tensors import to_image, to_tensor
 from core.train.data import PictureSet
 from core.train.export import export
 from core.weights import Weights
-from worker.tasks.trainer import Kept, describe, in_use, measure_model, open_session
+from worker.tasks.trainer import OpenSession, describe, in_use, measure_model, open_session
+from worker.tasks.work import Work
 from worker.training import published
-
-if TYPE_CHECKING:
-    from worker.tasks.train import Slice
 
 PAIRS = 60
 IDENTITY_PAIRS = 10
@@ -39,7 +37,7 @@ SIDE = 256
 class Count:
     """Counts the pictures painted for a publication, ``total`` in all, and tells its slice."""
 
-    def __init__(self, work: Slice, total: int) -> None:
+    def __init__(self, work: Work, total: int) -> None:
         self.work, self.total, self.done = work, max(1, total), 0
 
     def measuring(self, what: str) -> Callable[[], None]:
@@ -53,19 +51,19 @@ class Count:
         return tell
 
 
-def publish(work: Slice) -> str:
+def publish(work: Work) -> str:
     """Publish the training of a slice; the sentence that says as what. Raises ``ModelError`` when the method cannot be
     built with the weights, which then never come into use."""
     wanted = work.row.publish
     work.course("Reading the weights", 0.0)
     method_name, name = wanted["method"], wanted["weights"]
-    kept = open_session(work)
-    describe(work, kept)
+    opened = open_session(work)
+    describe(work, opened)
     place = work.folder.path / "publication"
     shutil.rmtree(place, ignore_errors=True)
     try:
-        entry = _write(kept, name, place, work)
-        record = _measure(work, kept, method_name, entry)
+        entry = _write(opened, name, place, work)
+        record = _measure(work, opened, method_name, entry)
         _write_entry(entry, place)
         work.look_up()
         work.course("Storing the model", 1.0)
@@ -83,15 +81,15 @@ def publish(work: Slice) -> str:
     return sentence
 
 
-def _write(kept: Kept, name: str, place: Path, work: Slice) -> Weights:
-    network: dict[str, Any] | None = getattr(kept.session.task.network, "config", None)
+def _write(opened: OpenSession, name: str, place: Path, work: Work) -> Weights:
+    network: dict[str, Any] | None = getattr(opened.session.task.network, "config", None)
     if network is None:
         raise ParameterError("Only whole networks can be published, not a distillation.")
-    training = {**kept.session.record(), "run": work.row.id}
+    training = {**opened.session.record(), "run": work.row.id}
     if encoder := work.row.material.get("encoder"):
         training["encoder"] = f"from {Path(encoder).name}, SHA-256 {weights.file_digest(Path(encoder))[:12]}…"
-    digest = export(name, kept.session.trainer.averaged(), network, place, training)
-    count = sum(value.numel() for value in kept.session.task.network.state_dict().values())
+    digest = export(name, opened.session.trainer.averaged(), network, place, training)
+    count = sum(value.numel() for value in opened.session.task.network.state_dict().values())
     return Weights(name, place / f"{name}.safetensors", digest, network, count, training)
 
 
@@ -105,17 +103,17 @@ def _write_entry(entry: Weights, place: Path) -> None:
     (place / weights.ENTRY).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
 
 
-def _measure(work: Slice, kept: Kept, method_name: str, entry: Weights) -> dict[str, Any]:
+def _measure(work: Work, opened: OpenSession, method_name: str, entry: Weights) -> dict[str, Any]:
     """Measure the new weights and those in use on the same pairs, and write the card."""
-    device = str(kept.session.device)
-    pairs, told = _pairs(kept, work)
+    device = str(opened.session.device)
+    pairs, told = _pairs(opened, work)
     summaries: dict[str, Summary] = {}
     count = Count(work, 2 * len(pairs) + min(len(pairs), IDENTITY_PAIRS))
     try:
         old = weights.current(entry.name)
         title = in_use(work, entry.name, old.sha256)
         summaries[title] = summarise(
-            measure_model(registry.load(method_name, device), pairs, kept, count.measuring(title))
+            measure_model(registry.load(method_name, device), pairs, opened, count.measuring(title))
         )
     except AllaPrimaError as error:
         work.folder.say(f"the model in use is not compared: {error}")
@@ -128,7 +126,7 @@ def _measure(work: Slice, kept: Kept, method_name: str, entry: Weights) -> dict[
                 "publish it as another one."
             ) from None
         count.done = len(pairs)
-        new = summarise(measure_model(method, pairs, kept, count.measuring("the new weights")))
+        new = summarise(measure_model(method, pairs, opened, count.measuring("the new weights")))
         measured = (
             f"{len(pairs)} {told}, centre crops of {SIDE} px, the precision of use, on "
             f"{describe_device(method.device)}; the time counts encoding the style, too."
@@ -150,11 +148,11 @@ def _measure(work: Slice, kept: Kept, method_name: str, entry: Weights) -> dict[
     }
 
 
-def _pairs(kept: Kept, work: Slice) -> tuple[list[Pair], str]:
+def _pairs(opened: OpenSession, work: Work) -> tuple[list[Pair], str]:
     """The held-out pairs, or, where the recipe holds none out, some it has learned from; and how to call them."""
-    if kept.session.pairs:
-        return kept.session.pairs, "pairs of held-out pictures"
-    material, resize = work.row.material, kept.session.recipe.data.resize
+    if opened.session.pairs:
+        return opened.session.pairs, "pairs of held-out pictures"
+    material, resize = work.row.material, opened.session.recipe.data.resize
     photos, styles = (PictureSet(material[kind], short_side=resize) for kind in ("content", "style"))
     return held_out_pairs(photos, styles, PAIRS, SIDE), "pairs of pictures that it was trained on"
 

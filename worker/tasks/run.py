@@ -16,12 +16,13 @@ from celery import Celery, signals
 from celery.platforms import SecurityWarning
 
 from core.params import SECONDS_MAX
-from worker.broker import LONG_TASK, PAINT_TASK, TRAIN_TASK
-from worker.embedded import PARENT_VARIABLE, die_with_parent
+from worker.celery_app import make_app
 from worker.jobs import COMPANION_QUEUES, HARD_LIMIT_AFTER, TRAIN_QUEUE
 from worker.leases import machine
 from worker.logs import setup_logging
+from worker.messages import LONG_TASK, PAINT_TASK, TRAIN_TASK
 from worker.private import close_folder, keep_private
+from worker.processes import PARENT_VARIABLE, die_with_parent
 from worker.settings import Settings, get_settings, use_settings
 from worker.tasks import stopping
 from worker.tasks.companion import own_queues
@@ -93,8 +94,6 @@ class _Hooks:
 
 def run_worker(settings: Settings, ready_file: str | None = None) -> int:
     """Work until SIGTERM or SIGINT (finishes the running job) or SIGQUIT (gives it back); the exit code."""
-    from worker.celery_app import get_app
-
     use_settings(settings)
     setup_logging(settings)
     keep_private()
@@ -109,7 +108,9 @@ def run_worker(settings: Settings, ready_file: str | None = None) -> int:
     warnings.simplefilter("ignore", SecurityWarning)
     if ready_file is not None:
         signals.worker_ready.connect(lambda **_: open(ready_file, "w").close(), weak=False)
-    worker = get_app().Worker(
+    app = make_app(settings)
+    register(app)
+    worker = app.Worker(
         hostname=f"allaprima-{os.getpid()}@{machine()}",
         pool_cls="prefork",
         concurrency=settings.paint_concurrency,

@@ -19,7 +19,8 @@ from core.errors import AllaPrimaError
 from worker import leases
 from worker.broker import QueueError
 from worker.jobs import JobState
-from worker.store.database import StorageError, clock
+from worker.store.database import clock
+from worker.store.errors import StorageError
 from worker.store.models import Job, Training
 from worker.tasks import stopping
 from worker.tasks.context import Context, get_context
@@ -29,7 +30,7 @@ from worker.training.folder import RunFolder
 from worker.training.runs import Phase, RunState, Wish
 
 if TYPE_CHECKING:
-    from worker.tasks.trainer import Kept
+    from worker.tasks.trainer import OpenSession
 
 log = logging.getLogger(__name__)
 
@@ -117,16 +118,16 @@ class Slice:
     def _train(self) -> None:
         from worker.tasks.trainer import describe, finish, measure_models, open_session
 
-        kept = open_session(self)
-        trainer = kept.session.trainer
-        self.follow(kept)
+        opened = open_session(self)
+        trainer = opened.session.trainer
+        self.follow(opened)
         try:
             finished = trainer.run(self.settings.train_slice_seconds / 60, progress=False)
         finally:
             self._unfollow(trainer.step)
-        describe(self, kept)
+        describe(self, opened)
         if self._stop is None and not stopping.asked():
-            measure_models(self, kept)
+            measure_models(self, opened)
         if trainer.rollbacks > self.row.rollbacks:
             self.values["message"] = (
                 f"The loss exploded {trainer.rollbacks} of at most 3 times; the learning rate is now "
@@ -134,7 +135,7 @@ class Slice:
             )
         self.values |= {"rollbacks": trainer.rollbacks, "seconds": trainer.seconds}
         if finished:
-            finish(self, kept)
+            finish(self, opened)
             ended = {"message": self.values.get("message"), "finished_at": clock(), "announced_at": None}
             self._rest(RunState.DONE, "done", speed=None, **ended)
         elif self._stop is not None:
@@ -144,19 +145,14 @@ class Slice:
 
     # between two steps -----------------------------------------------------------------------------------------
 
-    def follow(self, kept: Kept) -> None:
+    def follow(self, opened: OpenSession) -> None:
         """Let the session's trainer ask this slice between steps and before it saves."""
-        trainer = kept.session.trainer
+        trainer = opened.session.trainer
         self._step_of = lambda: trainer.step
         self._began, self._first = time.monotonic(), trainer.step
-
-        def save() -> None:
-            # A holder that was silent for too long must not write over its successor's checkpoint.
-            self.insist()
-            kept.save()
-
         trainer.between = self.between
-        trainer.save = save  # type: ignore[method-assign]
+        # A holder that was silent for too long must not write over its successor's checkpoint.
+        trainer.before_save = self.insist
 
     def _unfollow(self, step: int) -> None:
         self._step_of = None

@@ -29,38 +29,37 @@ from core.train.session import Session
 from core.weights import Weights
 from worker.plugins import load_extra_methods
 from worker.store.models import ModelVersion
+from worker.tasks.work import Work
 from worker.training.faults import Elsewhere
 from worker.training.folder import CHECK, REFERENCE, RunFolder
 from worker.training.record import code_version
 
 if TYPE_CHECKING:
     from core.methods.contract import Method
-    from worker.tasks.train import Slice
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
-class Kept:
-    """An open session. ``stamp``: of the checkpoint it wrote last; ``save``: the trainer's own."""
+class OpenSession:
+    """The session of a training that this process has open. ``stamp``: of the checkpoint it wrote last."""
 
     training: str
     session: Session
-    save: Callable[[], None]
     stamp: tuple[int, int] | None = None
     recipe: Recipe | None = None
 
 
-_kept: Kept | None = None
+_open: OpenSession | None = None
 
 
 def forget() -> None:
     """Close the open session."""
-    global _kept
-    _kept = None
+    global _open
+    _open = None
 
 
-def check(work: Slice) -> None:
+def check(work: Work) -> None:
     """Look at the pictures and keep what was found; raises ``ParameterError`` when there are too few."""
     row, recipe = work.row, Recipe(**work.row.recipe)
     found, told = {}, {}
@@ -82,22 +81,22 @@ def check(work: Slice) -> None:
         heap.demand()
 
 
-def open_session(work: Slice) -> Kept:
+def open_session(work: Work) -> OpenSession:
     """The session of a slice's training: the one kept open, when nobody else has worked at it since, else a new one
     at the checkpoint. Raises ``Elsewhere`` when that is missing."""
-    global _kept
+    global _open
     row, folder = work.row, work.folder
     load_extra_methods(work.settings)
     if (
-        _kept is not None
-        and _kept.training == row.id
-        and _kept.session.trainer.step == row.step
-        and _kept.recipe == Recipe(**row.recipe)
-        and _kept.stamp is not None
-        and _kept.stamp == _stamp(folder)
+        _open is not None
+        and _open.training == row.id
+        and _open.session.trainer.step == row.step
+        and _open.recipe == Recipe(**row.recipe)
+        and _open.stamp is not None
+        and _open.stamp == _stamp(folder)
     ):
-        return _kept
-    _kept = None
+        return _open
+    _open = None
     if row.step and _stamp(folder) is None:
         raise Elsewhere(
             f"The checkpoint of step {row.step} is not in {folder.path} on this machine: workers that share trainings "
@@ -124,8 +123,8 @@ def open_session(work: Slice) -> Kept:
             folder.say(f"from here on {checkpoint.told(changed)}")
             checkpoint.change(folder.path, session.recipe, session.trainer.step)
     work.look_up()
-    _kept = Kept(row.id, session, session.trainer.save, recipe=recipe)
-    return _kept
+    _open = OpenSession(row.id, session, recipe=recipe)
+    return _open
 
 
 def _path(text: str | None) -> Path | None:
@@ -140,10 +139,10 @@ def _stamp(folder: RunFolder) -> tuple[int, int] | None:
     return status.st_mtime_ns, status.st_ino
 
 
-def describe(work: Slice, kept: Kept) -> None:
+def describe(work: Work, opened: OpenSession) -> None:
     """Keep the experiment's record up to date, in the row and beside the curves."""
-    kept.stamp = _stamp(work.folder)
-    session, row = kept.session, work.row
+    opened.stamp = _stamp(work.folder)
+    session, row = opened.session, work.row
     curves, validation = work.folder.curves(points=10**9), work.folder.validation()
     record = {
         **row.record,
@@ -173,10 +172,10 @@ def describe(work: Slice, kept: Kept) -> None:
     work.folder.write_json("record.json", whole)
 
 
-def finish(work: Slice, kept: Kept) -> None:
+def finish(work: Work, opened: OpenSession) -> None:
     """Write the averaged weights of a training that has reached its last step."""
-    kept.session.save_weights()
-    kept.stamp = _stamp(work.folder)
+    opened.session.save_weights()
+    opened.stamp = _stamp(work.folder)
 
 
 def as_people_see(
@@ -194,18 +193,18 @@ def as_people_see(
 
 
 def measure_model(
-    method: Method, pairs: Sequence[Pair], kept: Kept, tell: Callable[[], None]
+    method: Method, pairs: Sequence[Pair], opened: OpenSession, tell: Callable[[], None]
 ) -> list[Figures]:
     """A loaded method on the training's held-out pairs, by the training's teacher. ``tell``: called before each painting,
     may raise to stop."""
-    return measure(as_people_see(method, tell), pairs, kept.session.teacher)
+    return measure(as_people_see(method, tell), pairs, opened.session.teacher)
 
 
-def measure_models(work: Slice, kept: Kept) -> None:
+def measure_models(work: Work, opened: OpenSession) -> None:
     """After the first milestone: shipped models, and published ones in use, on the same pairs, for the table beside
     the training's figures."""
-    pairs = kept.session.pairs
-    if not pairs or not work.folder.validation() or kept.session.recipe.task.startswith("distill"):
+    pairs = opened.session.pairs
+    if not pairs or not work.folder.validation() or opened.session.recipe.task.startswith("distill"):
         return
     found = work.folder.reference()
     for spec in registry.quick_methods():
@@ -215,8 +214,8 @@ def measure_models(work: Slice, kept: Kept) -> None:
                 continue
             try:
                 with weights.trying(entry):
-                    method = registry.load(spec.name, str(kept.session.device))
-                summary = asdict(summarise(measure_model(method, pairs, kept, work.look_up)))
+                    method = registry.load(spec.name, str(opened.session.device))
+                summary = asdict(summarise(measure_model(method, pairs, opened, work.look_up)))
                 summary["hatching"] = quick_hatching(as_people_see(method, work.look_up))
             except AllaPrimaError as error:
                 # Damaged weights: the others are compared all the same.
@@ -239,7 +238,7 @@ def _entries(name: str) -> list[Weights]:
     return found
 
 
-def in_use(work: Slice, name: str, digest: str) -> str:
+def in_use(work: Work, name: str, digest: str) -> str:
     """What the model in use is called: "adain 3", or "adain (shipped)"."""
     from sqlalchemy import select
 
@@ -249,6 +248,6 @@ def in_use(work: Slice, name: str, digest: str) -> str:
     return f"{name} (shipped)" if version is None else f"{name} {version}"
 
 
-def training_record(kept: Kept) -> dict[str, Any]:
+def training_record(opened: OpenSession) -> dict[str, Any]:
     """How the weights came about, for manifest and card."""
-    return kept.session.record()
+    return opened.session.record()

@@ -15,7 +15,7 @@ from core.errors import NotFoundError, ParameterError
 from core.train.files import ARCHIVES
 from worker.private import open_private, private_folder
 from worker.settings import Settings
-from worker.store.database import StorageError
+from worker.store.errors import StorageError
 
 UPLOAD = "upload:"
 """Begins the name of an uploaded archive where a training's pictures are named."""

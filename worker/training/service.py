@@ -14,9 +14,11 @@ from core import registry, weights
 from core.errors import NotFoundError, ParameterError, UnknownNameError
 from core.train.check import needed
 from core.train.recipe import NetworkOptions, Recipe, load_recipe, recipes, with_changes
-from worker.broker import QueueError
+from worker.broker import Broker, QueueError
 from worker.jobs import new_id
-from worker.store.database import change
+from worker.settings import Settings
+from worker.store.blobs import BlobStore
+from worker.store.database import Database, change
 from worker.store.models import ModelVersion, Training, TrainingSlice
 from worker.training import form, published, table
 from worker.training.archives import UPLOAD, Archives
@@ -38,7 +40,6 @@ from worker.training.runs import (
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from worker.client import Client
     from worker.training.form import FormField
 
 POLL_SECONDS = 1.0
@@ -58,12 +59,10 @@ class TrainingService:
     """Trainings of one service. Methods raise ``NotFoundError`` for ids nobody knows; sentences of all errors are fit
     to be shown. Who may call them is the caller's business: they are for operators."""
 
-    def __init__(self, client: Client) -> None:
-        self.settings = client.settings
-        self.database = client.database
-        self.broker = client.broker
-        self.backend = client.blobs.backend
-        self.archives = Archives(client.settings)
+    def __init__(self, settings: Settings, database: Database, broker: Broker, blobs: BlobStore) -> None:
+        self.settings, self.database, self.broker = settings, database, broker
+        self.backend = blobs.backend
+        self.archives = Archives(settings)
 
     # recipes
 

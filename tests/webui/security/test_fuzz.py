@@ -10,7 +10,7 @@ import pytest
 from tests.webui.fuzz import GETS, POSTS, Fuzzer
 from tests.webui.page_process import Page, page
 from tests.webui.studio import Studio
-from worker.embedded import services
+from worker.local import services
 from worker.settings import Settings
 
 if TYPE_CHECKING:

@@ -143,7 +143,7 @@ def queue(method_name: str, jobs: int) -> Iterator[Row]:
     from core.styles import styles
     from worker.cli.services import changed
     from worker.client import Client
-    from worker.embedded import services
+    from worker.local import services
     from worker.settings import get_settings
 
     owner = "cli:bench"

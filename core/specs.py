@@ -1,0 +1,60 @@
+"""What a method says of itself: a ``MethodSpec`` with its ``Capabilities``. Imports no torch."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+
+from core.params import SIZE_MAX
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a method can do besides; front ends, estimates, limits and queues ask this, never a method's name.
+
+    ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
+    that it is enough; ``side_max``: longest side in pixels that it paints; ``package``: a Python package that it needs, and
+    ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
+    """
+
+    iterative: bool = False
+    side_max: int = SIZE_MAX
+    package: str | None = None
+    extra: str | None = None
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """One method: what people read, which parameters it takes, and where its code is (``module:Class``). ``weights``: the
+    network's name in ``core.weights``, "" for none of ours."""
+
+    name: str
+    title: str
+    summary: str
+    paper: str
+    params: tuple[str, ...]
+    weights: str
+    factory: str
+    capabilities: Capabilities = Capabilities()
+
+    @property
+    def available(self) -> bool:
+        """Whether what it needs besides this program is installed here."""
+        package = self.capabilities.package
+        return package is None or importlib.util.find_spec(package) is not None
+
+    @property
+    def has_bands(self) -> bool:
+        """Whether strokes and colours have a strength, and weights of a mix, of their own."""
+        return {"alpha_high", "alpha_low"} <= set(self.params)
+
+    def strengths(
+        self, alpha: float | None, alpha_high: float | None = None, alpha_low: float | None = None
+    ) -> dict[str, float]:
+        """Parameters of the strengths given; where the method has two, ``alpha`` counts for both that are not."""
+        if self.has_bands:
+            alpha_high = alpha if alpha_high is None else alpha_high
+            alpha_low = alpha if alpha_low is None else alpha_low
+            alpha = None
+        given = {"alpha": alpha, "alpha_high": alpha_high, "alpha_low": alpha_low}
+        return {name: value for name, value in given.items() if value is not None}
