@@ -21,6 +21,44 @@ from webui.pictures import Links
 from worker.settings import Settings
 
 MIX = {"method": "mix", "alpha": 1.0}
+PARAMETERS: dict[str, list[str]] = {
+    "stylize": [
+        "photo",
+        "style",
+        "style_file",
+        "alpha",
+        "keep_colors",
+        "method",
+        "size",
+        "seed",
+        "visitor",
+        "alpha_high",
+        "alpha_low",
+        "style_low",
+        "style_low_file",
+        "mix",
+        "grid",
+        "own",
+    ],
+    "repaint": [
+        "job_id",
+        "visitor",
+        "alpha",
+        "keep_colors",
+        "method",
+        "size",
+        "alpha_high",
+        "alpha_low",
+        "own",
+    ],
+    "compare": ["photo", "style", "style_file", "methods", "size", "visitor"],
+    "job": ["job_id", "visitor"],
+    "jobs": ["visitor", "limit"],
+    "delete_my_data": ["visitor"],
+}
+PARAMETERS |= {"submit": PARAMETERS["stylize"]} | dict.fromkeys(
+    ("result", "cancel", "enough"), PARAMETERS["job"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,43 +70,7 @@ def api(running_page: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def call(api: Client, endpoint: str, **values: Any) -> Any:
     """One endpoint, with every value it was not given left empty."""
-    names = {
-        "stylize": [
-            "photo",
-            "style",
-            "style_file",
-            "alpha",
-            "keep_colors",
-            "method",
-            "size",
-            "seed",
-            "visitor",
-            "alpha_high",
-            "alpha_low",
-            "style_low",
-            "style_low_file",
-            "mix",
-            "grid",
-            "own",
-        ],
-        "repaint": [
-            "job_id",
-            "visitor",
-            "alpha",
-            "keep_colors",
-            "method",
-            "size",
-            "alpha_high",
-            "alpha_low",
-            "own",
-        ],
-        "compare": ["photo", "style", "style_file", "methods", "size", "visitor"],
-        "job": ["job_id", "visitor"],
-        "jobs": ["visitor", "limit"],
-        "delete_my_data": ["visitor"],
-    }
-    names |= {"submit": names["stylize"]} | dict.fromkeys(("result", "cancel", "enough"), names["job"])
-    wanted = names.get(endpoint, [])
+    wanted = PARAMETERS.get(endpoint, [])
     assert set(values) <= set(wanted)
     numbers = {"alpha", "alpha_high", "alpha_low", "size", "seed", "limit", "grid"}
     files = {"photo", "style_file", "style_low_file"}
@@ -117,6 +119,14 @@ def test_only_the_named_endpoints_are_offered(api: Client) -> None:
         "/stylize",
         "/submit",
     ]
+
+
+def test_parameters_keep_their_names_and_order(api: Client) -> None:
+    """Programs may give them by place as well as by name."""
+    named = api.view_api(return_format="dict")["named_endpoints"]
+    for endpoint in named:
+        taken = [parameter["parameter_name"] for parameter in named[endpoint]["parameters"]]
+        assert taken == PARAMETERS.get(endpoint.strip("/"), []), endpoint
 
 
 def test_stylize_with_a_picture_of_ones_own(api: Client, photo: Path, style_picture: Path) -> None:

@@ -1,0 +1,131 @@
+"""What programs may send to the page's named endpoints: a model for each kind of call. A model's fields are the call's
+parameters, in their order; a field's description is what a program reads beside its name."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from core.params import KEEP_COLORS
+from webui.bodies import WHOLE_MAX, Body
+
+if TYPE_CHECKING:
+    from gradio.components import Component
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    if value is None or (type(value) is int and abs(value) <= WHOLE_MAX):
+        return value
+    raise ValueError("a whole number is expected")
+
+
+def _named(value: str | None) -> str:
+    if not value:
+        raise ValueError("say whose data is to be deleted")
+    return value
+
+
+File = Any
+Text = str | None
+Number = float | None
+Whole = Annotated[int | None, BeforeValidator(_whole)]
+Flag = bool | None
+
+VISITOR = "your id; empty: a new one"
+METHODS = "names separated by commas; empty: all that paint in one go"
+OWN = 'parameters of the method\'s own as JSON, such as {"seconds": 60}'
+
+
+class NoParameters(Body):
+    """A call that takes nothing."""
+
+
+class PaintCall(Body):
+    """A painting to be made: one of ``style`` and ``style_file``, at most one of ``style_low``, ``style_low_file`` and
+    ``mix``."""
+
+    photo: File = None
+    style: Text = Field(None, description="a gallery name")
+    style_file: File = Field(None, description="a picture, instead of style")
+    alpha: Number = Field(None, description="strength, 0 to 1.5")
+    keep_colors: Text = Field(None, description=", ".join(KEEP_COLORS))
+    method: Text = None
+    size: Whole = Field(None, description="longest side in pixels")
+    seed: Whole = None
+    visitor: Text = Field(None, description=VISITOR)
+    alpha_high: Number = Field(None, description="strokes, 0 to 1.5")
+    alpha_low: Number = Field(None, description="colours and shapes, 0 to 1.5")
+    style_low: Text = Field(None, description="a gallery name: another style for colours and shapes")
+    style_low_file: File = Field(None, description="a picture, instead of style_low")
+    mix: Text = Field(None, description="more gallery styles: NAME=WEIGHT or NAME=STROKES/COLOURS, …")
+    grid: Flag = Field(None, description="a sheet of small paintings over both strengths")
+    own: Text = Field("", description=OWN)
+
+
+class CompareCall(Body):
+    """One photo in one style by several methods."""
+
+    photo: File = None
+    style: Text = Field(None, description="a gallery name")
+    style_file: File = Field(None, description="a picture, instead of style")
+    methods: Text = Field(None, description=METHODS)
+    size: Whole = Field(None, description="longest side in pixels")
+    visitor: Text = Field(None, description=VISITOR)
+
+
+class RepaintCall(Body):
+    """Other settings for a painting; what is left empty stays as it was."""
+
+    job_id: Text = None
+    visitor: Text = Field(None, description=VISITOR)
+    alpha: Number = Field(None, description="strength, 0 to 1.5")
+    keep_colors: Text = Field(None, description=", ".join(KEEP_COLORS))
+    method: Text = None
+    size: Whole = Field(None, description="longest side in pixels")
+    alpha_high: Number = Field(None, description="strokes, 0 to 1.5")
+    alpha_low: Number = Field(None, description="colours and shapes, 0 to 1.5")
+    own: Text = Field("", description=OWN)
+
+
+class JobCall(Body):
+    """One of the caller's jobs."""
+
+    job_id: Text = None
+    visitor: Text = Field(None, description=VISITOR)
+
+
+class ListCall(Body):
+    """The caller's jobs, ``limit`` of them at most."""
+
+    visitor: Text = Field(None, description=VISITOR)
+    limit: Whole = 20
+
+
+class DataCall(Body):
+    """All that is kept of one caller, who has to be named."""
+
+    visitor: Annotated[Text, BeforeValidator(_named)] = Field(None, description=VISITOR)
+
+
+def controls(call: type[Body]) -> list[Component]:
+    """The components of Gradio's that take a call's parameters, built inside the current ``gr.Blocks``."""
+    import gradio as gr
+
+    from webui.components import file_field
+
+    kinds: dict[Any, Any] = {File: file_field, Text: gr.Textbox, Flag: gr.Checkbox}
+    numbers = (float | None, int | None)
+    made: list[Component] = []
+    for name, field in call.model_fields.items():
+        label = f"{name} ({field.description})" if field.description else name
+        if field.annotation in numbers:
+            made.append(gr.Number(label=label, value=field.default))
+        elif field.default is None:
+            made.append(kinds[field.annotation](label=label))
+        else:
+            made.append(kinds[field.annotation](label=label, value=field.default))
+    return made
