@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.nn.adain import EPSILON, channel_moments, instance_normalise
+from core.nn.adain import channel_moments, instance_normalise
 
 Moments = tuple[Tensor, Tensor]
 LUMA = (0.299, 0.587, 0.114)
@@ -25,29 +25,6 @@ def style_loss(results: Sequence[Tensor], styles: Sequence[Moments]) -> Tensor:
     """Per sample ``(N,)``: ``moments_distance`` summed over layers; feature maps ``(N, C, H, W)`` against moments."""
     return torch.stack(
         [moments_distance(channel_moments(r), s) for r, s in zip(results, styles, strict=True)]
-    ).sum(dim=0)
-
-
-def higher_moments(x: Tensor) -> Tensor:
-    """Third and fourth central moments of each channel of ``(N, C, H, W)`` as roots, in the unit of the features:
-    ``(N, 2C)`` float32, all thirds first. Matching more than two moments brings feature distributions closer (Kalischek
-    et al. 2021, who match central moments of squashed features instead).
-
-    The third's root is softened below the deviation, ``m₃ / (m₃² + σ⁶)^(1/3)``: a cube root has no gradient at 0.
-    """
-    flat = x.flatten(2).float()
-    centred = flat - flat.mean(dim=2, keepdim=True)
-    squares = centred.square()
-    variance = squares.mean(dim=2) + EPSILON
-    third, fourth = (squares * centred).mean(dim=2), squares.square().mean(dim=2)
-    softened = third / (third.square() + variance**3).pow(1 / 3)
-    return torch.cat([softened, (fourth + EPSILON**2).pow(1 / 4)], dim=1)
-
-
-def higher_moments_loss(results: Sequence[Tensor], styles: Sequence[Tensor]) -> Tensor:
-    """Per sample ``(N,)``: MSE of ``higher_moments`` summed over layers; feature maps against moments."""
-    return torch.stack(
-        [(higher_moments(r) - s).square().mean(dim=1) for r, s in zip(results, styles, strict=True)]
     ).sum(dim=0)
 
 

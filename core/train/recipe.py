@@ -14,6 +14,9 @@ RECIPES = Path(__file__).parent / "recipes"
 PIXELS_AT_ONCE = 2**26
 """Most pixels of one batch's crops, or of its styles."""
 
+GONE = frozenset({"balanced", "higher", "identity_style", "random_alpha"})
+"""Terms of the loss that recipes of older versions name."""
+
 # Beyond these nothing sensible lies, only a machine without memory or a number that overflows.
 Weight = Annotated[float, Field(ge=0, le=10_000)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -117,7 +120,6 @@ class LossOptions(_Section):
     content: Weight = 1.0
     content_kind: Literal["target", "normalised"] = "normalised"
     identity: Weight = 0.0
-    identity_style: Weight = 0.0
     ssim: Weight = 0.0
     tv: Weight = 0.0
     lattice: Weight = Field(
@@ -150,17 +152,19 @@ class LossOptions(_Section):
     hold_ssim: float | None = Field(
         None, gt=0, le=1, description="1 - SSIM is to come to this: its weight follows, from `ssim` on."
     )
-    higher: Weight = Field(
-        0.0,
-        description="adain, factorized: on third and fourth central moments of the teacher's features.",
-    )
     patterns: Weight = Field(
         0.0, description="adaconv: on covariances of features with their neighbours within a 3×3 patch."
     )
-    balanced: bool = Field(False, description="Divide a sample's style loss by its value for the photograph.")
-    random_alpha: bool = Field(
-        False, description="Draw the strength from U(0, 1) and blend the targets likewise."
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_gone(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        for name in GONE & values.keys():
+            if values[name]:
+                raise ValueError(f"the term '{name}' is gone; leave it out")
+        return {name: value for name, value in values.items() if name not in GONE}
 
 
 class NetworkOptions(_Section):
@@ -272,6 +276,11 @@ def load_recipe(name: str | Path, **changes: Any) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise ParameterError(f"{path} is not valid TOML: {error}.") from None
     return _made(values, changes, f"Recipe {path.name}")
+
+
+def restored(values: dict[str, Any]) -> Recipe:
+    """A recipe as it was stored, by this version or an older one. Raises ``ParameterError``."""
+    return _made(values, {}, f"Recipe {values.get('name', '')}")
 
 
 def with_changes(recipe: Recipe, **changes: Any) -> Recipe:

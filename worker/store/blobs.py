@@ -286,10 +286,6 @@ class BlobStore:
         """Take back a right; the bytes go with the last one."""
         self._revoke(Blob.key == key, Blob.owner == owner)
 
-    def remove_all(self, owner: str) -> int:
-        """Take back all of a person's pictures; their number."""
-        return self._revoke(Blob.owner == owner)
-
     def reap(self) -> int:
         """Delete pictures past their time, except those of unfinished jobs; their number."""
         unfinished = select(Job.id).where(

@@ -57,7 +57,6 @@ def register(app: Celery) -> None:
 class _Hooks:
     def __init__(self) -> None:
         self._housekeeping: Housekeeping | None = None
-        self._parent = os.getpid()
 
     def set_up_logging(self, **_: Any) -> None:
         setup_logging(get_settings())

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -24,7 +24,7 @@ from core.params import PaintParams
 from core.tensors import to_image, to_tensor
 from core.train import checkpoint
 from core.train.check import check as check_pictures
-from core.train.recipe import Recipe
+from core.train.recipe import Recipe, restored
 from core.train.session import Session
 from core.weights import Weights
 from worker.plugins import load_extra_methods
@@ -61,7 +61,7 @@ def forget() -> None:
 
 def check(work: Work) -> None:
     """Look at the pictures and keep what was found; raises ``ParameterError`` when there are too few."""
-    row, recipe = work.row, Recipe(**work.row.recipe)
+    row, recipe = work.row, restored(work.row.recipe)
     found, told = {}, {}
     for what, paths in (("photos", row.material["content"]), ("styles", row.material["style"])):
         if not paths:
@@ -91,7 +91,7 @@ def open_session(work: Work) -> OpenSession:
         _open is not None
         and _open.training == row.id
         and _open.session.trainer.step == row.step
-        and _open.recipe == Recipe(**row.recipe)
+        and _open.recipe == restored(row.recipe)
         and _open.stamp is not None
         and _open.stamp == _stamp(folder)
     ):
@@ -102,7 +102,7 @@ def open_session(work: Work) -> OpenSession:
             f"The checkpoint of step {row.step} is not in {folder.path} on this machine: workers that share trainings "
             "need one folder (ALLAPRIMA_TRAINING_DIR)."
         )
-    recipe, material, settings = Recipe(**row.recipe), row.material, work.settings
+    recipe, material, settings = restored(row.recipe), row.material, work.settings
     use_threads(settings.threads)
     device = pick_device(None if settings.device == "auto" else settings.device)
     torch.manual_seed(recipe.seed)
@@ -246,8 +246,3 @@ def in_use(work: Work, name: str, digest: str) -> str:
     with work.context.database.read() as session:
         version = session.scalar(query.order_by(ModelVersion.version.desc()).limit(1))
     return f"{name} (shipped)" if version is None else f"{name} {version}"
-
-
-def training_record(opened: OpenSession) -> dict[str, Any]:
-    """How the weights came about, for manifest and card."""
-    return opened.session.record()

@@ -21,9 +21,8 @@ AT_RESUME = frozenset(
         *("data__random_style_crop", "data__jitter", "data__gallery"),
         *("optim__lr", "optim__schedule", "optim__restart_epochs", "optim__lr_decay", "optim__warmup"),
         *("optim__final", "optim__clip"),
-        *("loss__style", "loss__content", "loss__identity", "loss__identity_style", "loss__ssim", "loss__tv"),
-        *("loss__lattice", "loss__glow", "loss__fringe", "loss__structure", "loss__calm", "loss__higher"),
-        *("loss__patterns", "loss__balanced", "loss__random_alpha"),
+        *("loss__style", "loss__content", "loss__identity", "loss__ssim", "loss__tv"),
+        *("loss__lattice", "loss__glow", "loss__fringe", "loss__structure", "loss__calm", "loss__patterns"),
     }
 )
 """Fields that a training may go on with changed. Others decide what the checkpoint holds, or which pictures are held out."""

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from core import registry, weights
 from core.errors import NotFoundError, ParameterError, UnknownNameError
 from core.train.check import needed
-from core.train.recipe import NetworkOptions, Recipe, load_recipe, recipes, with_changes
+from core.train.recipe import NetworkOptions, Recipe, load_recipe, recipes, restored, with_changes
 from worker.broker import Broker, QueueError
 from worker.jobs import new_id
 from worker.settings import Settings
@@ -84,7 +84,7 @@ class TrainingService:
 
     def form_of(self, run_id: str) -> list[FormField]:
         """What may be changed of a training when it is resumed, filled in with what it goes by."""
-        found = form.fields(Recipe(**self.run(run_id).recipe))
+        found = form.fields(restored(self.run(run_id).recipe))
         return [field for field in found if field.key in form.AT_RESUME]
 
     # starting
@@ -309,7 +309,7 @@ class TrainingService:
     @staticmethod
     def _changed(run: RunView, given: dict[str, Any]) -> dict[str, Any]:
         """The columns of a training that goes on with other settings."""
-        recipe = Recipe(**run.recipe)
+        recipe = restored(run.recipe)
         if fixed := sorted(set(given) - form.AT_RESUME):
             raise ParameterError(
                 f"{fixed[0]}: this cannot be changed any more; start a new training from its weights."

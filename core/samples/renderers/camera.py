@@ -90,18 +90,6 @@ class Camera:
             o = o + lens
         return o, unit(d)
 
-    def project(self, points: Array, size: tuple[int, int]) -> tuple[Array, Array, Array]:
-        """Pixel x, pixel y and depth along the axis of points (3, N)."""
-        width, height = size
-        right, up, forward = self.axes()
-        q = points - vec(self.eye)
-        z = dot(q, forward)
-        scale = width / (2 * np.tan(np.radians(self.fov) / 2))
-        safe = np.where(np.abs(z) < 1e-6, 1e-6, z)
-        x = width / 2 + dot(q, right) / safe * scale
-        y = height / 2 - dot(q, up) / safe * scale + self.shift * width
-        return x, y, z
-
 
 def expose(
     shader: Shader, camera: Camera, size: tuple[int, int], samples: int, seed: int, chunk: int = 1 << 16

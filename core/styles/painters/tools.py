@@ -14,7 +14,6 @@ SIZE = 576
 
 Array = NDArray[np.floating[Any]]
 Rng = np.random.Generator
-Color = tuple[float, float, float]
 Painter = Callable[[Rng], Array]
 
 
@@ -127,11 +126,6 @@ def ramp(colors: Array, t: Array) -> Array:
     return np.stack(
         [np.interp(position, np.arange(len(colors)), colors[:, c]) for c in range(3)], axis=-1
     ).astype(np.float32)
-
-
-def luminance(picture: Array) -> Array:
-    """Perceived lightness (h, w) of a picture (h, w, 3)."""
-    return (picture @ np.array([0.299, 0.587, 0.114], np.float32)).astype(np.float32)
 
 
 _TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], np.float32)

@@ -52,8 +52,6 @@ class AdaConvTask(AdaINTask):
                 "An AdaConv training keeps what the encoder says of styles: set freeze_encoder = true, or "
                 "data.random_style_crop = true."
             )
-        if self.recipe.loss.higher:
-            raise ParameterError("AdaConv trains on patterns, not on higher moments; set loss.higher = 0.")
         self.trainable = self.network
         self._seen: dict[int, Seen] = {}
         self._wanted: dict[str, Tensor] = {}

@@ -66,12 +66,7 @@ class AdaINTask(Task):
         self.network = self._build(encoder)
         self.frozen = self.recipe.freeze_encoder
         self.trainable = self.network.decoder if self.frozen else self.network
-        if self.recipe.loss.higher and self.recipe.loss.random_alpha:
-            raise ParameterError(
-                "Higher moments are not blended with the strength; drop one of the two losses."
-            )
         self._styles: dict[int, tuple[Tensor, Tensor | None]] = {}
-        self._higher: list[Tensor] = []
         self._wanted_covariances: list[Covariances] = []
         self._kept_covariances: dict[int, list[Covariances]] = {}
         self._held: dict[str, Tensor] = {}
@@ -179,8 +174,7 @@ class AdaINTask(Task):
             codes = torch.stack([self._styles[i][1] for i in picks]).to(self.device) if self.frozen else None  # type: ignore[misc]
             x = None if self.frozen else self.put([self.style_square(i) for i in picks])
         widths = list(WIDTHS[:4])
-        means, stds, *higher = (part.split(widths, dim=1) for part in flat.split(sum(widths), dim=1))
-        self._higher = [torch.cat(pair, dim=1) for pair in zip(*higher, strict=True)]
+        means, stds = (part.split(widths, dim=1) for part in flat.split(sum(widths), dim=1))
         return x, list(zip(means, stds, strict=True)), codes
 
     def want_covariances(self, picks: list[int]) -> None:
@@ -196,12 +190,8 @@ class AdaINTask(Task):
         ]
 
     def _ask(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The teacher's moments of styles, flat ``(N, 2·ΣC)`` (four instead of two with higher ones), and a frozen
-        encoder's codes."""
-        taps = self.teacher(x, STYLE_LAYERS).values()
-        found: list[tuple[Tensor, ...]] = [channel_moments(f) for f in taps]
-        if self.recipe.loss.higher:
-            found = [(*own, *L.higher_moments(f).chunk(2, dim=1)) for own, f in zip(found, taps, strict=True)]
+        """The teacher's moments of styles, flat ``(N, 2·ΣC)``, and a frozen encoder's codes."""
+        found = [channel_moments(f) for f in self.teacher(x, STYLE_LAYERS).values()]
         flat = torch.cat([part for kind in zip(*found, strict=True) for part in kind], dim=1)
         code = self.network.code(self.network.moments(self.network.encode(x))) if self.frozen else None
         return flat, code
@@ -250,29 +240,10 @@ class AdaINTask(Task):
             assert style is not None
             styled = net.encode(style)
             code = net.style_code(styled, net.moments(styled))
-        target = code
-        if weights.random_alpha:
-            alpha = torch.from_numpy(rng.random((len(photo), 1), dtype=np.float32)).to(self.device)
-            target = own + alpha * (code - own)
-            with torch.no_grad():
-                start = [channel_moments(f) for f in self.teacher(photo, STYLE_LAYERS).values()]
-            wanted = [
-                (a[0].lerp(b[0], alpha), a[1].lerp(b[1], alpha)) for a, b in zip(start, wanted, strict=True)
-            ]
         noise = self.noise(features, step)
-        result = self.paint(features, moments, target, noise)[seen_part]
+        result = self.paint(features, moments, code, noise)[seen_part]
         seen = self.teacher(result, STYLE_LAYERS)
-        parts: dict[str, Tensor] = {}
-        per_sample = L.style_loss(list(seen.values()), wanted)
-        if weights.balanced:
-            with torch.no_grad():
-                photo_moments = [channel_moments(f) for f in self.teacher(photo, STYLE_LAYERS).values()]
-                base = torch.stack(
-                    [L.moments_distance(a, b) for a, b in zip(photo_moments, wanted, strict=True)]
-                ).sum(dim=0)
-            parts["Ls"] = (per_sample / base.clamp_min(0.5)).mean()
-        else:
-            parts["Ls"] = per_sample.mean()
+        parts = {"Ls": L.style_loss(list(seen.values()), wanted).mean()}
         deep = seen["relu4_1"]
         if weights.content_kind == "normalised":
             parts["Lc"] = (instance_normalise(deep) - content.float()).square().mean()
@@ -297,15 +268,6 @@ class AdaINTask(Task):
             )
             parts["identity"] = (back[seen_part] - aim).abs().mean()
             total = total + weights.identity * parts["identity"]
-        if weights.higher:
-            parts["higher"] = L.higher_moments_loss(list(seen.values()), self._higher).mean()
-            total = total + weights.higher * parts["higher"]
-        if weights.identity_style and style is not None:
-            f = net.encode(style)
-            m = net.moments(f)
-            back = self.paint(f, m, net.style_code(f, m), None)
-            parts["identity_style"] = (back - style).abs().mean()
-            total = total + weights.identity_style * parts["identity_style"]
         if weights.ssim:
             parts["SSIM"] = L.ssim(L.luma(result.float().clamp(0, 1)), L.luma(photo)).mean()
             total = total + self._weight("ssim", 1 - parts["SSIM"], weights.hold_ssim) * (1 - parts["SSIM"])

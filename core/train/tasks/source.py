@@ -14,15 +14,12 @@ from core.train.tasks.factorized import FactorizedTask
 
 TEACHERS_TERMS = (
     "identity",
-    "identity_style",
     "ssim",
     "tv",
     "lattice",
     "glow",
     "fringe",
     "patterns",
-    "balanced",
-    "random_alpha",
 )
 """Terms of the teacher's loss that the factorized one does not have."""
 
