@@ -32,7 +32,7 @@ from webui.people import owner_of
 from worker.client import Client
 from worker.settings import Settings
 from worker.store.study_models import RatingRow
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.service import Surveys
 
 Meant = dict[str, dict[str, int]]
@@ -80,7 +80,7 @@ def measure(client: Client, front_end: str, people: int, pairs: int) -> str:
                 f"{front_end}: {len(rows)} ratings kept, {people * pairs} meant, or not the same"
             )
     finally:
-        desk.delete_study(client, "test")
+        manage.delete_study(client, "test")
     return (
         f"{front_end}: {people} raters, {len(rows)} ratings, each sent twice, none lost, none doubled; "
         f"{seconds:.0f} s, {2 * len(rows) / seconds:.0f} sent ratings a second"

@@ -27,7 +27,7 @@ from worker.client import Client
 from worker.settings import Settings
 from worker.store import surveys as table
 from worker.store.study_models import RatingRow
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.service import Surveys
 
 TEXT = {name: name for name in ("title", "question", "consent", "thanks", "low", "high")}
@@ -47,11 +47,11 @@ def make_study(settings: Settings, pairs: int) -> None:
         }
     )
     with Client(settings) as client:
-        desk.create(client, study, Path())
+        manage.create(client, study, Path())
         with client.database.write() as session:
             for pair in table.pairs(session, "load"):
                 pair.result_key, pair.job_id = pair.photo_key, f"job{pair.number:09d}"
-        desk.open_study(client, "load")
+        manage.open_study(client, "load")
 
 
 def score_of(person: int, pair_id: str) -> int:

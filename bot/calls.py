@@ -17,7 +17,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 ANSWER_MAX = 200  # characters of a tap's answer
-ANSWER_SECONDS = 1.0  # a tap's deed waits for its answer no longer
+ANSWER_SECONDS = 1.0  # what a tap is for waits no longer for its answer
 _answers: set[asyncio.Task[None]] = set()  # on their way; a task that nobody holds may vanish
 
 

@@ -56,10 +56,10 @@ def consent(texts: Texts, person: int, study: str) -> InlineKeyboardMarkup:
 def scale(texts: Texts, person: int, pair: PairView, page: str | None, *, undo: bool) -> InlineKeyboardMarkup:
     """Under a picture: the scale, undo, later, and the way to the page (``page``: its address) where there is one."""
     rows = _grades(pair.id, Verb.GRADE, pair.lowest, pair.highest, pair.score)
-    deeds = [_button(texts.button("survey_later"), person, Verb.LATER, pair.study)]
+    buttons = [_button(texts.button("survey_later"), person, Verb.LATER, pair.study)]
     if undo:
-        deeds.insert(0, _button(texts.button("survey_undo"), person, Verb.UNDO, pair.study))
-    rows.append(deeds)
+        buttons.insert(0, _button(texts.button("survey_undo"), person, Verb.UNDO, pair.study))
+    rows.append(buttons)
     if page is not None:
         rows.append([InlineKeyboardButton(texts.button("survey_page"), url=page)])
     return InlineKeyboardMarkup(rows)

@@ -26,13 +26,13 @@ _CROSS = '<svg viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d=
 # One event, "select", carries a painting's name and what is to be done with it: reopen, delete, undo, more.
 _HANGING = """
 let asked = '';
-const tell = (deed, name) => {
-  if (deed === 'delete') asked = name;
-  trigger('select', {deed, name: name || ''});
+const tell = (action, name) => {
+  if (action === 'delete') asked = name;
+  trigger('select', {action, name: name || ''});
 };
 element.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-deed]');
-  if (button) tell(button.dataset.deed, button.dataset.name);
+  const button = event.target.closest('[data-action]');
+  if (button) tell(button.dataset.action, button.dataset.name);
 });
 element.addEventListener('keydown', (event) => {
   const tile = event.target.closest('.tile');
@@ -40,7 +40,7 @@ element.addEventListener('keydown', (event) => {
 });
 // The way back takes the focus, which was on what is gone now.
 new MutationObserver(() => {
-  const undo = asked && element.querySelector(`[data-deed=undo][data-name="${asked}"]`);
+  const undo = asked && element.querySelector(`[data-action=undo][data-name="${asked}"]`);
   if (undo) { asked = ''; undo.focus({preventScroll: true}); }
 }).observe(element, {subtree: true, childList: true});
 """
@@ -55,7 +55,7 @@ def history(jobs: Sequence[JobView], links: Links, current: str = "", *, more: b
     for job in jobs:
         groups.setdefault(job.photo_key, []).append(job)
     parts = [_group(group, links, current) for group in groups.values()]
-    button = '<button type="button" class="show-more" data-deed="more">Show more</button>' if more else ""
+    button = '<button type="button" class="show-more" data-action="more">Show more</button>' if more else ""
     return f'<div class="hung">{"".join(parts)}</div>{button}'
 
 
@@ -63,7 +63,7 @@ def taken_down(job: JobView) -> str:
     """Over the paintings: which one was deleted a moment ago, with the way back."""
     return (
         f'<p class="taken-down" role="status"><span>Deleted: {escape(job.style_label)}, {details(job)}.</span> '
-        f'<button type="button" data-deed="undo" data-name="{escape(job.id)}">Undo</button></p>'
+        f'<button type="button" data-action="undo" data-name="{escape(job.id)}">Undo</button></p>'
     )
 
 
@@ -94,16 +94,16 @@ def _tile(job: JobView, links: Links, current: str) -> str:
     style, how, name = escape(job.style_label), details(job), escape(job.id)
     return (
         '<div class="piece">'
-        f'<button type="button" class="tile" data-deed="reopen" data-name="{name}" '
+        f'<button type="button" class="tile" data-action="reopen" data-name="{name}" '
         f'aria-current="{"true" if job.id == current else "false"}" aria-label="Reopen: {style}, {how}" '
         f'title="{style}, {how}">'
         f'<img src="{escape(links.address(job.id, "thumb.jpg"))}" alt="" loading="lazy" decoding="async">'
         f"<span>{style}<small>{how}</small></span></button>"
-        f'<button type="button" class="unhang" data-deed="delete" data-name="{name}" '
+        f'<button type="button" class="unhang" data-action="delete" data-name="{name}" '
         f'aria-label="Delete: {style}, {how}" title="Delete this painting">{_CROSS}</button></div>'
     )
 
 
 def wall(html: str, elem_id: str) -> gr.HTML:
-    """Where the paintings hang; its ``select`` event carries ``name`` and ``deed``."""
+    """Where the paintings hang; its ``select`` event carries ``name`` and ``action``."""
     return gr.HTML(html, elem_id=elem_id, js_on_load=_HANGING, apply_default_css=False)

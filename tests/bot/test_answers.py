@@ -28,7 +28,7 @@ def drop(server):
 
 
 @pytest.mark.parametrize("fault", [refuse, ask_to_wait, be_silent, drop])
-async def test_deeds_do_not_depend_on_answers(bot, server, person, studio, fault):
+async def test_actions_do_not_depend_on_answers(bot, server, person, studio, fault):
     phone = person()
     fault(server)
     await phone.photo(picture(300))

@@ -16,7 +16,7 @@ from tests.bot.telegram_rules import Refusal
 from tests.worker.surveys import begin, names_of, study_of, take_part
 from worker.client import Client
 from worker.store.study_models import RatingRow
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.service import Surveys
 
 PUBLIC = "https://paint.example.org"
@@ -35,7 +35,7 @@ def opened(studio) -> Iterator[Callable[..., Surveys]]:
 
     yield make
     for name in names:
-        desk.delete_study(studio.client, name)
+        manage.delete_study(studio.client, name)
 
 
 def stored(client: Client, study: str = "test") -> dict[tuple[str, str], int]:
@@ -281,7 +281,7 @@ async def test_a_study_that_closes_meanwhile_says_so(bot, server, person, studio
     opened()
     phone = person()
     first = await agree(phone)
-    desk.close_study(studio.client, "test")
+    manage.close_study(studio.client, "test")
     assert "is over" in await phone.answer(await phone.tap(first, "6"))
     await phone.expect(lambda message: "photo" in message and not phone.buttons(message))
     assert stored(studio.client) == {}
@@ -341,12 +341,12 @@ async def test_results_are_for_operators_and_for_all_once_closed(studio, server,
         with Image.open(io.BytesIO(operator.picture(chart))) as drawn:
             assert drawn.width == 1280
         assert "not for you" in await other.answer(await other.tap(nothing, data=f"v1:{other.id}:vr:test"))
-        desk.close_study(studio.client, "test")
+        manage.close_study(studio.client, "test")
         await other.say("/results")
         await other.expect("Mean 7.50", kind="photo", timeout=60)
         opened("hidden", share_results=False)
         take_part(surveys, "web:a", 2, "hidden")
-        desk.close_study(studio.client, "hidden")
+        manage.close_study(studio.client, "hidden")
         sent = await other.say("/results")
         await other.expect("Mean 7.50", kind="photo", timeout=60, after=sent)
         sent = await operator.say("/results")

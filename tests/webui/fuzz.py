@@ -109,9 +109,9 @@ GETS = [
     "/training/model/adain/{}/file{}",
 ]
 POSTS = [
-    *(f"/survey/api/{deed}" for deed in ("consent", "join", "rate", "undo", "link", "withdraw", "{}")),
+    *(f"/survey/api/{action}" for action in ("consent", "join", "rate", "undo", "link", "withdraw", "{}")),
     "/gradio_api/queue/leave?session_hash={}",
-    *(f"/training/api/{deed}" for deed in ("start", "act", "model", "{}")),
+    *(f"/training/api/{action}" for action in ("start", "act", "model", "{}")),
     "/pictures/job/{}/{}/rating",
     "/gradio_api/queue/join",
     "/gradio_api/cancel",
@@ -134,6 +134,7 @@ FIELDS = [
     "style",
     "name",
     "training",
+    "action",
     "deed",
     "method",
     "version",

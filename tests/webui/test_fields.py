@@ -18,7 +18,7 @@ from webui.pictures import Links
 from webui.site import Site
 from webui.tabs import common
 from webui.tabs.compare import CompareTab, Table
-from webui.tabs.layout import Desk
+from webui.tabs.layout import PaintState
 from webui.tabs.paint import PaintTab
 from webui.uploads import Shelf
 from worker.client import Client
@@ -67,15 +67,15 @@ def test_what_nobody_foresaw_is_said_in_one_sentence(site: Site, monkeypatch: py
         paint, compare = PaintTab(site), CompareTab(site)
 
     async def bring() -> list[Any]:
-        desk = Desk()
+        state = PaintState()
         updates = [
-            [u async for u in paint.take_photo(request, file, "", desk, 1.0, 1.0)][-1][paint.photo_note],
-            [u async for u in paint.take_style(request, file, "", "", "both", "", desk, 1.0, 1.0)][-1][
+            [u async for u in paint.take_photo(request, file, "", state, 1.0, 1.0)][-1][paint.photo_note],
+            [u async for u in paint.take_style(request, file, "", "", "both", "", state, 1.0, 1.0)][-1][
                 paint.own_note
             ],
             (await compare.take_photo(request, file, "", Table()))[compare.photo_note],
         ]
-        assert desk.incoming == 0  # a press of Paint waits for nothing
+        assert state.incoming == 0  # a press of Paint waits for nothing
         return updates
 
     for said in asyncio.run(bring()):

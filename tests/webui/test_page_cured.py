@@ -95,7 +95,7 @@ def test_what_cannot_be_done_with_a_painting_is_said_over_the_paintings(
     beside = page.locator("#history-tiles .failed")
     assert beside.inner_text() == removal.TOO_LATE
     studio.status("failed", removal.TOO_LATE)
-    # The next deed is done, and nothing is complained of any more.
+    # The next action succeeds, and nothing is complained of any more.
     page.locator(f".tile[data-name='{second}']").focus()
     page.keyboard.press("Delete")
     undo.wait_for()

@@ -24,7 +24,7 @@ from webui.survey.page import SCRIPT, TEXTS, survey_page
 from worker.client import Client
 from worker.settings import Settings
 from worker.store.study_models import RaterRow, RatingRow
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.service import Surveys
 
 PASSWORD = "burnt umber"
@@ -157,9 +157,9 @@ async def test_refusals_are_one_sentence_and_change_nothing(
         (rater, "join", {"token": "x"}, 404),
         (rater, "paint", {}, 404),
     ]
-    for who, deed, body, expected in cases:
-        status, content = await who.ask(deed, body)
-        assert status == expected, (deed, body, content)
+    for who, action, body, expected in cases:
+        status, content = await who.ask(action, body)
+        assert status == expected, (action, body, content)
         assert content["error"].count(".") >= 1
         assert content["code"]
     guessed = Rater(session, url)
@@ -171,7 +171,7 @@ async def test_refusals_are_one_sentence_and_change_nothing(
         async with session.get(f"{url}/survey/picture/test/{item}/{name}.jpg") as answer:
             assert answer.status == 404
     assert ratings(surveys) == {}
-    desk.close_study(surveys.client, "test")
+    manage.close_study(surveys.client, "test")
     status, content = await rater.ask("rate", good)
     assert (status, content["code"]) == (409, "survey_closed")
     assert (await rater.ask("course?study=test"))[0] == 200  # one's own mean may still be seen

@@ -10,7 +10,7 @@ from tests.webui.door import enter_after_mistakes
 from tests.webui.test_survey_page import PASSWORD, agree, at, client, new_tab, stored, surveys, url
 from tests.worker.surveys import begin, study_of, take_part
 from worker.client import Client
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.service import Surveys
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def test_researchers_words_go_with_the_next_letter(
         tab.wait_for_timeout(800)
         assert tab.locator(".research-view").inner_text() == shown
     finally:
-        desk.delete_study(client, "other")
+        manage.delete_study(client, "other")
 
     # Whoever has been logged out is asked for the password, not told that it is wrong.
     tab.context.clear_cookies()

@@ -19,7 +19,7 @@ from tests.worker.surveys import begin, study_of, take_part
 from worker.client import Client
 from worker.settings import Settings
 from worker.store.study_models import RatingRow
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.service import Surveys
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def url(client: Client) -> Iterator[str]:
 def surveys(client: Client) -> Iterator[Surveys]:
     """An open study of four pictures, with nobody in it."""
     yield begin(client)
-    desk.delete_study(client, "test")
+    manage.delete_study(client, "test")
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_a_study_that_closes_meanwhile_says_so(new_tab: Callable[..., Tab], surv
     tab = new_tab()
     agree(tab)
     at(tab, 1)
-    desk.close_study(surveys.client, "test")
+    manage.close_study(surveys.client, "test")
     tab.keyboard.press("3")
     tab.locator(".saving", has_text="closed").wait_for()
     tab.reload()
@@ -343,4 +343,4 @@ def test_the_tab_and_rate_this_under_a_painting(
             assert studio.faults == []
             context.close()
         finally:
-            desk.delete_study(client, "tab")
+            manage.delete_study(client, "tab")

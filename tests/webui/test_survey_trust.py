@@ -18,7 +18,7 @@ from tests.worker.surveys import begin, names_of, study_of
 from webui.survey.figures import results_html
 from worker.client import Client
 from worker.store.study_models import RaterRow
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.report import remarks
 from worker.survey.service import Surveys
 
@@ -29,7 +29,7 @@ SECRET = "secret-plans"
 def surveys(tmp_path: Path) -> Iterator[Surveys]:
     """An open study, and one that nobody shall hear of yet."""
     with Client(settings_for(tmp_path)) as client:
-        desk.create(client, study_of(name=SECRET), tmp_path)
+        manage.create(client, study_of(name=SECRET), tmp_path)
         yield begin(client)
 
 

@@ -142,8 +142,8 @@ def test_nobody_sees_anything_without_the_password(stranger: TestClient, run: st
         "model/adain/1/file.md",
     ):
         assert stranger.get(f"/training/{path}").status_code == 401, path
-    for deed in ("start", "act", "model"):
-        assert stranger.post(f"/training/api/{deed}", json={}).status_code == 401, deed
+    for action in ("start", "act", "model"):
+        assert stranger.post(f"/training/api/{action}", json={}).status_code == 401, action
     assert stranger.post("/training/api/upload?name=a.tar", content=b"x").status_code == 401
     refused = stranger.post("/training/api/enter", json={"password": "raw umber"})
     assert (refused.status_code, refused.json()["code"]) == (401, "wrong_password")
@@ -188,8 +188,8 @@ def test_operators_start_and_steer(operator: TestClient, client: Client, run: st
         refused = operator.post("/training/api/start", json=order | wrong)
         assert refused.status_code == 400
         assert sentence in refused.json()["error"]
-    for deed, state in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")):
-        answer = operator.post("/training/api/act", json={"training": training.id, "deed": deed})
+    for action, state in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")):
+        answer = operator.post("/training/api/act", json={"training": training.id, "deed": action})
         assert answer.json()["state"] == state
     refused = operator.post("/training/api/act", json={"training": training.id, "deed": "resume"})
     assert "nothing to resume" in refused.json()["error"]

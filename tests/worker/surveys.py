@@ -8,7 +8,7 @@ from typing import Any
 from core.survey.study import Study, parse_study
 from worker.client import Client
 from worker.store import surveys as table
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.service import Progress, Surveys
 
 TEXT = {name: name for name in ("title", "question", "consent", "thanks", "low", "high")}
@@ -53,9 +53,9 @@ def paint(client: Client, name: str = "test") -> None:
 def begin(client: Client, study: Study | None = None) -> Surveys:
     """An open study."""
     study = study or study_of()
-    desk.create(client, study, Path())
+    manage.create(client, study, Path())
     paint(client, study.name)
-    desk.open_study(client, study.name)
+    manage.open_study(client, study.name)
     return Surveys(client)
 
 

@@ -24,7 +24,7 @@ from worker.client import Client
 from worker.settings import Settings
 from worker.store.models import Job
 from worker.store.study_models import QuickRatingRow, RaterRow, RatingRow
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.service import TOKEN_DAYS, TOKEN_LENGTH, SurveyError, Surveys
 
 ANNA, BORIS = "tg:1001", "web:boris"
@@ -111,7 +111,7 @@ def test_what_cannot_be_rated_is_refused_in_a_sentence(stored: Client) -> None:
         surveys.study("tets")
     assert rating_rows(stored) == []
     surveys.rate("test", rater, mine.id, 5, source="web")
-    desk.close_study(stored, "test")
+    manage.close_study(stored, "test")
     for late in (
         lambda: surveys.rate("test", rater, mine.id, 6, source="web"),
         lambda: surveys.undo("test", rater),
@@ -290,7 +290,7 @@ def test_deleting_my_data_reaches_every_rating(stored: Client) -> None:
     surveys = begin(stored)
     take_part(surveys, ANNA, 2)
     take_part(surveys, BORIS, 8)
-    desk.close_study(stored, "test")
+    manage.close_study(stored, "test")
     assert surveys.results("test").overall.mean == 5
     assert stored.delete_user_data(ANNA)["ratings"] == 4
     assert stored.delete_user_data(ANNA)["ratings"] == 0
@@ -444,10 +444,10 @@ def test_counts_of_a_study(stored: Client) -> None:
     assert view.text("ru-RU").title == "Проба"
     assert view.text("de").title == view.text(None).title == "title"
     assert [study.name for study in surveys.studies()] == ["test"]
-    desk.close_study(stored, "test")
+    manage.close_study(stored, "test")
     assert surveys.studies() == []
     assert [study.state for study in surveys.studies(open_only=False)] == ["closed"]
-    desk.delete_study(stored, "test")
+    manage.delete_study(stored, "test")
     assert surveys.studies(open_only=False) == []
     with stored.database.read() as session:
         assert session.scalar(select(func.count()).select_from(RatingRow)) == 0

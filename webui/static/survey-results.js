@@ -26,7 +26,7 @@
     make('button', {type: 'button', class: 'pill link', onclick: open}, 'Results, for researchers')));
   const sheet = (...children) => place.replaceChildren(make('section', {class: 'survey-card research', 'aria-label': 'Results'}, ...children));
   const alone = (sentence) => sheet(make('h2', {}, 'Results'), make('p', {role: 'alert', class: 'refused'}, sentence),
-    make('p', {class: 'survey-deeds'}, make('button', {type: 'button', class: 'pill primary', onclick: open}, 'Try again'),
+    make('p', {class: 'survey-actions'}, make('button', {type: 'button', class: 'pill primary', onclick: open}, 'Try again'),
       make('button', {type: 'button', class: 'pill quiet', onclick: closed}, 'Close')));
 
   const door = (sentence = '') => {

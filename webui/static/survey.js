@@ -34,7 +34,7 @@
     element.append(...children.flat().filter((child) => child != null && child !== false && child !== ''));
     return element;
   };
-  /* A button; what its deed is refused for is said beside it, until it is pressed again or another screen comes. */
+  /* A button; what its press is refused for is said beside it, until it is pressed again or another screen comes. */
   const button = (label, action, kind = '') => {
     const pressed = h(`button.pill${kind && '.' + kind}`, {type: 'button', onclick: async (event) => {
       unsaid(pressed);
@@ -43,7 +43,7 @@
     }}, label);
     return pressed;
   };
-  const place = (pressed) => pressed.closest('.survey-deeds') || pressed;
+  const place = (pressed) => pressed.closest('.survey-actions') || pressed;
   const unsaid = (pressed) => place(pressed).parentElement?.querySelector(':scope > .refused')?.remove();
   const beside = (pressed, words) => {
     if (shown.news) return tell(words);  // the screen has a line of its own
@@ -127,7 +127,7 @@
   };
   /* What stands where nothing else can be shown; it goes by itself as soon as the server answers. */
   const failed = (words, passes = false) => {
-    show('failed', {again: passes}, h('div.survey-card.narrow', {role: 'alert'}, h('p.lead', {}, words), h('div.survey-deeds', {}, button(say('again'), start, 'primary'))));
+    show('failed', {again: passes}, h('div.survey-card.narrow', {role: 'alert'}, h('p.lead', {}, words), h('div.survey-actions', {}, button(say('again'), start, 'primary'))));
     if (passes) setTimeout(retry, RETRY, shown);
   };
   const retry = (screen = shown) => {
@@ -189,7 +189,7 @@
     h('ul.facts', {}, ['fact_pictures', 'fact_stop', 'fact_keys'].map((fact) => h('li', {}, say(fact, {all: study.asked})))),
     h('section.consent-text', {'aria-label': say('consent'), lang: study.language}, h('h3', {}, say('consent')),
       study.consent.trim().split(/\n+/).map((part) => h('p', {}, part))),
-    h('div.survey-deeds', {},
+    h('div.survey-actions', {},
       button(say('agree'), async () => {
         keep.set('visitor', (await ask('consent', {study: study.id})).visitor);
         await enter({...study, consented: true});
@@ -289,7 +289,7 @@
         h('div.track', {}, h('em.all', {style: place(means.overall)}), h('em.mine', {style: place(means.own)})),
         h('div.marks', {}, Array.from({length: high - low + 1}, (_, step) => h('span', {}, low + step))))
         : h('p.alone', {}, say('you_only')),
-      h('div.survey-deeds', {}, button(say('change_last'), undo), button(say('other_studies'), overview)),
+      h('div.survey-actions', {}, button(say('change_last'), undo), button(say('other_studies'), overview)),
       elsewhere(study), withdraw()));
   };
 
@@ -312,7 +312,7 @@
   const withdraw = () => {
     const box = h('div.withdraw', {});
     const plain = () => box.replaceChildren(button(say('withdraw'), sure, 'link'));
-    const sure = () => box.replaceChildren(h('p', {}, say('withdraw_sure')), h('div.survey-deeds', {},
+    const sure = () => box.replaceChildren(h('p', {}, say('withdraw_sure')), h('div.survey-actions', {},
       button(say('withdraw_yes'), async () => { await forget(); box.replaceChildren(h('p', {role: 'status'}, say('withdrawn'))); await wait(1500); await guard(overview)(); }, 'quiet'),
       button(say('withdraw_no'), plain, 'quiet')));
     plain();

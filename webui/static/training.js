@@ -7,7 +7,7 @@
   const METRICS = {ls: 'Ls', lc: 'Lc', gram: 'Gram', patches: 'patch MMD²', ssim: 'SSIM', lattice: 'lattice', glow: 'glow', fringe: 'fringe', hatching: 'hatching', seconds: 's/picture'};
   const HIGHER = ['ssim'];
   const STATES = {waiting: 'waiting for its turn', queued: 'training', running: 'training', paused: 'paused', done: 'done', failed: 'failed', cancelled: 'cancelled'};
-  const DEEDS = {pause: 'Pause', resume: 'Resume', change: 'Change settings …', cancel: 'Cancel', publish: 'Publish', delete: 'Delete'};
+  const TITLES = {pause: 'Pause', resume: 'Resume', change: 'Change settings …', cancel: 'Cancel', publish: 'Publish', delete: 'Delete'};
   let room = null, overview = null, shown = null, other = null, busy = false, sure = '', refusal = '', unused = {}, hidden = new Set(['lr', 'it_per_s']);
   let at = {sheet: null, follow: true, log: false};
 
@@ -157,17 +157,17 @@
   };
 
   // one training ------------------------------------------------------------------------------------------------
-  const act = async (run, deed) => {
+  const act = async (run, action) => {
     refusal = ''; unused = {};
-    if (deed === 'change') { head(run); return settings(run); }
+    if (action === 'change') { head(run); return settings(run); }
     // A publication can be had again; everything else that ends something is asked about.
-    const asks = ['cancel', 'publish', 'delete'].includes(deed) && !(deed === 'cancel' && publishing(run));
-    if (asks && sure !== deed) { sure = deed; return head(run); }
+    const asks = ['cancel', 'publish', 'delete'].includes(action) && !(action === 'cancel' && publishing(run));
+    if (asks && sure !== action) { sure = action; return head(run); }
     const method = part('method');
     sure = '';
-    const answer = await ask('act', {training: run.id, deed, ...(deed === 'publish' && method ? {method: method.value} : {})});
+    const answer = await ask('act', {training: run.id, deed: action, ...(action === 'publish' && method ? {method: method.value} : {})});
     refusal = answer.error || '';
-    if (deed === 'delete' && !answer.error) shown = null;
+    if (action === 'delete' && !answer.error) shown = null;
     await refresh();
   };
   /* What a training goes by, to be changed before it goes on. The form stays as it is while the rest is drawn anew. */
@@ -182,8 +182,8 @@
     }}));
     place.querySelector('input, select')?.focus();
   };
-  const actions = (run) => run.actions.flatMap((deed) => deed === 'resume' && run.form.length ? ['resume', 'change'] : [deed]);
-  const title = (run, deed) => deed === 'cancel' && publishing(run) ? 'Cancel publishing' : DEEDS[deed];
+  const actions = (run) => run.actions.flatMap((action) => action === 'resume' && run.form.length ? ['resume', 'change'] : [action]);
+  const title = (run, action) => action === 'cancel' && publishing(run) ? 'Cancel publishing' : TITLES[action];
   const head = (run) => {
     const method = make('select', {'data-part': 'method', 'aria-label': 'Method that uses the weights'}, ...overview.methods.map((one) => make('option', {value: one.name}, one.title)));
     if (overview.methods.some((one) => one.name === run.method)) method.value = run.method;
@@ -191,7 +191,7 @@
       ? [...(sure === 'publish' ? [make('span', {class: 'soft'}, 'as the model of'), method] : [make('span', {class: 'soft'}, sure === 'delete' ? 'Checkpoint, curves and sheets go; published models stay.' : 'It cannot be resumed.')]),
         make('button', {type: 'button', class: 'pill primary', onclick: () => act(run, sure)}, {publish: 'Evaluate and publish', cancel: 'Yes, cancel it', delete: 'Yes, delete it'}[sure]),
         make('button', {type: 'button', class: 'pill quiet', onclick: () => { sure = ''; head(run); }}, 'No')]
-      : actions(run).map((deed) => make('button', {type: 'button', class: `pill ${deed === 'publish' || deed === 'resume' ? 'primary' : 'quiet'}`, onclick: () => act(run, deed)}, title(run, deed)));
+      : actions(run).map((action) => make('button', {type: 'button', class: `pill ${action === 'publish' || action === 'resume' ? 'primary' : 'quiet'}`, onclick: () => act(run, action)}, title(run, action)));
     if (!run.actions.includes('resume') && part('settings')) { part('settings').replaceChildren(); part('settings').hidden = true; }
     const facts = publishing(run) ? [run.doing || 'Waiting for a worker', run.share === null ? '' : `${Math.round(100 * run.share)} %`].filter(Boolean) : [`${run.step.toLocaleString('en')} of ${run.steps.toLocaleString('en')} steps`, run.speed && ['queued', 'running'].includes(run.state) ? `${short(run.speed)} it/s` : '',
       run.eta && ['queued', 'running'].includes(run.state) ? `about ${span(run.eta)} left` : '', run.seconds ? `${span(run.seconds)} trained` : '',

@@ -287,7 +287,7 @@ def downloads(study: str) -> str:
         f'<a class="pill quiet" href="survey/research/{escape(study)}/file.{kind}" download>{label}</a>'
         for kind, label in kinds
     )
-    return f'<p class="survey-deeds downloads">{links}</p>'
+    return f'<p class="survey-actions downloads">{links}</p>'
 
 
 def results_html(

@@ -104,7 +104,7 @@ def item_for_rater(pair: PairView) -> dict[str, Any]:
     }
 
 
-class Desk:
+class SurveyApi:
     """What the routes do, without HTTP. Every method may block and runs in a thread."""
 
     def __init__(self, site: Site) -> None:
@@ -185,14 +185,14 @@ def add_routes(app: FastAPI, site: Site) -> None:
 
     from webui.survey.page import survey_page
 
-    desk = Desk(site)
-    deeds: dict[str, tuple[type[Body], Callable[..., dict[str, Any]]]] = {
-        "consent": (InStudy, desk.consent),
-        "join": (Joining, desk.join),
-        "rate": (Rating, desk.rate),
-        "undo": (InStudy, desk.undo),
-        "link": (InStudy, desk.link),
-        "withdraw": (Nothing, desk.withdraw),
+    api = SurveyApi(site)
+    actions: dict[str, tuple[type[Body], Callable[..., dict[str, Any]]]] = {
+        "consent": (InStudy, api.consent),
+        "join": (Joining, api.join),
+        "rate": (Rating, api.rate),
+        "undo": (InStudy, api.undo),
+        "link": (InStudy, api.link),
+        "withdraw": (Nothing, api.withdraw),
     }
     turn = asyncio.Semaphore(AT_ONCE)
 
@@ -205,17 +205,17 @@ def add_routes(app: FastAPI, site: Site) -> None:
         return HTMLResponse(survey_page(), headers={"Cache-Control": "no-cache"})
 
     async def studies(request: Request) -> Response:
-        return await reply(lambda: ask(request, desk.studies))
+        return await reply(lambda: ask(request, api.studies))
 
     async def course(request: Request) -> Response:
-        return await reply(lambda: ask(request, desk.course, request.query_params.get("study", "")[:120]))
+        return await reply(lambda: ask(request, api.course, request.query_params.get("study", "")[:120]))
 
     async def act(request: Request) -> Response:
         async def answer() -> dict[str, Any]:
-            if request.path_params["deed"] not in deeds:
+            if request.path_params["action"] not in actions:
                 raise NotFoundError("There is no such call.")
-            model, deed = deeds[request.path_params["deed"]]
-            return await ask(request, deed, await read_body(request, model, BODY_BYTES))
+            model, action = actions[request.path_params["action"]]
+            return await ask(request, action, await read_body(request, model, BODY_BYTES))
 
         return await reply(answer)
 
@@ -240,6 +240,6 @@ def add_routes(app: FastAPI, site: Site) -> None:
     app.add_route("/survey", alone, methods=["GET"], include_in_schema=False)
     app.add_route("/survey/api/studies", studies, methods=["GET"], include_in_schema=False)
     app.add_route("/survey/api/course", course, methods=["GET"], include_in_schema=False)
-    app.add_route("/survey/api/{deed}", act, methods=["POST"], include_in_schema=False)
+    app.add_route("/survey/api/{action}", act, methods=["POST"], include_in_schema=False)
     address = "/survey/picture/{study}/{pair}/{which}-{side}.jpg"
     app.add_route(address, show, methods=["GET"], include_in_schema=False)

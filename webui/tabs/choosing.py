@@ -11,7 +11,7 @@ from webui import bringing, views
 from webui.pad import pad
 from webui.people import owner_of
 from webui.tabs.common import NO_PHOTO, NO_STYLE, Update, picked, picked_name, said, store, style_title
-from webui.tabs.layout import LOW, Desk, PaintLayout
+from webui.tabs.layout import LOW, PaintLayout, PaintState
 from webui.uploads import path_of
 
 
@@ -19,21 +19,21 @@ class Choosing(PaintLayout):
     """Answers what is chosen before and beside the painting."""
 
     async def take_photo(
-        self, request: gr.Request, file: Any, visitor: str, desk: Desk, high: float, low: float
+        self, request: gr.Request, file: Any, visitor: str, state: PaintState, high: float, low: float
     ) -> AsyncIterator[Update]:
         """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
-        desk.act()
+        state.act()
         visitor, path = await self.site.visitors.admit(visitor), path_of(file)
-        desk.photo = desk.trouble = ""
-        desk.taken += 1
-        note, key = views.taken_in(desk.taken), ""
+        state.photo = state.trouble = ""
+        state.taken += 1
+        note, key = views.taken_in(state.taken), ""
         if path is not None:
             try:
-                key = await self._store(request, path, visitor, desk)
+                key = await self._store(request, path, visitor, state)
             except Exception as error:
-                desk.trouble = said(error)
-                note = views.taken_in(desk.taken, desk.trouble)
-        desk.photo = key
+                state.trouble = said(error)
+                note = views.taken_in(state.taken, state.trouble)
+        state.photo = key
         shown = await bringing.preview(self.site, key, owner_of(visitor)) if key else None
         yield {
             self.photo_key: key,
@@ -41,39 +41,39 @@ class Choosing(PaintLayout):
             self.photo_note: note,
             self.visitor: visitor,
             self.pad: pad(high, low),
-            **(self._cured(desk, "photo") if key else {}),
+            **(self._cured(state, "photo") if key else {}),
         }
 
-    def _cured(self, desk: Desk, *fields: str) -> Update:
+    def _cured(self, state: PaintState, *fields: str) -> Update:
         """What was missing is there: the status line stops asking for it."""
-        if desk.missed not in fields:
+        if state.missed not in fields:
             return {}
-        desk.missed = ""
+        state.missed = ""
         return {self.status: views.note(views.READY)}
 
-    def _unsaid(self, desk: Desk) -> Update:
+    def _unsaid(self, state: PaintState) -> Update:
         """Nothing is said beside the fields of photo and style: other pictures, or none, are in them now."""
-        desk.trouble = desk.missed = ""
-        return {self.photo_note: views.taken_in(desk.taken), self.own_note: ""}
+        state.trouble = state.missed = ""
+        return {self.photo_note: views.taken_in(state.taken), self.own_note: ""}
 
-    def _missing(self, desk: Desk, photo: str, style: str) -> Update:
+    def _missing(self, state: PaintState, photo: str, style: str) -> Update:
         """What to say where a photo or a style is missing, in the status line and beside the field; empty where both
         are there."""
-        desk.missed = "" if photo and style else "style" if photo else "photo"
+        state.missed = "" if photo and style else "style" if photo else "photo"
         if not photo:
-            note = views.taken_in(desk.taken, desk.trouble, NO_PHOTO)
-            return {self.status: views.failure(desk.trouble or NO_PHOTO), self.photo_note: note}
+            note = views.taken_in(state.taken, state.trouble, NO_PHOTO)
+            return {self.status: views.failure(state.trouble or NO_PHOTO), self.photo_note: note}
         if not style:
             return {self.status: views.failure(NO_STYLE), self.choice: views.choice("", missing=NO_STYLE)}
         return {}
 
-    async def _store(self, request: gr.Request, path: str, visitor: str, desk: Desk) -> str:
-        desk.incoming += 1
+    async def _store(self, request: gr.Request, path: str, visitor: str, state: PaintState) -> str:
+        state.incoming += 1
         try:
             self.site.bringing(request)
             return await store(self.site, path, owner_of(visitor))
         finally:
-            desk.incoming -= 1
+            state.incoming -= 1
 
     async def take_style(
         self,
@@ -83,25 +83,25 @@ class Choosing(PaintLayout):
         colors: str,
         band: str,
         visitor: str,
-        desk: Desk,
+        state: PaintState,
         high: float,
         low: float,
     ) -> AsyncIterator[Update]:
         """A style picture was brought or removed."""
-        desk.act()
+        state.act()
         visitor, path = await self.site.visitors.admit(visitor), path_of(file)
         if path is None:
             kept = [ref for ref in (style, colors) if ref.startswith("gallery:")]
             chosen = kept[0] if kept else "", kept[-1] if kept else ""
-            yield self._style_chosen(desk, *chosen, high, low) | {self.own_note: ""}
+            yield self._style_chosen(state, *chosen, high, low) | {self.own_note: ""}
             return
         try:
-            key = await self._store(request, path, visitor, desk)
+            key = await self._store(request, path, visitor, state)
         except Exception as error:
             yield {self.own_note: views.failure(said(error)), self.visitor: visitor}
         else:
-            chosen = picked(desk.style or style, desk.colors or colors, f"blob:{key}", band)
-            update = self._style_chosen(desk, *chosen, high, low)
+            chosen = picked(state.style or style, state.colors or colors, f"blob:{key}", band)
+            update = self._style_chosen(state, *chosen, high, low)
             shown = await bringing.preview(self.site, key, owner_of(visitor))
             yield update | {
                 self.tiles: views.tiles(self.styles),
@@ -111,24 +111,31 @@ class Choosing(PaintLayout):
             }
 
     def pick_style(
-        self, desk: Desk, style: str, colors: str, band: str, high: float, low: float, event: gr.EventData
+        self,
+        state: PaintState,
+        style: str,
+        colors: str,
+        band: str,
+        high: float,
+        low: float,
+        event: gr.EventData,
     ) -> Update:
         """A gallery tile was chosen."""
         name = picked_name(event)
         if not any(known.name == name for known in self.styles):
             return {self.choice: gr.skip()}
-        desk.act()
-        chosen = picked(desk.style or style, desk.colors or colors, f"gallery:{name}", band)
-        return self._style_chosen(desk, *chosen, high, low)
+        state.act()
+        chosen = picked(state.style or style, state.colors or colors, f"gallery:{name}", band)
+        return self._style_chosen(state, *chosen, high, low)
 
-    def _style_chosen(self, desk: Desk, style: str, colors: str, high: float, low: float) -> Update:
-        desk.style, desk.colors = style, colors
+    def _style_chosen(self, state: PaintState, style: str, colors: str, high: float, low: float) -> Update:
+        state.style, state.colors = style, colors
         return {
             self.style_ref: style,
             self.colors_ref: colors,
             self.choice: self.chosen_line(style, colors),
             self.pad: pad(high, low),
-            **(self._cured(desk, "style") if style else {}),
+            **(self._cured(state, "style") if style else {}),
         }
 
     def chosen_line(self, style: str, colors: str) -> str:

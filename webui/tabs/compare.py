@@ -108,7 +108,7 @@ class CompareTab:
                 elem_id="compare-methods",
                 elem_classes="pills",
             )
-            with gr.Row(elem_id="compare-deeds"):
+            with gr.Row(elem_id="compare-actions"):
                 self.go = gr.Button("Compare", variant="primary", elem_id="compare-go")
                 self.cancel = gr.Button(
                     "Cancel", variant="secondary", elem_id="compare-cancel", visible=False

@@ -12,7 +12,7 @@ from webui import views
 from webui.follow import follow
 from webui.pad import pad
 from webui.tabs.common import SEARCHED, Update, as_grid, call
-from webui.tabs.layout import Desk
+from webui.tabs.layout import PaintState
 from webui.tabs.restoring import Restoring
 
 GROWN_SECONDS = 2.0
@@ -38,11 +38,13 @@ class Easel(Restoring):
             shown[self.status] = views.status(job)
         return shown
 
-    async def _show(self, desk: Desk, job: Any, owner: str, shown: Any = None) -> AsyncIterator[Update]:
+    async def _show(
+        self, state: PaintState, job: Any, owner: str, shown: Any = None
+    ) -> AsyncIterator[Update]:
         """Follow a job on the easel until it is finished or something else is put there. ``shown``: the finished
         job whose painting stays in view meanwhile."""
-        desk.turn += 1
-        turn = desk.turn
+        state.turn += 1
+        turn = state.turn
         if not job.finished:
             yield {
                 self.job_id: job.id,
@@ -55,11 +57,11 @@ class Easel(Restoring):
                 else views.waiting_easel(job, self.site.links),
             }
             async for view in follow(self.client, job, owner):
-                if desk.turn != turn:
+                if state.turn != turn:
                     return
                 job = view
                 if not job.finished:
-                    yield {self.status: views.status(job)} | await self._on_the_way(desk, job)
+                    yield {self.status: views.status(job)} | await self._on_the_way(state, job)
         end = await call(self._at_rest, job)
         if job.state != "done":
             if shown is not None:
@@ -69,21 +71,21 @@ class Easel(Restoring):
                 }
             else:
                 end |= {self.easel: views.empty_easel(), self.download: ""}
-        desk.removed = None
-        end[self.history] = await self.wall.hung(owner, desk, job.id)
-        if desk.turn == turn:
+        state.removed = None
+        end[self.history] = await self.wall.hung(owner, state, job.id)
+        if state.turn == turn:
             yield end
 
-    async def _on_the_way(self, desk: Desk, job: Any) -> Update:
+    async def _on_the_way(self, state: PaintState, job: Any) -> Update:
         """The picture so far of a job that shows one, every few seconds."""
         now = time.monotonic()
-        if not job.iterative or job.state != "running" or now - desk.grown_at < GROWN_SECONDS:
+        if not job.iterative or job.state != "running" or now - state.grown_at < GROWN_SECONDS:
             return {}
-        desk.grown_at = now
+        state.grown_at = now
         if not await call(self.client.has_picture_so_far, job):
             return {}
-        before, desk.grown = desk.grown if desk.growing == job.id else None, job.progress
-        desk.growing = job.id
+        before, state.grown = state.grown if state.growing == job.id else None, job.progress
+        state.growing = job.id
         return {
             self.easel: views.growing_easel(job, before, self.site.links),
             self.cancel: gr.update(value=ENOUGH),

@@ -23,7 +23,7 @@ BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 
 
 @dataclass
-class Desk:
+class PaintState:
     """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
     ``taken`` counts pictures taken in, ``acts`` what the person has done. ``style`` is the chosen style, ``colors``
     the one for colours and shapes. ``trouble``: why the photo in the field cannot be used; ``missed``: what the
@@ -73,7 +73,7 @@ class PaintLayout:
         self._build()
 
     def _build(self) -> None:
-        self.desk = gr.State(Desk(), time_to_live=6 * 3600)
+        self.state = gr.State(PaintState(), time_to_live=6 * 3600)
         self.visitor = self.site.visitor
         with gr.Column(visible="hidden", elem_id="wires"):
             # What the page must still know when the server was restarted under it.

@@ -29,7 +29,7 @@ from webui.tabs.common import (
     store,
 )
 from webui.tabs.easel import Easel
-from webui.tabs.layout import Desk
+from webui.tabs.layout import PaintState
 from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
@@ -60,13 +60,13 @@ class PaintTab(Easel):
         missed = [self.photo_note, self.choice]  # where it is said what is missing
         self.photo.input(
             self.take_photo,
-            [self.photo, self.visitor, self.desk, *strengths],
+            [self.photo, self.visitor, self.state, *strengths],
             [self.photo, self.photo_key, self.photo_note, self.visitor, self.pad, self.status],
             **many,
         )
         self.own_style.input(
             self.take_style,
-            [self.own_style, *styles, self.band, self.visitor, self.desk, *strengths],
+            [self.own_style, *styles, self.band, self.visitor, self.state, *strengths],
             [
                 self.own_style,
                 *styles,
@@ -81,18 +81,18 @@ class PaintTab(Easel):
         )
         self.tiles.select(
             self.pick_style,
-            [self.desk, *styles, self.band, *strengths],
+            [self.state, *styles, self.band, *strengths],
             [*styles, self.choice, self.pad, self.status],
             **many,
         )
         self.band.input(self.show_band, [self.band, *styles], [self.tiles], **many)
         self.paint.click(
             self.start,
-            [self.visitor, self.desk, self.photo, *self.refs, *knobs],
+            [self.visitor, self.state, self.photo, *self.refs, *knobs],
             [self.visitor, self.photo_key, *missed, *stage],
             **many,
         )
-        turned = [self.visitor, self.desk, self.job_id, *self.refs, *knobs]
+        turned = [self.visitor, self.state, self.job_id, *self.refs, *knobs]
         for slider in (self.alpha, self.high, self.low):
             slider.release(self.adjust, turned, stage, **many)
         pressed = [self.visitor, *missed, *stage]
@@ -100,7 +100,7 @@ class PaintTab(Easel):
         self.pad.select(self.set_strengths, turned, [*strengths, *pressed], **many)
         self.fill.click(
             self.show_grid,
-            [self.visitor, self.desk, *self.refs, *knobs],
+            [self.visitor, self.state, *self.refs, *knobs],
             pressed,
             **many,
         )
@@ -115,15 +115,15 @@ class PaintTab(Easel):
         )
         self.cancel.click(self.stop, [self.visitor, self.job_id], [self.status], **many)
         self.history.select(
-            self.tend, [self.visitor, self.desk, self.job_id], [*stage, *chosen], **many
-        ).then(self.follow_back, [self.visitor, self.desk], stage, **many)
+            self.tend, [self.visitor, self.state, self.job_id], [*stage, *chosen], **many
+        ).then(self.follow_back, [self.visitor, self.state], stage, **many)
         self.metadata.input(self.keep_metadata, [self.visitor, self.metadata], [self.visitor], **quiet)
         confirm = [self.forget, self.forget_yes, self.forget_no]
         self.forget.click(lambda: self._asking(True), None, confirm, **quiet)
         self.forget_no.click(lambda: self._asking(False), None, confirm, **quiet)
         self.forget_yes.click(
             self.forget_all,
-            [self.visitor, self.desk, self.photo, self.own_style],
+            [self.visitor, self.state, self.photo, self.own_style],
             [self.visitor, *confirm, *stage, *chosen],
             **quiet,
         )
@@ -174,67 +174,73 @@ class PaintTab(Easel):
         return bool(job.photo_key == photo and same)
 
     async def start(
-        self, request: gr.Request, visitor: str, desk: Desk, photo_file: Any, *chosen: Any
+        self, request: gr.Request, visitor: str, state: PaintState, photo_file: Any, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Paint was pressed."""
-        desk.act()
+        state.act()
         visitor = await self.site.visitors.admit(visitor)
-        steps = self._start(request, owner_of(visitor), desk, path_of(photo_file), *chosen)
+        steps = self._start(request, owner_of(visitor), state, path_of(photo_file), *chosen)
         async for update in self._guarded(steps):
             yield {self.visitor: visitor} | update
 
     async def _start(
-        self, request: gr.Request, owner: str, desk: Desk, photo_path: str | None, *chosen: Any
+        self, request: gr.Request, owner: str, state: PaintState, photo_path: str | None, *chosen: Any
     ) -> AsyncIterator[Update]:
-        (photo, style, colors), knobs = await self._chosen(desk, *chosen[:3]), chosen[3:]
-        if not photo and photo_path is not None and not desk.trouble:
+        (photo, style, colors), knobs = await self._chosen(state, *chosen[:3]), chosen[3:]
+        if not photo and photo_path is not None and not state.trouble:
             self.site.bringing(request)
-            photo = desk.photo = await store(self.site, photo_path, owner)
+            photo = state.photo = await store(self.site, photo_path, owner)
             yield {self.photo_key: photo}
-        if missing := self._missing(desk, photo, style):
+        if missing := self._missing(state, photo, style):
             yield self._at_rest() | missing
             return
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         wanted = (owner, photo, tuple(styles), params)
-        if desk.ordered == wanted:
+        if state.ordered == wanted:
             return  # the second press of a double click
-        desk.ordered = wanted
+        state.ordered = wanted
         try:
             origin = self.site.ordering(request)
             job = await call(self.client.submit, owner, photo, styles, params, source="web", origin=origin)
-            async for update in self._show(desk, job, owner):
+            async for update in self._show(state, job, owner):
                 yield update
         finally:
-            if desk.ordered is wanted:
-                desk.ordered = None
+            if state.ordered is wanted:
+                state.ordered = None
 
-    async def _chosen(self, desk: Desk, photo: str, style: str, colors: str) -> tuple[str, str, str]:
+    async def _chosen(self, state: PaintState, photo: str, style: str, colors: str) -> tuple[str, str, str]:
         """What is chosen by now; the fields of the page know it when this server was started after them."""
-        while desk.incoming:  # a picture brought a moment ago is still being checked
+        while state.incoming:  # a picture brought a moment ago is still being checked
             await asyncio.sleep(0.05)
-        return desk.photo or photo, desk.style or style, desk.colors or colors
+        return state.photo or photo, state.style or style, state.colors or colors
 
     async def adjust(
-        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self, request: gr.Request, visitor: str, state: PaintState, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """A knob was turned: paint the same pictures again, if they are the ones on the easel."""
-        desk.act()
-        async for update in self._guarded(self._adjust(request, visitor, desk, job_id, *chosen)):
+        state.act()
+        async for update in self._guarded(self._adjust(request, visitor, state, job_id, *chosen)):
             yield update
 
     async def set_strengths(
-        self, event: gr.EventData, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self,
+        event: gr.EventData,
+        request: gr.Request,
+        visitor: str,
+        state: PaintState,
+        job_id: str,
+        *chosen: Any,
     ) -> AsyncIterator[Update]:
         """A field of the pad was chosen: both sliders go there, and the painting with them."""
-        desk.act()
+        state.act()
         field = picked_name(event)
         async for update in self._guarded(
-            self._set_strengths(field, request, visitor, desk, job_id, *chosen)
+            self._set_strengths(field, request, visitor, state, job_id, *chosen)
         ):
             yield update
 
     async def _set_strengths(
-        self, field: str, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self, field: str, request: gr.Request, visitor: str, state: PaintState, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         strengths = parse_field(field)
         if strengths is None:
@@ -242,41 +248,41 @@ class PaintTab(Easel):
         yield dict(zip((self.high, self.low), strengths, strict=True))
         refs, (alpha, _, _, *others) = chosen[: len(self.refs)], chosen[len(self.refs) :]
         knobs = (alpha, *strengths, *others)
-        photo, style, _ = await self._chosen(desk, *refs)
+        photo, style, _ = await self._chosen(state, *refs)
         if photo and style:  # else there is nothing to paint, and the sliders have moved
-            async for update in self._press(request, visitor, desk, job_id, *refs, *knobs):
+            async for update in self._press(request, visitor, state, job_id, *refs, *knobs):
                 yield update
 
     async def press(
-        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self, request: gr.Request, visitor: str, state: PaintState, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Enter was pressed in the number of a strength."""
-        async for update in self._guarded(self._press(request, visitor, desk, job_id, *chosen)):
+        async for update in self._guarded(self._press(request, visitor, state, job_id, *chosen)):
             yield update
 
     async def _press(
-        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self, request: gr.Request, visitor: str, state: PaintState, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Paint what is chosen: as ``adjust`` does, where it is on the easel, else as Paint does."""
-        refs, knobs = await self._chosen(desk, *chosen[: len(self.refs)]), chosen[len(self.refs) :]
+        refs, knobs = await self._chosen(state, *chosen[: len(self.refs)]), chosen[len(self.refs) :]
         visitor = await self.site.visitors.admit(visitor)
         owner, job = owner_of(visitor), None
         if job_id:
             with suppress(NotFoundError):
                 job = await call(self.client.job, job_id, owner)
         if job is not None and self._is_of(job, *refs):
-            steps = self._adjust(request, visitor, desk, job_id, *refs, *knobs)
+            steps = self._adjust(request, visitor, state, job_id, *refs, *knobs)
         else:
             if job is not None and not job.finished and all(refs):  # nobody waits for this one any more
                 with suppress(AllaPrimaError):
                     await call(self.client.cancel, job.id, owner)
-            steps = self._start(request, owner, desk, None, *refs, *knobs)
+            steps = self._start(request, owner, state, None, *refs, *knobs)
         yield {self.visitor: visitor}
         async for update in steps:
             yield update
 
     async def _adjust(
-        self, request: gr.Request, visitor: str, desk: Desk, job_id: str, *chosen: Any
+        self, request: gr.Request, visitor: str, state: PaintState, job_id: str, *chosen: Any
     ) -> AsyncIterator[Update]:
         photo, style, colors, *knobs = chosen
         if not job_id or not await self.site.visitors.recognises(visitor):
@@ -292,23 +298,23 @@ class PaintTab(Easel):
                 await call(self.client.cancel, job.id, owner)
         changes = {"style": styles, "origin": self.site.ordering(request), **params.model_dump()}
         again = await call(self.client.repaint, job_id, owner, **changes)
-        async for update in self._show(desk, again, owner, shown):
+        async for update in self._show(state, again, owner, shown):
             yield update
 
     async def show_grid(
-        self, request: gr.Request, visitor: str, desk: Desk, *chosen: Any
+        self, request: gr.Request, visitor: str, state: PaintState, *chosen: Any
     ) -> AsyncIterator[Update]:
         """Small paintings were asked for, all strengths at once."""
-        desk.act()
+        state.act()
         visitor = await self.site.visitors.admit(visitor)
-        async for update in self._guarded(self._show_grid(request, owner_of(visitor), desk, *chosen)):
+        async for update in self._guarded(self._show_grid(request, owner_of(visitor), state, *chosen)):
             yield {self.visitor: visitor} | update
 
     async def _show_grid(
-        self, request: gr.Request, owner: str, desk: Desk, *chosen: Any
+        self, request: gr.Request, owner: str, state: PaintState, *chosen: Any
     ) -> AsyncIterator[Update]:
-        (photo, style, colors), knobs = await self._chosen(desk, *chosen[:3]), chosen[3:]
-        if missing := self._missing(desk, photo, style):
+        (photo, style, colors), knobs = await self._chosen(state, *chosen[:3]), chosen[3:]
+        if missing := self._missing(state, photo, style):
             yield missing
             return
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
@@ -335,21 +341,25 @@ class PaintTab(Easel):
             return views.failure(str(error))
         return gr.skip() if job.finished else views.stopping()
 
-    async def tend(self, visitor: str, desk: Desk, job_id: str, event: gr.EventData) -> AsyncIterator[Update]:
+    async def tend(
+        self, visitor: str, state: PaintState, job_id: str, event: gr.EventData
+    ) -> AsyncIterator[Update]:
         """A painting of the history was chosen, or is to be deleted, or to come back."""
         if not await self.site.visitors.recognises(visitor):
             yield self._nothing()
             return
-        async for update in self._guarded(self.wall.tend(owner_of(visitor), desk, job_id, event)):
+        async for update in self._guarded(self.wall.tend(owner_of(visitor), state, job_id, event)):
             yield update
 
     @staticmethod
     def _asking(asking: bool) -> list[Any]:
         return [gr.update(visible=not asking), gr.update(visible=asking), gr.update(visible=asking)]
 
-    async def forget_all(self, visitor: str, desk: Desk, photo: Any, style: Any) -> AsyncIterator[Update]:
+    async def forget_all(
+        self, visitor: str, state: PaintState, photo: Any, style: Any
+    ) -> AsyncIterator[Update]:
         """Delete everything this browser ever sent and start with a new id."""
-        desk.act()
+        state.act()
         if await self.site.visitors.recognises(visitor):
             try:
                 await call(self.site.forget, owner_of(visitor))
@@ -358,9 +368,9 @@ class PaintTab(Easel):
                 return
         for file in (photo, style):
             await call(self.site.shelf.remove, path_of(file))
-        desk.turn += 1
-        desk.photo = desk.style = desk.colors = ""
-        desk.removed = None
+        state.turn += 1
+        state.photo = state.style = state.colors = ""
+        state.removed = None
         yield {
             self.visitor: self.site.visitors.new(),
             **dict(zip((self.forget, self.forget_yes, self.forget_no), self._asking(False), strict=True)),
@@ -372,7 +382,7 @@ class PaintTab(Easel):
             self.choice: views.choice(""),
             self.photo: None,
             self.own_style: None,
-            **self._unsaid(desk),
+            **self._unsaid(state),
             self.pad: pad(ALPHA_DEFAULT, ALPHA_DEFAULT),
             **dict.fromkeys((self.job_id, *self.refs), ""),
         }

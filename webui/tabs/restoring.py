@@ -21,7 +21,7 @@ from webui.site import Site
 from webui.tabs.choosing import Choosing
 from webui.tabs.common import SEARCHED, Update, call, is_painting
 from webui.tabs.hanging import Wall
-from webui.tabs.layout import Desk
+from webui.tabs.layout import PaintState
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,9 @@ class Restoring(Choosing):
 
     if TYPE_CHECKING:  # what the tab has
 
-        def _show(self, desk: Desk, job: Any, owner: str, shown: Any = None) -> AsyncIterator[Update]: ...
+        def _show(
+            self, state: PaintState, job: Any, owner: str, shown: Any = None
+        ) -> AsyncIterator[Update]: ...
         def _guarded(self, steps: AsyncIterator[Update]) -> AsyncIterator[Update]: ...
         def _nothing(self) -> Update: ...
 
@@ -69,76 +71,76 @@ class Restoring(Choosing):
 
     def connect_restoring(self, page: gr.Blocks, quiet: dict[str, Any]) -> None:
         """Attach the events."""
-        back = [self.visitor, self.desk]
+        back = [self.visitor, self.state]
         page.load(self.look_back, back, [self.visitor, self.history], **quiet).then(
             self.lay_back,
-            [self.desk, self.touched],
+            [self.state, self.touched],
             [*self.chosen, self.metadata],
             js=TOUCHED,
             **quiet,
         ).then(self.follow_back, back, self.stage, **quiet)
 
-    async def look_back(self, visitor: str, desk: Desk) -> Update:
+    async def look_back(self, visitor: str, state: PaintState) -> Update:
         """A page was opened or reloaded: find this browser's last job, running or finished, and prepare it."""
         visitor = await self.site.visitors.admit(visitor)
         owner = owner_of(visitor)
-        desk.turn_found = desk.turn
+        state.turn_found = state.turn
         try:
             known = await call(self.client.known_user, owner)
-            desk.metadata = bool(known and known.metadata)
+            state.metadata = bool(known and known.metadata)
             jobs = await self._paintings(owner)
             done = [job for job in jobs if job.state == "done"]
             unfinished = [job for job in jobs if not job.finished]
             job = next(iter(unfinished or done), None)
             if job is not None:
                 before = next((old for old in done if self._same_pictures(old, job)), None)
-                desk.found, desk.before = job, None if job.finished else before
-                desk.laid = await self._laid_out(job, owner)
+                state.found, state.before = job, None if job.finished else before
+                state.laid = await self._laid_out(job, owner)
         except Exception:
             log.exception("what was painted last could not be found")
             return {self.visitor: visitor}
         return {
             self.visitor: visitor,
-            self.history: await self.wall.hung(owner, desk, job.id if job else ""),
+            self.history: await self.wall.hung(owner, state, job.id if job else ""),
         }
 
-    def lay_back(self, desk: Desk, touched: str) -> Update:
+    def lay_back(self, state: PaintState, touched: str) -> Update:
         """Photo, style and knobs of the job found, where the person has not begun anything else."""
-        laid, desk.laid = desk.laid, None
+        laid, state.laid = state.laid, None
         shown: Update = {self.choice: gr.skip()}
         if not was_touched(touched, "metadata"):
-            shown[self.metadata] = desk.metadata
-        if laid is not None and not desk.acts and not was_touched(touched, "studio"):
-            shown |= self._put(laid, desk)
+            shown[self.metadata] = state.metadata
+        if laid is not None and not state.acts and not was_touched(touched, "studio"):
+            shown |= self._put(laid, state)
         return shown
 
-    async def follow_back(self, visitor: str, desk: Desk) -> AsyncIterator[Update]:
+    async def follow_back(self, visitor: str, state: PaintState) -> AsyncIterator[Update]:
         """The job found goes onto the easel; where the person has begun something else, only one that is still being
         painted does, so that it can be watched and cancelled."""
-        job, before, laid_back = desk.found, desk.before, desk.laid_back
-        desk.found, desk.before, desk.laid_back = None, None, False
-        if job is None or desk.turn != desk.turn_found or not (laid_back or not job.finished):
+        job, before, laid_back = state.found, state.before, state.laid_back
+        state.found, state.before, state.laid_back = None, None, False
+        if job is None or state.turn != state.turn_found or not (laid_back or not job.finished):
             yield self._nothing()
             return
-        steps = self._show(desk, job, owner_of(visitor), before)
+        steps = self._show(state, job, owner_of(visitor), before)
         async for update in self._guarded(steps):
             yield update
 
-    async def put_up(self, owner: str, desk: Desk, job_id: str) -> AsyncIterator[Update]:
+    async def put_up(self, owner: str, state: PaintState, job_id: str) -> AsyncIterator[Update]:
         """Lay out what a painting was made of; ``follow_back`` then puts it onto the easel. Raises ``AllaPrimaError``."""
-        acts = desk.act()
-        desk.found = None
+        acts = state.act()
+        state.found = None
         job = await call(self.client.job, job_id, owner)
         laid = await self._laid_out(job, owner)
-        if desk.acts == acts:  # else something else was begun meanwhile
-            desk.found, desk.before = job, None
-            yield self._put(laid, desk)
+        if state.acts == acts:  # else something else was begun meanwhile
+            state.found, state.before = job, None
+            yield self._put(laid, state)
 
-    def _put(self, laid: Update, desk: Desk) -> Update:
-        """What was prepared, on the page and on the desk."""
-        desk.photo, desk.style, desk.colors = (laid[ref] for ref in self.refs)
-        desk.laid_back, desk.turn_found = True, desk.turn
-        return laid | self._unsaid(desk)
+    def _put(self, laid: Update, state: PaintState) -> Update:
+        """What was prepared, on the page and on the state."""
+        state.photo, state.style, state.colors = (laid[ref] for ref in self.refs)
+        state.laid_back, state.turn_found = True, state.turn
+        return laid | self._unsaid(state)
 
     async def _laid_out(self, job: Any, owner: str) -> Update:
         """Photo, style and knobs as a job had them."""

@@ -13,7 +13,7 @@ from core.errors import AllaPrimaError, NotFoundError
 from webui.bodies import Body, read_body, timely, whole_number
 from webui.operators import Entering
 from webui.replies import FRESH, refusal, reply, told
-from webui.training.desk import Deed, Desk, Pictures, Start, Use
+from webui.training.api import Action, Pictures, Start, TrainingApi, Use
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
     from starlette.requests import ClientDisconnect
     from starlette.responses import Response
 
-    gate, desk = site.gate, Desk(site.client)
+    gate, api = site.gate, TrainingApi(site.client)
 
     async def found(request: Request, action: Callable[..., Any], *values: Any) -> Any:
         """What ``action`` returns, for operators; raises ``AccessError``."""
@@ -64,10 +64,10 @@ def add_routes(app: FastAPI, site: Site) -> None:
     async def look(request: Request) -> Response:
         given = request.query_params
         views: dict[str, Callable[[], dict[str, Any]]] = {
-            "overview": desk.overview,
-            "form": lambda: desk.form(given.get("recipe", "")),
-            "detail": lambda: desk.detail(given.get("training", "")),
-            "compare": lambda: desk.compare(given.get("one", ""), given.get("other", "")),
+            "overview": api.overview,
+            "form": lambda: api.form(given.get("recipe", "")),
+            "detail": lambda: api.detail(given.get("training", "")),
+            "compare": lambda: api.compare(given.get("one", ""), given.get("other", "")),
         }
         view = views.get(request.path_params["view"])
         return (
@@ -77,19 +77,19 @@ def add_routes(app: FastAPI, site: Site) -> None:
         )
 
     async def act(request: Request) -> Response:
-        deeds: dict[str, tuple[type[Body], Callable[..., dict[str, Any]]]] = {
-            "start": (Start, desk.start),
-            "act": (Deed, desk.act),
-            "count": (Pictures, desk.count),
-            "model": (Use, desk.model),
+        actions: dict[str, tuple[type[Body], Callable[..., dict[str, Any]]]] = {
+            "start": (Start, api.start),
+            "act": (Action, api.act),
+            "count": (Pictures, api.count),
+            "model": (Use, api.model),
         }
-        if request.path_params["deed"] not in deeds:
+        if request.path_params["action"] not in actions:
             return refusal(NotFoundError(NO_CALL))
-        model, deed = deeds[request.path_params["deed"]]
+        model, action = actions[request.path_params["action"]]
 
         async def answer() -> dict[str, Any]:
             gate.check_request(request)
-            changed: dict[str, Any] = await found(request, deed, await read_body(request, model))
+            changed: dict[str, Any] = await found(request, action, await read_body(request, model))
             return changed
 
         return await reply(answer, unknown_name=400)
@@ -109,7 +109,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
 
         def take() -> str:
             with open(reader, "rb") as source:
-                return desk.service.archives.keep(name, source)
+                return api.service.archives.keep(name, source)
 
         taking = asyncio.ensure_future(run_in_threadpool(take))
         try:
@@ -123,7 +123,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
         except (AllaPrimaError, ClientDisconnect):
             # What has come so far looks like a whole archive to whoever reads the pipe: throw it away.
             with suppress(AllaPrimaError):
-                await run_in_threadpool(desk.service.archives.discard, await taking)
+                await run_in_threadpool(api.service.archives.discard, await taking)
             raise
         return await taking
 
@@ -134,7 +134,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
             step = whole_number(names["step"], STEP_MAX)
             if step is None:
                 raise NotFoundError("There is no such sheet.")
-            return desk.service.folder(names["training"]).sheet(step)
+            return api.service.folder(names["training"]).sheet(step)
 
         async def answer() -> Response:
             headers = {"Cache-Control": "private, max-age=3600"}
@@ -154,7 +154,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
             version = whole_number(names["version"], VERSION_MAX)
             if names["suffix"] not in kinds or version is None:
                 raise NotFoundError("There is no such file.")
-            return desk.service.model_file(names["name"], version, names["suffix"])
+            return api.service.model_file(names["name"], version, names["suffix"])
 
         async def answer() -> Response:
             data = await found(request, read)
@@ -166,7 +166,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
     app.add_route("/training/api/leave", leave, methods=["POST"], include_in_schema=False)
     app.add_route("/training/api/upload", upload, methods=["POST"], include_in_schema=False)
     app.add_route("/training/api/{view}", look, methods=["GET"], include_in_schema=False)
-    app.add_route("/training/api/{deed}", act, methods=["POST"], include_in_schema=False)
+    app.add_route("/training/api/{action}", act, methods=["POST"], include_in_schema=False)
     app.add_route("/training/sheet/{training}/{step}.png", sheet, methods=["GET"], include_in_schema=False)
     app.add_route(
         "/training/model/{name}/{version}/file{suffix}", file, methods=["GET"], include_in_schema=False

@@ -111,7 +111,7 @@ def _amount(study: StudyView) -> str:
 
 def _create(surveys: Surveys, args: argparse.Namespace) -> int:
     from core.survey.study import read_study, study_file
-    from worker.survey.desk import create
+    from worker.survey.manage import create
 
     file = study_file(args.study)
     study = read_study(file)
@@ -123,7 +123,7 @@ def _create(surveys: Surveys, args: argparse.Namespace) -> int:
 
 def _render(surveys: Surveys, args: argparse.Namespace) -> int:
     from worker.cli.submit import state_text
-    from worker.survey.desk import render
+    from worker.survey.manage import render
 
     name = _name(args)
     view = surveys.study(name)
@@ -179,7 +179,7 @@ def _measure(surveys: Surveys, args: argparse.Namespace, quiet: bool = False) ->
 
 def _open(surveys: Surveys, args: argparse.Namespace) -> int:
     from core.survey.study import shipped
-    from worker.survey.desk import open_study
+    from worker.survey.manage import open_study
 
     name = _name(args)
     known = {study.name for study in surveys.studies(open_only=False)}
@@ -194,7 +194,7 @@ def _open(surveys: Surveys, args: argparse.Namespace) -> int:
 
 
 def _close(surveys: Surveys, args: argparse.Namespace) -> int:
-    from worker.survey.desk import close_study
+    from worker.survey.manage import close_study
 
     name = _name(args)
     close_study(surveys.client, name)
@@ -258,7 +258,7 @@ def _import(surveys: Surveys, args: argparse.Namespace) -> int:
 
 
 def _exclude(surveys: Surveys, args: argparse.Namespace) -> int:
-    from worker.survey.desk import exclude
+    from worker.survey.manage import exclude
 
     exclude(surveys.client, _name(args), args.more[0], args.more[1])
     print(f"The rater {args.more[0]} is left out of the results.")
@@ -266,7 +266,7 @@ def _exclude(surveys: Surveys, args: argparse.Namespace) -> int:
 
 
 def _include(surveys: Surveys, args: argparse.Namespace) -> int:
-    from worker.survey.desk import exclude
+    from worker.survey.manage import exclude
 
     exclude(surveys.client, _name(args), args.more[0], None)
     print(f"The rater {args.more[0]} counts again, unless a rule of the study says otherwise.")
@@ -274,7 +274,7 @@ def _include(surveys: Surveys, args: argparse.Namespace) -> int:
 
 
 def _delete(surveys: Surveys, args: argparse.Namespace) -> int:
-    from worker.survey.desk import delete_study
+    from worker.survey.manage import delete_study
 
     name = _name(args)
     if not args.yes:

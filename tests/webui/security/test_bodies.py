@@ -14,9 +14,9 @@ from webui.bodies import parse_json, whole_number
 
 HUGE = "9" * 23
 OWN_ROUTES = (
-    *(f"/survey/api/{deed}" for deed in ("consent", "join", "rate", "undo", "link", "withdraw")),
+    *(f"/survey/api/{action}" for action in ("consent", "join", "rate", "undo", "link", "withdraw")),
     "/survey/research/enter",
-    *(f"/training/api/{deed}" for deed in ("enter", "start", "act", "model")),
+    *(f"/training/api/{action}" for action in ("enter", "start", "act", "model")),
     f"/pictures/job/x/{'0' * 40}/rating",
 )
 BODIES = (

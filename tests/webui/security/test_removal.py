@@ -33,20 +33,20 @@ def painting(settings: Settings, ids: tuple[str, str], attacker: Attacker, png: 
         return list(client.watch(job.id, timeout=60))[-1]
 
 
-@pytest.mark.parametrize("deed", ["delete", "undo", "reopen"])
+@pytest.mark.parametrize("action", ["delete", "undo", "reopen"])
 def test_no_hand_on_somebody_elses_painting(
-    attacker: Attacker, settings: Settings, ids: tuple[str, str], painting: JobView, deed: str
+    attacker: Attacker, settings: Settings, ids: tuple[str, str], painting: JobView, action: str
 ) -> None:
     [number] = attacker.numbers("tend")
     with Client(settings) as client:
-        if deed == "undo":
+        if action == "undo":
             client.remove(painting.id, painting.owner)
         for who in (ids[1], "", "a" * 32):
             answer = attacker.outcome(
-                number, [who, None, painting.id], event_data={"deed": deed, "name": painting.id}
+                number, [who, None, painting.id], event_data={"action": action, "name": painting.id}
             )
             assert painting.style_label not in str(answer)
-        if deed == "undo":
+        if action == "undo":
             with pytest.raises(NotFoundError):
                 client.job(painting.id)
             assert client.restore(painting.id, painting.owner).id == painting.id
@@ -56,9 +56,9 @@ def test_no_hand_on_somebody_elses_painting(
 
 
 @pytest.mark.parametrize(
-    "data", [None, [], "delete", {"deed": ["delete"], "name": {}}, {"deed": 7, "name": 9}]
+    "data", [None, [], "delete", {"action": ["delete"], "name": {}}, {"action": 7, "name": 9}]
 )
-def test_odd_deeds_change_nothing(
+def test_odd_actions_change_nothing(
     attacker: Attacker, settings: Settings, ids: tuple[str, str], painting: JobView, data: object
 ) -> None:
     [number] = attacker.numbers("tend")

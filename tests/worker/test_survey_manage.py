@@ -23,7 +23,7 @@ from worker.jobs import JobView
 from worker.settings import Settings, use_settings
 from worker.store import surveys as table
 from worker.store.study_models import StudyPairRow
-from worker.survey import desk
+from worker.survey import manage
 from worker.survey.measure import _scaled, measure
 from worker.survey.pictures import Pictures
 from worker.survey.service import SurveyError, Surveys
@@ -45,19 +45,19 @@ def rows(client: Client, name: str = "test") -> dict[str, StudyPairRow]:
 def rendered(service: Service) -> Service:
     """The service without a study called test."""
     if any(study.name == "test" for study in Surveys(service.client).studies(open_only=False)):
-        desk.delete_study(service.client, "test")
+        manage.delete_study(service.client, "test")
     return service
 
 
 def test_pictures_are_painted_by_the_queue_and_bound_to_their_jobs(rendered: Service) -> None:
     client = rendered.client
     study = study_of(2, params=PAINTED, arms=ARMS, checks=CHECKS)
-    desk.create(client, study, Path())
+    manage.create(client, study, Path())
     assert Surveys(client).study("test").rendered == 1
     with pytest.raises(SurveyError, match=r"5 pictures are not painted yet"):
-        desk.open_study(client, "test")
+        manage.open_study(client, "test")
     told: list[tuple[str, JobView | None]] = []
-    assert desk.render(client, "test", lambda item, job: told.append((item, job))) == []
+    assert manage.render(client, "test", lambda item, job: told.append((item, job))) == []
     found = rows(client)
     for name, alpha in (("p0/soft", 0.25), ("p1/full", 1.0)):
         job = client.job(str(found[name].job_id))
@@ -67,31 +67,31 @@ def test_pictures_are_painted_by_the_queue_and_bound_to_their_jobs(rendered: Ser
     assert found["again"].job_id == found["p0/soft"].job_id
     assert (found["bare"].job_id, found["bare"].result_key) == (None, found["bare"].photo_key)
     assert [name for name, job in told if job is None] == ["p0/soft", "p0/full", "p1/soft", "p1/full"]
-    jobs = len(client.jobs(desk.owner_of("test")))
-    assert desk.render(client, "test") == []
-    assert len(client.jobs(desk.owner_of("test"))) == jobs == 4
-    desk.open_study(client, "test")
+    jobs = len(client.jobs(manage.owner_of("test")))
+    assert manage.render(client, "test") == []
+    assert len(client.jobs(manage.owner_of("test"))) == jobs == 4
+    manage.open_study(client, "test")
     take_part(Surveys(client), "web:x", 5)
     # The same file again is the same study, until somebody takes part.
     with pytest.raises(SurveyError, match="1 person takes part"):
-        desk.create(client, study, Path())
+        manage.create(client, study, Path())
 
 
 def test_rendering_goes_on_where_it_was_stopped(rendered: Service) -> None:
     client = rendered.client
-    desk.create(client, study_of(3, params=PAINTED), Path())
+    manage.create(client, study_of(3, params=PAINTED), Path())
 
     def stop(item: str, job: JobView | None) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        desk.render(client, "test", stop)
+        manage.render(client, "test", stop)
     ordered = {row.job_id for row in rows(client).values()}
     assert len(ordered) == 3
-    assert desk.render(client, "test") == []
+    assert manage.render(client, "test") == []
     assert {row.job_id for row in rows(client).values()} == ordered
     kept = rows(client)
-    desk.create(client, study_of(4, params=PAINTED), Path())
+    manage.create(client, study_of(4, params=PAINTED), Path())
     now = rows(client)
     assert [now[name].result_key == kept[name].result_key for name in ("p0", "p1", "p2")] == [True] * 3
     assert now["p3"].result_key is None
@@ -103,28 +103,28 @@ def test_a_picture_that_cannot_be_painted_is_a_sentence(rendered: Service) -> No
         {"name": "good", "photo": "sample:lake", "style": "gallery:pastel"},
         {"name": "other", "photo": "sample:lake", "style": "gallery:pastel", "model": "0" * 64},
     ]
-    desk.create(client, study_of(params=PAINTED, pairs=pairs), Path())
-    (failure,) = desk.render(client, "test")
+    manage.create(client, study_of(params=PAINTED, pairs=pairs), Path())
+    (failure,) = manage.render(client, "test")
     assert failure.startswith("other: the study asks for the model 000000000000…")
     assert rows(client)["other"].result_key is None
     with pytest.raises(SurveyError, match="1 picture is not painted yet"):
-        desk.open_study(client, "test")
+        manage.open_study(client, "test")
 
 
 def test_own_pictures_beside_the_study_file(client: Client, tmp_path: Path) -> None:
     (tmp_path / "my_photo.png").write_bytes(picture(1))
     (tmp_path / "style.png").write_bytes(picture(2))
     pairs = [{"name": "own", "photo": "my_photo.png", "style": "style.png"}]
-    desk.create(client, study_of(pairs=pairs), tmp_path)
+    manage.create(client, study_of(pairs=pairs), tmp_path)
     row = rows(client)["own"]
     assert (row.photo_title, row.style) == ("my photo", f"blob:{row.style_key}")
-    assert client.blobs.get(str(row.photo_key), desk.owner_of("test")) == picture(1)
+    assert client.blobs.get(str(row.photo_key), manage.owner_of("test")) == picture(1)
     (tmp_path / "style.png").write_bytes(b"nothing")
     for folder, said in ((tmp_path, "style.png: "), (tmp_path / "elsewhere", "my_photo.png")):
         with pytest.raises(PictureError, match=said):
-            desk.create(client, study_of(pairs=pairs), folder)
+            manage.create(client, study_of(pairs=pairs), folder)
     with pytest.raises(UnknownNameError, match="Did you mean 'lake'"):
-        desk.create(client, study_of(pairs=[{**pairs[0], "photo": "sample:lakes"}]), tmp_path)
+        manage.create(client, study_of(pairs=[{**pairs[0], "photo": "sample:lakes"}]), tmp_path)
 
 
 def test_a_researcher_leaves_raters_out_and_takes_them_in_again(stored: Client) -> None:
@@ -133,16 +133,16 @@ def test_a_researcher_leaves_raters_out_and_takes_them_in_again(stored: Client) 
         take_part(surveys, person, {f"p{n}": score + n % 2 for n in range(4)})
     ratings = json.loads(surveys.export("test", "json"))["ratings"]
     rater = next(rating["rater"] for rating in ratings if rating["score"] == 8)
-    desk.exclude(stored, "test", rater, "colleague")
+    manage.exclude(stored, "test", rater, "colleague")
     results = surveys.results("test")
     assert [(one.rule, one.reason) for one in results.excluded] == [("researcher", "colleague")]
     assert (results.overall.mean, results.everybody.mean) == (4.5, 6.5)
-    desk.exclude(stored, "test", rater, None)
+    manage.exclude(stored, "test", rater, None)
     assert surveys.results("test").overall.mean == 6.5
     with pytest.raises(NotFoundError):
-        desk.exclude(stored, "test", "0123456789", "nobody")
+        manage.exclude(stored, "test", "0123456789", "nobody")
     with pytest.raises(ParameterError):
-        desk.exclude(stored, "test", rater, "  ")
+        manage.exclude(stored, "test", rater, "  ")
 
 
 def test_metrics_are_measured_once_and_joined(client: Client) -> None:
@@ -294,15 +294,15 @@ def test_opening_a_shipped_study_creates_and_paints_it(
     assert "1 picture measured" in printed
     assert "is open" in printed
     assert rows(rendered.client, "quick-look")["one"].metrics["SSIM"] > 0
-    desk.delete_study(rendered.client, "quick-look")
+    manage.delete_study(rendered.client, "quick-look")
 
 
 def test_jobs_may_be_forgotten_but_the_study_remembers(
     rendered: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = rendered.client
-    desk.create(client, study_of(1, params=PAINTED), Path())
-    assert desk.render(client, "test") == []
+    manage.create(client, study_of(1, params=PAINTED), Path())
+    assert manage.render(client, "test") == []
     before = rows(client)["p0"]
     later = time.time() + 365 * 86400
     with monkeypatch.context() as patched:

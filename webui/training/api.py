@@ -73,7 +73,7 @@ class Start(Body):
     start: Text | None = None
 
 
-class Deed(Body):
+class Action(Body):
     """Something to be done with a training."""
 
     training: Text
@@ -98,7 +98,7 @@ class Use(Body):
     version: Whole
 
 
-class Desk:
+class TrainingApi:
     """Every method may block and runs in a thread."""
 
     def __init__(self, client: Client) -> None:
@@ -106,7 +106,7 @@ class Desk:
 
     @property
     def service(self) -> TrainingService:
-        """The worker room's side."""
+        """What the worker offers."""
         return self.client.training
 
     def overview(self) -> dict[str, Any]:
@@ -242,21 +242,21 @@ class Desk:
                 told[what] = {"few": heap.few, "sentence": heap.sentence}
         return told
 
-    def act(self, content: Deed) -> dict[str, Any]:
+    def act(self, content: Action) -> dict[str, Any]:
         """Pause, resume, cancel, publish or delete."""
         run_id, service = content.training.strip(), self.service
         if content.deed == "resume":
             return card(service.resume(run_id, content.fields))
         if content.deed == "publish":
             return card(service.publish(run_id, (content.method or "").strip() or None))
-        deeds = {
+        actions = {
             "pause": service.pause,
             "cancel": service.cancel,
             "delete": service.delete,
         }
-        if content.deed not in deeds:
+        if content.deed not in actions:
             raise ParameterError("deed: must be pause, resume, cancel, publish or delete.")
-        return card(deeds[content.deed](run_id))
+        return card(actions[content.deed](run_id))
 
     def model(self, content: Use) -> dict[str, Any]:
         """Put a version of a model into use."""
