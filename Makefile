@@ -31,7 +31,7 @@ TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(shell [ -t 2 ] || echo -q) \
 	--constraint constraints.txt $(PIP_ARGS)
 
-.PHONY: help demo test lint format audit settings setup setup-dev clean FORCE
+.PHONY: help demo test coverage lint format audit settings setup setup-dev clean FORCE
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -49,6 +49,10 @@ demo: setup ## paint samples through the real queue, write out/demo.png, serve t
 
 # More processes than cores: while some wait for a server, others compute. tests/conftest.py gives each one thread.
 test: setup-dev ## run all tests: real queue, real browser where one is found, a Telegram server on loopback
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope $(PYTEST_ARGS)
+
+# Every server of the tests is measured, too, which takes a third more of their time.
+coverage: setup-dev ## run all tests and print which lines they reach
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 lint: setup-dev ## check format, lint and types

@@ -131,16 +131,17 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_the_test_command_runs_everything_and_prints_coverage(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["test", "coverage"])
+def test_the_test_commands_run_everything(target: str, tmp_path: Path) -> None:
     shown = subprocess.run(
-        ["make", "--dry-run", "test", f"VENV={tmp_path / 'venv'}"],
+        ["make", "--dry-run", target, f"VENV={tmp_path / 'venv'}"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
     last = [line for line in shown.splitlines() if "pytest" in line][-1]
-    assert "--cov" in last
+    assert ("--cov" in last) == (target == "coverage")
     assert " -k" not in last
     assert " -m " not in last.replace("-m pytest", "")
     assert project()["tool"]["pytest"]["ini_options"]["testpaths"] == ["tests"]
