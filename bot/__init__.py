@@ -1,4 +1,4 @@
-"""The Telegram bot: takes orders, reports on them, hands paintings over. Talks to jobs through ``worker.client``."""
+"""The Telegram bot: takes photographs, reports on jobs, hands paintings over. Talks to them through ``worker.client``."""
 
 import os
 

@@ -43,7 +43,7 @@ class Delivery:
         self._bot = bot
 
     async def hand_over(self, texts: Texts, key: str, jobs: Sequence[JobView]) -> None:
-        """Deliver an order whose jobs are all finished; raises what Telegram raises."""
+        """Deliver a group of jobs that are all finished; raises what Telegram raises."""
         context = JobContext.model_validate(jobs[0].context)
         done = [job for job in jobs if job.state == JobState.DONE]
         if context.edit is not None:
@@ -268,7 +268,7 @@ class Delivery:
             await self._bot.edit_message_media(document(picture, ".jpg"), context.chat, context.edit, **more)
 
     async def give_up(self, texts: Texts, key: str, jobs: Sequence[JobView], reason: str) -> None:
-        """Say in the order's status message that its paintings did not come (``reason``: a key of the texts), with a
+        """Say in the group's status message that its paintings did not come (``reason``: a key of the texts), with a
         button that sends them again. Never raises what Telegram raises."""
         context = JobContext.model_validate(jobs[0].context)
         done = [job for job in jobs if job.state == JobState.DONE]

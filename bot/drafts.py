@@ -1,4 +1,4 @@
-"""A draft: an order being put together in a chat. It lives in the database, so a restart loses nothing."""
+"""A draft: jobs being put together in a chat. It lives in the database, so a restart loses nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEPT = 100
 
 
 class Draft(BaseModel):
-    """Photos, the style once it is known, and the messages that belong to the order.
+    """Photos, the style once it is known, and the messages that belong to it.
 
     ``photos`` are blob keys and ``messages`` the person's messages they came with, in the same order;
     ``group`` is Telegram's album id; ``style_group`` the album whose first photo became the style (the

@@ -72,7 +72,7 @@ def awaiting(texts: Texts, draft_id: str) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup([[back, _button(texts.button("close"), draft_id, Verb.CLOSE)]])
 
 
-def cancel_order(texts: Texts, draft_id: str) -> InlineKeyboardMarkup:
+def cancel_jobs(texts: Texts, draft_id: str) -> InlineKeyboardMarkup:
     """Cancel all jobs of an order."""
     return InlineKeyboardMarkup([[_button(texts.button("cancel"), draft_id, Verb.CANCEL_ALBUM)]])
 

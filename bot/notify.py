@@ -2,7 +2,7 @@
 
 The database is asked, not memory: every round reads the bot's unfinished jobs and its finished ones that
 nobody has been given yet. So a restarted bot goes on where the old one stopped, and a job is handed over
-even where the process that took the order is gone. Rounds are two queries, however many jobs there are.
+even where the process that submitted the group is gone. Rounds are two queries, however many jobs there are.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from worker.settings import Settings
 logger = logging.getLogger(__name__)
 
 SOURCE = "bot"
-EDIT_SECONDS = 3.0  # between two edits of one order's status
+EDIT_SECONDS = 3.0  # between two edits of one group's status
 SO_FAR_SECONDS = 5.0  # between two pictures of a painting on the way
 SO_FAR_SIDE = 800  # their longest side in pixels
 BUSY_ROUND_SECONDS = 0.3
@@ -54,8 +54,8 @@ FORGET_SECONDS = 15.0  # an upload of somebody who wants to be forgotten may tak
 
 
 @dataclass
-class Order:
-    """What is remembered of an order while it runs: nothing that could not be lost."""
+class JobGroup:
+    """What is remembered of a group of jobs (one, or those of an album) while it runs: nothing that could not be lost."""
 
     next_edit: float
     shown: Any = None
@@ -75,7 +75,7 @@ def context_of(job: JobView) -> JobContext | None:
         return None
 
 
-def order_key(job: JobView, context: JobContext) -> str:
+def group_key(job: JobView, context: JobContext) -> str:
     """Jobs of the same key are reported and handed over together."""
     return context.draft or job.id
 
@@ -90,7 +90,7 @@ class Notifier:
         self._next_look = 0.0
         self._forgetting: set[str] = set()
         self._uploads: dict[str, set[asyncio.Task[None]]] = defaultdict(set)
-        self._orders: dict[str, Order] = {}
+        self._groups: dict[str, JobGroup] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -106,7 +106,7 @@ class Notifier:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        running = [order.task for order in self._orders.values() if order.task]
+        running = [group.task for group in self._groups.values() if group.task]
         if running:
             _, late = await asyncio.wait(running, timeout=10)
             for task in late:
@@ -135,9 +135,9 @@ class Notifier:
         self._forgetting.add(owner)
         try:
             running = [
-                order.task
-                for order in self._orders.values()
-                if order.task and order.jobs and order.jobs[0].owner == owner
+                group.task
+                for group in self._groups.values()
+                if group.task and group.jobs and group.jobs[0].owner == owner
             ]
             running += self._uploads.get(owner, ())
             if running:
@@ -178,25 +178,25 @@ class Notifier:
                 logger.warning("job %s carries no chat to report to", job.id)
                 await call(self._client.mark_delivered, job.id)
                 continue
-            grouped[order_key(job, context)][job.id] = job
-        for key in [key for key, order in self._orders.items() if key not in grouped and not order.task]:
-            del self._orders[key]
+            grouped[group_key(job, context)][job.id] = job
+        for key in [key for key, group in self._groups.items() if key not in grouped and not group.task]:
+            del self._groups[key]
         now = time.monotonic()
         for key, jobs in grouped.items():
-            order = self._orders.setdefault(key, Order(next_edit=now + FIRST_EDIT_SECONDS))
-            order.jobs = sorted(jobs.values(), key=lambda job: JobContext.model_validate(job.context).order)
-            if order.task or now < order.not_before or order.jobs[0].owner in self._forgetting:
+            group = self._groups.setdefault(key, JobGroup(next_edit=now + FIRST_EDIT_SECONDS))
+            group.jobs = sorted(jobs.values(), key=lambda job: JobContext.model_validate(job.context).order)
+            if group.task or now < group.not_before or group.jobs[0].owner in self._forgetting:
                 continue
-            if all(job.finished for job in order.jobs):
-                if self._complete(order.jobs):
-                    self._begin(order, self._deliver(key, order, order.jobs))
-            elif now >= order.next_edit and self._has_news(order):
-                self._begin(order, self._report(order, order.jobs))
+            if all(job.finished for job in group.jobs):
+                if self._complete(group.jobs):
+                    self._begin(group, self._deliver(key, group, group.jobs))
+            elif now >= group.next_edit and self._has_news(group):
+                self._begin(group, self._report(group, group.jobs))
         return bool(grouped)
 
-    def _has_news(self, order: Order) -> bool:
-        shown = status.fingerprint(order.jobs, resting=self._resting)
-        return shown != order.shown or status.grows(order.jobs)
+    def _has_news(self, group: JobGroup) -> bool:
+        shown = status.fingerprint(group.jobs, resting=self._resting)
+        return shown != group.shown or status.grows(group.jobs)
 
     async def _look_at_workers(self, unfinished: Sequence[JobView]) -> None:
         """Now and then, while jobs wait and none is painted, ask whether there is anybody to paint them."""
@@ -212,36 +212,36 @@ class Notifier:
 
     @staticmethod
     def _complete(jobs: Sequence[JobView]) -> bool:
-        """Whether an album may be handed over: none of its photos was ordered just now."""
+        """Whether an album may be handed over: none of its photos was submitted just now."""
         if jobs[0].album is None:
             return True
         return time.time() - max(job.created_at.timestamp() for job in jobs) >= ALBUM_GRACE_SECONDS
 
     @staticmethod
-    def _begin(order: Order, work: Any) -> None:
+    def _begin(group: JobGroup, work: Any) -> None:
         task = asyncio.create_task(work)
-        order.task = task
+        group.task = task
 
         def done(_: asyncio.Task[None]) -> None:
-            order.task = None
+            group.task = None
 
         task.add_done_callback(done)
 
-    async def _report(self, order: Order, jobs: Sequence[JobView]) -> None:
+    async def _report(self, group: JobGroup, jobs: Sequence[JobView]) -> None:
         """Edit the status message; a failed edit is not repeated, the next one says more."""
         context = JobContext.model_validate(jobs[0].context)
         texts = texts_for(context.language)
         shown = status.fingerprint(jobs, resting=self._resting)
-        news, order.shown = shown != order.shown, shown
-        order.next_edit = time.monotonic() + EDIT_SECONDS
+        news, group.shown = shown != group.shown, shown
+        group.next_edit = time.monotonic() + EDIT_SECONDS
         try:
             if status.grows(jobs) and await self._show_so_far(texts, context, jobs[0]):
-                order.next_edit = time.monotonic() + SO_FAR_SECONDS
+                group.next_edit = time.monotonic() + SO_FAR_SECONDS
             elif news:
                 await self._edit(texts, context, jobs)
         except RetryAfter as error:
-            order.shown = None
-            order.next_edit = time.monotonic() + max(EDIT_SECONDS, seconds_of(error))
+            group.shown = None
+            group.next_edit = time.monotonic() + max(EDIT_SECONDS, seconds_of(error))
         except TelegramError as error:
             if not is_harmless(error):
                 logger.warning("a status could not be edited: %s", error)
@@ -294,12 +294,12 @@ class Notifier:
                 context.chat,
                 context.status,
                 parse_mode=ParseMode.HTML,
-                reply_markup=keyboards.cancel_order(texts, context.draft),
+                reply_markup=keyboards.cancel_jobs(texts, context.draft),
                 rate_limit_args=DROP,
             )
 
-    async def _deliver(self, key: str, order: Order, jobs: Sequence[JobView]) -> None:
-        """Hand an order over; what fails for a reason that passes is tried again later."""
+    async def _deliver(self, key: str, group: JobGroup, jobs: Sequence[JobView]) -> None:
+        """Hand a group over; what fails for a reason that passes is tried again later."""
         # As they stand now: since this round looked, some may have been deleted, and the message may be another.
         present = await call(self._client.jobs_by_id, [job.id for job in jobs])
         jobs = [present[job.id] for job in jobs if job.id in present]
@@ -311,24 +311,24 @@ class Notifier:
             await self._delivery.hand_over(texts, key, jobs)
             return
         except Forbidden:
-            logger.info("order %s: the person has left", key)
+            logger.info("group %s: the person has left", key)
             lost = None
         except NotFoundError:
-            logger.info("order %s is gone, nothing to hand over", key)
+            logger.info("group %s is gone, nothing to hand over", key)
             lost = "lost_gone"
         except Exception as error:
-            lost = self._judge(order, context, error)
+            lost = self._judge(group, context, error)
             if lost == "":
-                if not order.told_late:
-                    order.told_late = True
+                if not group.told_late:
+                    group.told_late = True
                     await self._say_late(texts, context, jobs)
                 return
-            logger.exception("order %s could not be handed over, attempt %d", key, order.failures)
+            logger.exception("group %s could not be handed over, attempt %d", key, group.failures)
             await tell_operators(
                 self._bot,
                 self._settings,
                 f"delivery {type(error).__name__}",
-                f"order {key} did not reach its person",
+                f"group {key} did not reach its person",
                 f"{type(error).__name__}: {error}",
             )
         present = await call(self._client.jobs_by_id, [job.id for job in jobs])
@@ -339,8 +339,8 @@ class Notifier:
             await call(self._client.mark_delivered, job.id)
 
     @staticmethod
-    def _judge(order: Order, context: JobContext, error: Exception) -> str | None:
-        """What becomes of an order that could not be handed over: "" to try again, at ``order.not_before``; else the key
+    def _judge(group: JobGroup, context: JobContext, error: Exception) -> str | None:
+        """What becomes of a group that could not be handed over: "" to try again, at ``group.not_before``; else the key
         of the sentence with which it ends; ``None`` where there is nobody to tell."""
         if isinstance(error, BadRequest) and "chat not found" in str(error).lower():
             return None
@@ -350,17 +350,17 @@ class Notifier:
         elif isinstance(error, RetryAfter) and not isinstance(error, PartlySent):
             pause = seconds_of(error)
         elif uploads.may_have_arrived(error) and context.edit is None:
-            order.doubts += 1
-            if order.doubts > RESENT:
+            group.doubts += 1
+            if group.doubts > RESENT:
                 return "lost_doubtful"
             pause = seconds_of(error) if isinstance(error, RetryAfter) else 2 * AFTER_FAILURE_SECONDS
         else:
-            order.failures += 1
-            if order.failures >= (ATTEMPTS if isinstance(error, BadRequest) else PATIENT_ATTEMPTS):
+            group.failures += 1
+            if group.failures >= (ATTEMPTS if isinstance(error, BadRequest) else PATIENT_ATTEMPTS):
                 return "lost_refused"
-            pause = min(LONGEST_PAUSE_SECONDS, AFTER_FAILURE_SECONDS * order.failures)
-        logger.warning("an order is handed over later, in %.0f s: %s", pause, error)
-        order.not_before = time.monotonic() + pause
+            pause = min(LONGEST_PAUSE_SECONDS, AFTER_FAILURE_SECONDS * group.failures)
+        logger.warning("a group is handed over later, in %.0f s: %s", pause, error)
+        group.not_before = time.monotonic() + pause
         return ""
 
     async def _say_late(self, texts: Texts, context: JobContext, jobs: Sequence[JobView]) -> None:

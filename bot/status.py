@@ -71,18 +71,18 @@ def _position(jobs: Sequence[JobView]) -> tuple[int | None, float | None]:
 
 
 def _stopping(jobs: Sequence[JobView]) -> bool:
-    """Whether an order was cancelled and its painters have not all stopped yet."""
+    """Whether a group of jobs was cancelled and their painters have not all stopped yet."""
     left = [job for job in jobs if not job.finished]
     return bool(left) and all(job.stopping for job in left)
 
 
 def grows(jobs: Sequence[JobView]) -> bool:
-    """Whether an order is one painting that shows itself on the way."""
+    """Whether a group of jobs is one painting that shows itself on the way."""
     return len(jobs) == 1 and jobs[0].iterative and jobs[0].state == JobState.RUNNING
 
 
 def text(texts: Texts, jobs: Sequence[JobView], *, resting: bool = False) -> str:
-    """The status of one order (one job, or the jobs of an album), as HTML; ``resting``: nobody paints at the moment."""
+    """The status of a group of jobs (one, or those of an album), as HTML; ``resting``: nobody paints at the moment."""
     style = style_title(texts, jobs[0])
     waiting = [job for job in jobs if job.state in (JobState.WAITING, JobState.QUEUED)]
     position, eta = _position(waiting)

@@ -127,7 +127,7 @@ class Endpoints:
         ref = await self._style(caller, asked.style, asked.style_file)
         key = await self._put(caller, asked.photo)
         count = len(registry.quick_methods() if names is None else names)
-        origin = self._site.ordering(caller.request, count)
+        origin = self._site.origin_of(caller.request, count)
         options = {"methods": names, "size": asked.size, "source": "api", "origin": origin}
         jobs = await _call(self._client.compare, caller.owner, key, ref, **options)
         return [describe(job, caller.visitor) for job in jobs]
@@ -146,7 +146,7 @@ class Endpoints:
         if asked.own:
             before = await _call(self._client.job, asked.job_id, caller.owner)
             changes |= read_own(asked.own, registry.method(asked.method or before.params.method))
-        changes["origin"] = self._site.ordering(caller.request)
+        changes["origin"] = self._site.origin_of(caller.request)
         job = await _call(self._client.repaint, asked.job_id, caller.owner, **changes)
         return describe(job, caller.visitor)
 
@@ -223,7 +223,7 @@ class Endpoints:
             refs += [f"gallery:{share.style}" for share in further]
             params = mixed(params, [Share(refs[0], 1.0, 1.0), *further])
         key = await self._put(caller, asked.photo)
-        origin = self._site.ordering(caller.request)
+        origin = self._site.origin_of(caller.request)
         job: JobView = await _call(
             self._client.submit, caller.owner, key, refs, params, source="api", origin=origin
         )

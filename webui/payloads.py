@@ -192,7 +192,7 @@ def _choice(block: Any, label: str, value: Any) -> Any:
             return choice
     own = PARAMS.get(str(block.elem_id).removeprefix(OWN))
     if own is not None and str(block.elem_id).startswith(OWN):
-        # A painting ordered by a program, shown here again, may have another value than those offered.
+        # A painting submitted by a program, shown here again, may have another value than those offered.
         with suppress(ValueError):
             return own.checked(value)
     raise ParameterError(f"{label}: one of the page's own choices is expected.")

@@ -86,8 +86,8 @@ class Site:
             "Visitors at your network address have brought very many pictures within an hour; please come back in {wait}.",
         )
 
-    def ordering(self, request: Any, jobs: int = 1) -> str:
-        """What stands for the address a request comes from, for ``Client.submit``, after counting the jobs it orders;
+    def origin_of(self, request: Any, jobs: int = 1) -> str:
+        """What stands for the address a request comes from, for ``Client.submit``, after counting the jobs it submits;
         raises ``LimitError``."""
         self._orders.take(self.addresses.of(request), jobs)
         return self.addresses.origin(request)

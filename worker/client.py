@@ -28,11 +28,11 @@ from worker.jobs import (
     long_line,
     new_id,
 )
-from worker.orders import GALLERY, fitted, joined, style_ref
 from worker.people_client import PeopleClient
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
 from worker.removal import has_result
+from worker.requests import GALLERY, fitted, joined, style_ref
 from worker.results import Results
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
@@ -141,7 +141,7 @@ class Client(PeopleClient):
         context: dict[str, Any] | None = None,
         origin: str | None = None,
     ) -> JobView:
-        """Order a painting of the picture with key ``photo`` in the style "gallery:NAME" or "blob:KEY", or in a mix
+        """Submit a painting of the picture with key ``photo`` in the style "gallery:NAME" or "blob:KEY", or in a mix
         of several with the weights of ``params``. ``origin``: what stands for the network address it comes from, where
         people have no accounts; those of one origin share a place in line and a limit.
 
@@ -210,7 +210,7 @@ class Client(PeopleClient):
         source: str,
         origin: str | None = None,
     ) -> list[JobView]:
-        """Order a painting by each of ``methods`` (all that paint in one go unless given) at its defaults, one job each.
+        """Submit a painting by each of ``methods`` (all that paint in one go unless given) at its defaults, one job each.
         They belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having cancelled what was
         ordered before."""
         names = (
@@ -234,7 +234,7 @@ class Client(PeopleClient):
         return made
 
     def repaint(self, job_id: str, owner: str, **changes: Any) -> JobView:
-        """Order the same photo again with other parameters, or with ``style=``, ``source=``, ``album=``, ``origin=`` or
+        """Submit the same photo again with other parameters, or with ``style=``, ``source=``, ``album=``, ``origin=`` or
         ``context=`` replaced (neither album nor origin is taken over, the context is; nor are the weights of other
         styles)."""
         job = self.job(job_id, owner)

@@ -53,7 +53,7 @@ class StyleSource:
 
 
 @dataclass
-class Order:
+class PaintInput:
     """One painting to make. Pictures are read only when no cache has what is made of them. The order of
     ``styles`` is that of the weights in ``params``. ``watch`` sees the steps of an iterative method, and says ``False``
     when the picture so far is to be the result; ``beginning``: where another process had come to."""
@@ -193,7 +193,7 @@ class Engine:
 
         use_threads(self.settings.threads, processes=self.settings.paint_concurrency)
 
-    def paint(self, order: Order) -> Painting:
+    def paint(self, wanted: PaintInput) -> Painting:
         """Paint; when the memory does not suffice, once more at half the size.
 
         Raises ``PictureError``, ``ModelError``, ``Cancelled`` (out of the progress callback) and an error
@@ -201,23 +201,23 @@ class Engine:
         self.forget()
         # Here, too: the methods may have been loaded by another thread.
         self._use_threads()
-        method = self.method(order.params.method)
+        method = self.method(wanted.params.method)
         started = time.perf_counter()
         painting = Painting(Image.new("RGB", (1, 1)), method.model_hash, 0.0)
         try:
-            self._paint(method, order, painting, 1.0)
+            self._paint(method, wanted, painting, 1.0)
         except Exception as error:
             if not _out_of_memory(error):
                 raise
             log.warning("the memory does not suffice; painting at half the size")
-            self._paint_half(method, order, painting)
+            self._paint_half(method, wanted, painting)
         painting.seconds = time.perf_counter() - started
         return painting
 
-    def _paint_half(self, method: Method, order: Order, painting: Painting) -> None:
+    def _paint_half(self, method: Method, wanted: PaintInput, painting: Painting) -> None:
         self._free_memory()
         try:
-            self._paint(method, order, painting, 0.5)
+            self._paint(method, wanted, painting, 0.5)
         except Exception as error:
             if not _out_of_memory(error):
                 raise
@@ -234,26 +234,26 @@ class Engine:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _paint(self, method: Method, order: Order, painting: Painting, scale: float) -> None:
+    def _paint(self, method: Method, wanted: PaintInput, painting: Painting, scale: float) -> None:
         """Fill in ``painting``: the method's steps, told and watched."""
         from core.methods.contract import PaintRequest
 
         request = PaintRequest(
-            lambda: _open(order.read_photo()),
-            [partial(_read, style) for style in order.styles],
-            order.params,
+            lambda: _open(wanted.read_photo()),
+            [partial(_read, style) for style in wanted.styles],
+            wanted.params,
             side_max=min(self.settings.max_side, method.spec.capabilities.side_max),
             scale=scale,
-            beginning=order.beginning,
-            progress=order.progress,
+            beginning=wanted.beginning,
+            progress=wanted.progress,
         )
-        caches = _JobCaches(self, method, order, painting, scale)
+        caches = _JobCaches(self, method, wanted, painting, scale)
         for step in method.steps(request, caches):
             if step.result is not None:
                 painting.image = step.result
                 return
-            order.progress(step.done)
-            if step.preview is not None and order.watch is not None and not order.watch(step):
+            wanted.progress(step.done)
+            if step.preview is not None and wanted.watch is not None and not wanted.watch(step):
                 painting.image, painting.cut_short = step.preview(), True
                 return
         raise RuntimeError(f"'{method.spec.name}' ended without a painting")
@@ -263,14 +263,14 @@ class _JobCaches:
     """The caches as one job's painting sees them: ``core.methods.contract.Caches``."""
 
     def __init__(
-        self, engine: Engine, method: Method, order: Order, painting: Painting, scale: float
+        self, engine: Engine, method: Method, wanted: PaintInput, painting: Painting, scale: float
     ) -> None:
-        self._engine, self._method, self._order = engine, method, order
+        self._engine, self._method, self._wanted = engine, method, wanted
         self._painting, self._scale = painting, scale
 
     def photo(self, encode: Callable[[], Encoded]) -> Encoded:
-        order, photos = self._order, self._engine.photos
-        key = (self._method.model_hash, order.photo_key, str(order.params.size), str(self._scale))
+        wanted, photos = self._wanted, self._engine.photos
+        key = (self._method.model_hash, wanted.photo_key, str(wanted.params.size), str(self._scale))
         entry = photos.get(key)
         self._painting.caches["content"] = entry is not None
         if entry is None:
@@ -280,12 +280,12 @@ class _JobCaches:
         return entry
 
     def code(self, index: int, photo: Image.Image, params: PaintParams, encode: Callable[[], bytes]) -> bytes:
-        order, broker, known = self._order, self._engine.broker, self._painting.caches
+        wanted, broker, known = self._wanted, self._engine.broker, self._painting.caches
         variant = "plain"
         if params.keep_colors == "statistics":
             # Recoloured to this photograph: of use to its next painting only.
-            variant = f"{order.photo_key}-{photo.width}x{photo.height}"
-        key = f"style:{order.styles[index].hash}:{self._method.model_hash}:{variant}"
+            variant = f"{wanted.photo_key}-{photo.width}x{photo.height}"
+        key = f"style:{wanted.styles[index].hash}:{self._method.model_hash}:{variant}"
         code = broker.cached(key)
         known["style"] = code is not None and known.get("style", True)
         if code is None:

@@ -1,4 +1,4 @@
-"""What front ends may do with people: what is remembered of them, their unfinished orders, and to forget them."""
+"""What front ends may do with people: what is remembered of them, their unfinished jobs, and to forget them."""
 
 from __future__ import annotations
 

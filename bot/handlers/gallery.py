@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from telegram import CallbackQuery, Update
 
-from bot import drafts, keyboards, orders, status
+from bot import drafts, keyboards, status, submission
 from bot.callbacks import Callback
 from bot.calls import answer, call, delete_quietly
 from bot.drafts import Draft
@@ -44,7 +44,7 @@ async def _mine(context: Context, query: CallbackQuery, person: Person, button: 
     """The draft behind a button, by its owner only; ``None`` (answered) where it has become jobs already."""
     draft = drafts.load(await call(service_of(context).client.draft, button.target, person.owner))
     if draft.used:
-        jobs = await call(orders.jobs_of_draft, service_of(context).client, person.owner, button.target)
+        jobs = await call(submission.jobs_of_draft, service_of(context).client, person.owner, button.target)
         running = any(not job.finished for job in jobs)
         await answer(query, person.texts.plain("already_painting" if running else "already_used"))
         return None
@@ -75,7 +75,7 @@ async def style(context: Context, query: CallbackQuery, person: Person, button: 
     await answer(query)
     service = service_of(context)
     if draft.photos:
-        await orders.place(context.bot, service, person, button.target, draft)
+        await submission.submit(context.bot, service, person, button.target, draft)
         return
     await call(drafts.stop_awaiting, service.client, person.owner, but=button.target)
     draft.awaiting = "photo"

@@ -10,7 +10,7 @@ from telegram import Document, File, Message, PhotoSize, Sticker, Update
 from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, Forbidden, NetworkError
 
-from bot import drafts, keyboards, orders
+from bot import drafts, keyboards, submission
 from bot.calls import call
 from bot.drafts import ALBUM_MAX, Draft
 from bot.people import Person, message_of, user_of
@@ -130,7 +130,7 @@ async def _picture(update: Update, context: Context, attached: PhotoSize | Docum
     else:
         draft.photos, draft.messages, draft.group = [key], [message.message_id], message.media_group_id
         draft.spoiler = bool(message.has_media_spoiler)
-    await orders.place(context.bot, service, person, draft_id, draft)
+    await submission.submit(context.bot, service, person, draft_id, draft)
 
 
 async def _keep(
@@ -194,7 +194,7 @@ async def _join(
     draft.spoiler = draft.spoiler or bool(message.has_media_spoiler)
     draft.messages.append(message.message_id)
     if draft.used:
-        await orders.place(context.bot, service, person, draft_id, draft)
+        await submission.submit(context.bot, service, person, draft_id, draft)
         return
     await call(drafts.save, service.client, person.owner, draft, draft_id)
     context.application.create_task(

@@ -9,7 +9,7 @@ from telegram import CallbackQuery, Update
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
-from bot import drafts, orders, uploads
+from bot import drafts, submission, uploads
 from bot.callbacks import Callback, Verb
 from bot.calls import answer, call, delete_quietly
 from bot.delivery import Delivery
@@ -65,7 +65,9 @@ async def knob(context: Context, query: CallbackQuery, person: Person, button: C
         await answer(query, person.texts.plain("already_so"))
         return
     assert query.message is not None
-    made = await orders.repaint(service, person, job, params, query.message.chat.id, query.message.message_id)
+    made = await submission.repaint(
+        service, person, job, params, query.message.chat.id, query.message.message_id
+    )
     await answer(query, None if made else person.texts.plain("already_painting"))
 
 
@@ -209,12 +211,12 @@ async def _cancel(context: Context, query: CallbackQuery, person: Person, jobs: 
 
 
 # -- an order, or an album -------------------------------------------------------------------------
-async def cancel_order(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+async def cancel_jobs(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """Cancel everything of an order."""
     client = service_of(context).client
     await call(client.draft, button.target, person.owner)  # its owner only
     await _cancel(
-        context, query, person, await call(orders.jobs_of_draft, client, person.owner, button.target)
+        context, query, person, await call(submission.jobs_of_draft, client, person.owner, button.target)
     )
 
 
@@ -231,7 +233,7 @@ async def album_knob(context: Context, query: CallbackQuery, person: Person, but
     for view in await call(service.client.drafts, person.owner):
         other = drafts.load(view)
         if other.parent == button.target and other.params == params:
-            jobs = await call(orders.jobs_of_draft, service.client, person.owner, view.id)
+            jobs = await call(submission.jobs_of_draft, service.client, person.owner, view.id)
             if any(not job.finished for job in jobs) or service.tapped_again(
                 query.message.message_id, query.data or ""
             ):
@@ -243,7 +245,7 @@ async def album_knob(context: Context, query: CallbackQuery, person: Person, but
         update={"params": params, "status": None, "used": False, "gallery": None, "parent": button.target}
     )
     draft_id = await call(drafts.save, service.client, person.owner, again)
-    await orders.place(context.bot, service, person, draft_id, again)
+    await submission.submit(context.bot, service, person, draft_id, again)
 
 
 async def album_restyle(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
@@ -273,7 +275,7 @@ async def album_files(context: Context, query: CallbackQuery, person: Person, bu
     """Send every painting of the album in full size."""
     client = service_of(context).client
     await call(client.draft, button.target, person.owner)
-    jobs = await call(orders.jobs_of_draft, client, person.owner, button.target)
+    jobs = await call(submission.jobs_of_draft, client, person.owner, button.target)
     await _files(context, query, person, [job for job in jobs if job.result_key], "sending_files")
 
 
@@ -281,7 +283,7 @@ async def album_send(context: Context, query: CallbackQuery, person: Person, but
     """Send an album again that seems not to have come."""
     client = service_of(context).client
     await call(client.draft, button.target, person.owner)
-    jobs = await call(orders.jobs_of_draft, client, person.owner, button.target)
+    jobs = await call(submission.jobs_of_draft, client, person.owner, button.target)
     await _send_again(context, query, person, button.target, jobs)
 
 
@@ -292,10 +294,10 @@ async def album_rest(context: Context, query: CallbackQuery, person: Person, but
     assert query.message is not None
     await answer(query)
     await delete_quietly(context.bot, query.message.chat.id, query.message.message_id)
-    accepted = await call(orders.jobs_of_draft, service.client, person.owner, button.target)
+    accepted = await call(submission.jobs_of_draft, service.client, person.owner, button.target)
     if all(job.finished for job in accepted):
         draft.status = None  # the first part's is gone
-    if not await orders.place(context.bot, service, person, button.target, draft):
+    if not await submission.submit(context.bot, service, person, button.target, draft):
         logger.info("nothing of an album was left to be painted")
 
 

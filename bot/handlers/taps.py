@@ -25,7 +25,7 @@ HANDLERS: dict[Verb, Handler] = {
     Verb.OWN_STYLE: gallery.own_style,
     Verb.GALLERY: gallery.back,
     Verb.CLOSE: gallery.close,
-    Verb.CANCEL_ALBUM: results.cancel_order,
+    Verb.CANCEL_ALBUM: results.cancel_jobs,
     Verb.ALBUM_STRENGTH: results.album_knob,
     Verb.ALBUM_KEEP: results.album_knob,
     Verb.ALBUM_RESTYLE: results.album_restyle,

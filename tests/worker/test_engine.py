@@ -21,7 +21,7 @@ from core.params import GRID_STRENGTHS, PaintParams, mixed, of_two
 from tests.worker.conftest import picture
 from worker.broker import Broker
 from worker.client import Client
-from worker.engine import ContentCache, Engine, Order, Painting, StyleSource
+from worker.engine import ContentCache, Engine, Painting, PaintInput, StyleSource
 from worker.jobs import JobState, JobView, sha256
 from worker.plugins import load_extra_methods
 from worker.settings import Settings
@@ -40,10 +40,10 @@ def run(engine: Engine, photo: bytes, style: bytes, **params: object) -> Paintin
     return engine.paint(ordered(photo, [style], **params))
 
 
-def ordered(photo: bytes, styles: list[bytes], **params: object) -> Order:
+def ordered(photo: bytes, styles: list[bytes], **params: object) -> PaintInput:
     sources = [StyleSource(sha256(style), lambda style=style: style) for style in styles]  # type: ignore[misc]
     chosen = PaintParams(**{"method": "mix", **params})  # type: ignore[arg-type]
-    return Order(sha256(photo), lambda: photo, sources, chosen, lambda _: None)
+    return PaintInput(sha256(photo), lambda: photo, sources, chosen, lambda _: None)
 
 
 @pytest.mark.parametrize("keep_colors", ["off", "luminance", "statistics"])
@@ -140,9 +140,9 @@ def test_errors_and_cancelling_pass_through(engine: Engine) -> None:
     def stop(_: float) -> None:
         raise Cancelled
 
-    order = replace(ordered(photo, [photo]), progress=stop)
+    wanted = replace(ordered(photo, [photo]), progress=stop)
     with pytest.raises(Cancelled):
-        engine.paint(order)
+        engine.paint(wanted)
     with pytest.raises(AllaPrimaError):
         run(engine, b"damaged", photo)
 
@@ -233,14 +233,14 @@ def in_process(client: Client, tmp_path: Path) -> Iterator[Client]:
     del contexts._contexts[os.getpid()]
 
 
-def order(client: Client, method: str = "mix") -> JobView:
+def submit(client: Client, method: str = "mix") -> JobView:
     photo = client.put_picture(picture(), "web:a")
     return client.submit("web:a", photo, f"blob:{photo}", PaintParams(method=method), source="web")
 
 
 def test_the_task_paints_without_redis(in_process: Client) -> None:
     """Progress and caches are best effort: a queue that died after handing out the job does no harm."""
-    job = order(in_process)
+    job = submit(in_process)
     paint(job.id)
     assert in_process.job(job.id).state is JobState.DONE
     paint(job.id)
@@ -281,7 +281,7 @@ def test_a_mix_goes_through_the_task_and_stays_while_it_is_unfinished(
 def test_a_key_has_one_result_whoever_paints_it(
     in_process: Client, monkeypatch: pytest.MonkeyPatch, damaged: bool
 ) -> None:
-    """Two workers paint the same order at once, and not to the bit alike: the one that ends first decides."""
+    """Two workers paint the same job twice at once, and not to the bit alike: the one that ends first decides."""
     client, engine = in_process, contexts.get_context().engine
     data = picture()
     jobs = []
@@ -292,9 +292,9 @@ def test_a_key_has_one_result_whoever_paints_it(
         )
     original, calls = engine.paint, []
 
-    def at_the_same_time(order: Order) -> Painting:
-        calls.append(order)
-        painting = original(order)
+    def at_the_same_time(wanted: PaintInput) -> Painting:
+        calls.append(wanted)
+        painting = original(wanted)
         if len(calls) == 1:
             paint(jobs[1])
             painting.image = painting.image.point(lambda level: level ^ 1)
@@ -321,7 +321,7 @@ def test_no_room_for_the_result(in_process: Client, monkeypatch: pytest.MonkeyPa
         def write(self, key: str, data: bytes) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    job = order(in_process)
+    job = submit(in_process)
     full = BlobStore(in_process.database, in_process.settings, Full(in_process.settings.data_dir / "blobs"))
     contexts.get_context().blobs = full
     paint(job.id)
@@ -334,7 +334,7 @@ def test_no_room_for_the_result(in_process: Client, monkeypatch: pytest.MonkeyPa
 def test_a_job_cancelled_at_the_last_moment_leaves_no_result(
     in_process: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = order(in_process)
+    job = submit(in_process)
     original = BlobStore.put
 
     def put(store: BlobStore, *arguments: object, **options: object) -> str:
@@ -351,7 +351,7 @@ def test_a_job_cancelled_at_the_last_moment_leaves_no_result(
 def test_a_person_deleted_at_the_last_moment_stays_deleted(
     in_process: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = order(in_process)
+    job = submit(in_process)
     original = BlobStore.put
 
     def put(store: BlobStore, *arguments: object, **options: object) -> str:
@@ -369,9 +369,9 @@ def test_a_hanging_method_is_told_by_the_time_limit(
 ) -> None:
     from billiard.exceptions import SoftTimeLimitExceeded
 
-    job = order(in_process)
+    job = submit(in_process)
 
-    def hang(_: Order) -> None:
+    def hang(_: PaintInput) -> None:
         raise SoftTimeLimitExceeded
 
     monkeypatch.setattr(contexts.get_context().engine, "paint", hang)

@@ -18,7 +18,7 @@ MANY = 20
 ANNA = "web:anna"
 
 
-def orders(client: Client, count: int) -> list[JobView]:
+def submitted(client: Client, count: int) -> list[JobView]:
     photo = client.put_picture(picture(1), ANNA)
     return [
         client.submit(ANNA, photo, "gallery:woodcut", PaintParams(method="mix"), source="web")
@@ -27,7 +27,7 @@ def orders(client: Client, count: int) -> list[JobView]:
 
 
 def test_very_many_watch_with_one_subscription(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = orders(client, MANY)
+    jobs = submitted(client, MANY)
     subscribed: list[str] = []
     original = Broker.subscribe
 
@@ -59,7 +59,7 @@ def test_very_many_watch_with_one_subscription(client: Client, monkeypatch: pyte
 def test_a_database_that_is_busy_for_a_moment_ends_no_watching(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (job,) = orders(client, 1)
+    (job,) = submitted(client, 1)
     original, failed = Client.jobs_by_id, threading.Event()
 
     def busy_at_first(self: Client, job_ids: set[str]) -> dict[str, JobView]:
@@ -79,7 +79,7 @@ def test_a_database_that_is_busy_for_a_moment_ends_no_watching(
 
 
 def test_a_full_disk_is_told_at_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    (job,) = orders(client, 1)
+    (job,) = submitted(client, 1)
 
     def full(*_: object) -> dict[str, JobView]:
         raise StorageError("The database has no room left.", passing=False)

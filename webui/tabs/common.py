@@ -1,4 +1,4 @@
-"""What the tabs share: calls away from the event loop, and orders made of what is chosen on the page."""
+"""What the tabs share: calls away from the event loop, and parameters made of what is chosen on the page."""
 
 from __future__ import annotations
 

@@ -319,7 +319,7 @@ class CompareTab:
             options = {
                 "methods": wanted,
                 "size": int(size) or None,
-                "origin": self.site.ordering(request, len(wanted)),
+                "origin": self.site.origin_of(request, len(wanted)),
             }
             jobs = await call(self.client.compare, owner, photo, style, source="web", **options)
             async for update in self._show(jobs, owner, table):

@@ -28,7 +28,7 @@ class PaintState:
     ``taken`` counts pictures taken in, ``acts`` what the person has done. ``style`` is the chosen style, ``colors``
     the one for colours and shapes. ``trouble``: why the photo in the field cannot be used; ``missed``: what the
     status line says is missing. ``hung``: how many paintings are shown below; ``removed``: the one deleted last,
-    which can be had back; ``ordered``: what Paint was pressed for last, while that is being painted; ``growing``: the
+    which can be had back; ``submitted``: what Paint was pressed for last, while that is being painted; ``growing``: the
     job whose picture so far is shown, ``grown`` how far it was, ``grown_at`` when that was. The rest is of
     ``webui.tabs.restoring``: a job to be brought back, the painting shown while it is being made, what is to be
     laid out of it and whether that was done, at which turn it was found."""
@@ -44,7 +44,7 @@ class PaintState:
     missed: str = ""
     hung: int = SHOWN
     removed: JobView | None = None
-    ordered: tuple[Any, ...] | None = None
+    submitted: tuple[Any, ...] | None = None
     metadata: bool = False
     found: Any = None
     before: Any = None
@@ -63,7 +63,7 @@ class PaintState:
 
 class PaintLayout:
     """The tab's components, built inside the current ``gr.Blocks``. The groups that events speak of: ``stage`` (what
-    a job changes), ``knobs`` (its parameters), ``chosen`` (what a job was ordered with)."""
+    a job changes), ``knobs`` (its parameters), ``chosen`` (what a job was submitted with)."""
 
     def __init__(self, site: Site) -> None:
         self.site = site

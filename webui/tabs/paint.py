@@ -196,17 +196,17 @@ class PaintTab(Easel):
             return
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         wanted = (owner, photo, tuple(styles), params)
-        if state.ordered == wanted:
+        if state.submitted == wanted:
             return  # the second press of a double click
-        state.ordered = wanted
+        state.submitted = wanted
         try:
-            origin = self.site.ordering(request)
+            origin = self.site.origin_of(request)
             job = await call(self.client.submit, owner, photo, styles, params, source="web", origin=origin)
             async for update in self._show(state, job, owner):
                 yield update
         finally:
-            if state.ordered is wanted:
-                state.ordered = None
+            if state.submitted is wanted:
+                state.submitted = None
 
     async def _chosen(self, state: PaintState, photo: str, style: str, colors: str) -> tuple[str, str, str]:
         """What is chosen by now; the fields of the page know it when this server was started after them."""
@@ -296,7 +296,7 @@ class PaintTab(Easel):
         if not job.finished:  # nobody waits for this one any more
             with suppress(AllaPrimaError):
                 await call(self.client.cancel, job.id, owner)
-        changes = {"style": styles, "origin": self.site.ordering(request), **params.model_dump()}
+        changes = {"style": styles, "origin": self.site.origin_of(request), **params.model_dump()}
         again = await call(self.client.repaint, job_id, owner, **changes)
         async for update in self._show(state, again, owner, shown):
             yield update
@@ -319,7 +319,7 @@ class PaintTab(Easel):
             return
         styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
         high, low = params.alpha_high, params.alpha_low
-        options = {"source": "web", "origin": self.site.ordering(request)}
+        options = {"source": "web", "origin": self.site.origin_of(request)}
         job = await call(self.client.submit, owner, photo, styles, as_grid(params), **options)
         yield {self.pad: pad(high, low, note="Painting …")}
         async for view in follow(self.client, job, owner):

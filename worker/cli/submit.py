@@ -37,7 +37,7 @@ def add_parser(subcommands: Subcommands) -> None:
 
 
 @dataclass
-class Order:
+class Submitted:
     """A photo that was handed in: its file, where its painting goes, and the job's id."""
 
     task: Task
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             for name, gallery in zip(names, known, strict=True)
         ]
         album = secrets.token_hex(6) if len(tasks) > 1 else None
-        orders: list[Order] = []
+        submitted: list[Submitted] = []
         with Tally(args.photos) as tally, Board(len(tasks)) as board:
             try:
                 for task in tasks:
@@ -70,13 +70,13 @@ def run(args: argparse.Namespace) -> int:
                         tally.fail(task.photo, error, board)
                         board.next()
                     else:
-                        orders.append(Order(task, job.id))
-                while orders:
-                    _follow(client, orders[0], board, tally, args.metadata)
-                    orders.pop(0)
+                        submitted.append(Submitted(task, job.id))
+                while submitted:
+                    _follow(client, submitted[0], board, tally, args.metadata)
+                    submitted.pop(0)
             except BaseException:
-                for order in orders:
-                    client.cancel(order.job_id, OWNER)
+                for one in submitted:
+                    client.cancel(one.job_id, OWNER)
                 raise
     return tally.code
 
@@ -101,11 +101,11 @@ def _hand_in(client: Client, path: Path) -> str:
     return client.put_picture(read_bytes(path.expanduser(), client.limits), OWNER)
 
 
-def _follow(client: Client, order: Order, board: Board, tally: Tally, metadata: bool) -> None:
+def _follow(client: Client, one: Submitted, board: Board, tally: Tally, metadata: bool) -> None:
     last = None
-    for view in client.watch(order.job_id):
+    for view in client.watch(one.job_id):
         last = view
-        board.now(f"{order.task.photo.name}: {state_text(view)}")
+        board.now(f"{one.task.photo.name}: {state_text(view)}")
         board.part(view.progress)
     board.next()
     try:
@@ -113,23 +113,23 @@ def _follow(client: Client, order: Order, board: Board, tally: Tally, metadata: 
             raise AllaPrimaError(
                 (last and last.error) or f"The job ended as {last.state if last else 'lost'}."
             )
-        data = client.result(order.job_id, OWNER)
-        if order.task.out.suffix.lower() == ".png" and not last.params.grid and not metadata:
-            write(data, order.task.out)
+        data = client.result(one.job_id, OWNER)
+        if one.task.out.suffix.lower() == ".png" and not last.params.grid and not metadata:
+            write(data, one.task.out)
         else:
             from core.images import OWN, photo_metadata, read_picture
             from core.sheets import strengths_sheet
 
             painting = read_picture(data, OWN)
             if last.params.grid:
-                painting = strengths_sheet(painting, shown(order.task.photo.stem), last.style_label)
-            save(painting, order.task.out, photo_metadata(order.task.photo) if metadata else None)
+                painting = strengths_sheet(painting, shown(one.task.photo.stem), last.style_label)
+            save(painting, one.task.out, photo_metadata(one.task.photo) if metadata else None)
     except AllaPrimaError as error:
-        tally.fail(order.task.photo, error, board)
+        tally.fail(one.task.photo, error, board)
         return
     finally:
-        client.mark_delivered(order.job_id)
-    board.say(f"{order.task.out}  {last.width} × {last.height}  {times_text(last)}")
+        client.mark_delivered(one.job_id)
+    board.say(f"{one.task.out}  {last.width} × {last.height}  {times_text(last)}")
     tally.painted += 1
 
 

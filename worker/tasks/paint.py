@@ -17,7 +17,7 @@ from core.errors import AllaPrimaError, Cancelled, ModelError, NotFoundError
 from core.images import thumbnail, to_jpeg, to_png
 from core.params import PaintParams
 from worker import leases, previews, scheduler
-from worker.engine import Order, StyleSource
+from worker.engine import PaintInput, StyleSource
 from worker.jobs import LONG_QUEUE, PREVIEW_FROM_BYTES, PREVIEW_SIDE, TERMINAL, JobState, output_key, sha256
 from worker.removal import drop_unused
 from worker.store import jobs as table
@@ -55,7 +55,7 @@ class _NotOurs(Exception):
 
 
 class _Forestalled(Exception):
-    """An identical order has ended with a result of its own meanwhile."""
+    """An identical job has ended with a result of its own meanwhile."""
 
 
 class _Lost(Cancelled):
@@ -133,21 +133,21 @@ class _Run:
         key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
         if self._reuse(key):
             return
-        order = Order(row.photo_key, self._read_photo, styles, self.params, self._progress)
+        wanted = PaintInput(row.photo_key, self._read_photo, styles, self.params, self._progress)
         if self._iterative:
-            order.watch = self._watch
+            wanted.watch = self._watch
             if row.attempts > 1:
-                order.beginning = previews.beginning(context.broker, row.id)
+                wanted.beginning = previews.beginning(context.broker, row.id)
         # Deleted pictures are not painted, even when a cache still has what was made of them.
         if not context.blobs.owned(row.photo_key, row.owner):
             raise NotFoundError(PHOTO_GONE)
-        painting = context.engine.paint(order)
+        painting = context.engine.paint(wanted)
         if painting.model_hash != model_hash:
             # A model was published between the question above and the painting.
             model_hash = painting.model_hash
             key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
         if painting.cut_short:
-            # It is not what the same order paints in its whole time.
+            # It is not what the same job paints in its whole time.
             key = sha256(f"{key}:{row.id}".encode())
         result = to_png(painting.image)
         self._progress(1.0)
@@ -183,7 +183,7 @@ class _Run:
         return key if key and self.context.blobs.share(key, self.row.owner, RESULT) else None
 
     def _keep(self, image: Image.Image, result: bytes, *, output_key: str, **values: Any) -> None:
-        """Store the result and end the job with it, in one transaction. What an identical order has ended with meanwhile
+        """Store the result and end the job with it, in one transaction. What an identical job has ended with meanwhile
         is taken instead, while it is there: a key has one result."""
         context, row = self.context, self.row
         preview_key = self._keep_preview(image, result)

@@ -29,7 +29,7 @@ def jobs_of_draft(client: Client, owner: str, draft_id: str) -> list[JobView]:
     return sorted(found, key=lambda job: JobContext.model_validate(job.context).order)
 
 
-async def place(bot: Bot, service: Service, person: Person, draft_id: str, draft: Draft) -> list[JobView]:
+async def submit(bot: Bot, service: Service, person: Person, draft_id: str, draft: Draft) -> list[JobView]:
     """Make jobs of all photos of ``draft`` that have none yet; opens the status message. Returns the new
     jobs.
 
@@ -51,7 +51,7 @@ async def place(bot: Bot, service: Service, person: Person, draft_id: str, draft
                 draft.chat,
                 texts.say("queued", style=_style_name(person, draft)),
                 parse_mode=ParseMode.HTML,
-                reply_markup=keyboards.cancel_order(texts, draft_id),
+                reply_markup=keyboards.cancel_jobs(texts, draft_id),
                 reply_parameters=reply,
             )
             draft.status = message.message_id
@@ -59,7 +59,7 @@ async def place(bot: Bot, service: Service, person: Person, draft_id: str, draft
             if isinstance(error, BadRequest):
                 raise
             # The painting does not depend on it; what becomes of it is then told in a message of its own.
-            logger.warning("an order has no status message: %s", error)
+            logger.warning("a group of jobs has no status message: %s", error)
     draft.awaiting = None
     await call(drafts.save, client, person.owner, draft, draft_id)
     placed: list[JobView] = []
