@@ -25,7 +25,7 @@ from bot.limiter import ChatLimiter
 from bot.menu import Menu
 from bot.notify import Notifier
 from bot.service import App, Service, install, installed
-from bot.trainings import Herald
+from bot.trainings import TrainingNotifier
 from core.errors import AllaPrimaError, ParameterError
 from worker.client import Client
 from worker.logs import setup_logging
@@ -152,14 +152,14 @@ async def serve(
     if not await _insist("start", application.initialize, stop):
         return
     bot: ExtBot[str] = application.bot
-    herald = Herald(service.client, settings.operators)
+    training_notifier = TrainingNotifier(service.client, settings.operators)
     menu = Menu(service.client, lambda absent: registry.announce(bot, absent))
     try:
         await _insist("commands", menu.refresh, stop)
         menu.start()
         await call(service.client.announce_bot, bot.username)
         service.notifier.start(bot)
-        herald.start(bot)
+        training_notifier.start(bot)
         await application.start()
         await _listen(application, settings, stop)
         logger.info("@%s is listening (%s)", bot.username, "webhook" if settings.webhook_url else "polling")
@@ -172,7 +172,7 @@ async def serve(
         if application.running:
             await application.stop()
         await menu.stop()
-        await herald.stop()
+        await training_notifier.stop()
         await service.notifier.stop()
         await application.shutdown()
 

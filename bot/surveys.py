@@ -19,7 +19,7 @@ _MESSAGES_KEPT = 10_000
 
 
 @dataclass
-class Rooms:
+class SurveyState:
     """What is remembered of surveys while the bot runs: nothing that could not be lost. ``cards``: Telegram's file id
     of each composed picture; ``shown``: the pair that a message shows."""
 
@@ -38,11 +38,11 @@ class Rooms:
         return self.shown.get((message.chat_id, message.message_id), pair) != pair
 
 
-def rooms_of(context: Context) -> Rooms:
+def survey_state(context: Context) -> SurveyState:
     """The application's; made at the first use."""
     if _KEY not in context.bot_data:
-        context.bot_data[_KEY] = Rooms(Surveys(service_of(context).client))
-    found: Rooms = context.bot_data[_KEY]
+        context.bot_data[_KEY] = SurveyState(Surveys(service_of(context).client))
+    found: SurveyState = context.bot_data[_KEY]
     return found
 
 

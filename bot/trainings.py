@@ -60,7 +60,7 @@ async def send(bot: ExtBot[str], chat: int, client: Client, run: RunView, text: 
         await bot.send_media_group(chat, [first, *media])
 
 
-class Herald:
+class TrainingNotifier:
     """Tells the operators when a training ended, failed, was paused by a full disk or was published."""
 
     def __init__(self, client: Client, operators: Sequence[int]) -> None:

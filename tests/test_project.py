@@ -1,4 +1,4 @@
-"""What holds for the project as a whole: documents agree with the code, rooms keep their borders."""
+"""What holds for the project as a whole: documents agree with the code, packages import only what they may."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ import pytest
 from worker import cli, settings
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("core", "worker", "bot", "webui")
-FOLDERS = {*ROOMS, "docker", "tests", "benchmarks", ".ci", ".github"}
+PACKAGES = ("core", "worker", "bot", "webui")
+FOLDERS = {*PACKAGES, "docker", "tests", "benchmarks", ".ci", ".github"}
 LARGEST_FILE = 12 * 2**20
-# What a front end may take from other rooms. `worker.jobs` and `worker.settings` hold the types that
+# What a front end may take from other packages. `worker.jobs` and `worker.settings` hold the types that
 # `worker.client` takes and returns.
 FRONT_END_MAY_IMPORT = {
     "worker.client",
@@ -91,11 +91,16 @@ def files() -> list[Path]:
 
 def packed_as_data() -> set[Path]:
     patterns = project()["tool"]["setuptools"]["package-data"]
-    return {found for room, globs in patterns.items() for glob in globs for found in (ROOT / room).glob(glob)}
+    return {
+        found
+        for package, globs in patterns.items()
+        for glob in globs
+        for found in (ROOT / package).glob(glob)
+    }
 
 
-def python_files(room: str) -> list[Path]:
-    return [path for path in files() if path.parts[0] == room and path.suffix == ".py"]
+def python_files(package: str) -> list[Path]:
+    return [path for path in files() if path.parts[0] == package and path.suffix == ".py"]
 
 
 def imported(path: Path) -> set[str]:
@@ -145,7 +150,7 @@ def test_the_test_commands_run_everything(target: str, tmp_path: Path) -> None:
     assert " -k" not in last
     assert " -m " not in last.replace("-m pytest", "")
     assert project()["tool"]["pytest"]["ini_options"]["testpaths"] == ["tests"]
-    assert set(project()["tool"]["coverage"]["run"]["source"]) == set(ROOMS)
+    assert set(project()["tool"]["coverage"]["run"]["source"]) == set(PACKAGES)
 
 
 def test_settings_table_is_up_to_date() -> None:
@@ -241,7 +246,7 @@ def test_licence_is_the_one_that_is_told() -> None:
 def test_top_level_folders_are_the_agreed_ones() -> None:
     found = {path.parts[0] for path in files() if len(path.parts) > 1}
     assert found <= FOLDERS
-    assert {*ROOMS, "docker", "tests"} <= found
+    assert {*PACKAGES, "docker", "tests"} <= found
 
 
 def test_no_file_is_too_large_for_a_repository() -> None:
@@ -258,7 +263,7 @@ def test_every_data_file_is_packed_into_the_wheel() -> None:
     missing = [
         str(path)
         for path in files()
-        if path.parts[0] in ROOMS
+        if path.parts[0] in PACKAGES
         and path.suffix != ".py"
         and path.name != ".gitignore"
         and ROOT / path not in packed
@@ -268,32 +273,32 @@ def test_every_data_file_is_packed_into_the_wheel() -> None:
 
 def test_every_folder_with_code_is_a_package() -> None:
     packed = packed_as_data()
-    for room in ROOMS:
-        for path in python_files(room):
+    for package in PACKAGES:
+        for path in python_files(package):
             is_package = (ROOT / path.parent / "__init__.py").is_file()
             assert is_package or ROOT / path in packed, f"{path} would be missing from the wheel"
 
 
-# --- the rooms ------------------------------------------------------------------------------------
+# --- the packages ---------------------------------------------------------------------------------
 
 
-def test_core_imports_no_other_room() -> None:
+def test_core_imports_no_other_package() -> None:
     for path in python_files("core"):
         foreign = {name for name in imported(path) if name.split(".")[0] in {"worker", "bot", "webui"}}
         assert not foreign, f"{path} imports {foreign}"
 
 
-@pytest.mark.parametrize("room", ["bot", "webui"])
-def test_front_ends_know_only_the_client(room: str) -> None:
-    for path in python_files(room):
-        foreign = {name for name in imported(path) if name.split(".")[0] in set(ROOMS) - {room}}
+@pytest.mark.parametrize("package", ["bot", "webui"])
+def test_front_ends_know_only_the_client(package: str) -> None:
+    for path in python_files(package):
+        foreign = {name for name in imported(path) if name.split(".")[0] in set(PACKAGES) - {package}}
         assert foreign <= FRONT_END_MAY_IMPORT, f"{path} imports {foreign - FRONT_END_MAY_IMPORT}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
     # Imports within functions and for types alone count, too: who has to know whom is the question, not what happens to
     # work at run time.
-    graph = grimp.build_graph(*ROOMS, cache_dir=None)
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
     needs = {module: graph.find_modules_directly_imported_by(module) - {module} for module in graph.modules}
     assert "core.registry" in needs["worker.client"]
     try:
@@ -335,7 +340,7 @@ def test_every_package_imported_is_a_requirement() -> None:
     ]
     required = {canonical(re.split(r"[^A-Za-z0-9._-]", line)[0]) for line in lines} | set(COME_WITH)
     assert set(COME_WITH.values()) <= required
-    ours = {*ROOMS, "tests", "benchmarks", *sys.stdlib_module_names}
+    ours = {*PACKAGES, "tests", "benchmarks", *sys.stdlib_module_names}
     owners = importlib.metadata.packages_distributions()
     for path in (path for path in files() if path.suffix == ".py"):
         for module in {name.split(".")[0] for name in imported(path)} - ours:

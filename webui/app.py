@@ -20,7 +20,7 @@ from webui.survey import quick, research, routes
 from webui.survey.page import STYLESHEETS, scripts
 from webui.training import page as training_page
 from webui.training import routes as training_routes
-from webui.uploads import KEPT_SECONDS, TIDY_SECONDS, Room, Shelf
+from webui.uploads import KEPT_SECONDS, TIDY_SECONDS, Quota, Shelf
 from worker.private import private_folder
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     from webui.site import Site
 
     links = pictures.Links.in_folder(settings.data_dir)
-    site = Site(settings, client, links, Shelf(cache, room_of(settings)))
+    site = Site(settings, client, links, Shelf(cache, quota_of(settings)))
     page, head = build(site), theme.head() + bringing.scripts(settings) + scripts() + training_page.scripts()
     payloads = Payloads(page, site.shelf)
     told = news.News(payloads)
@@ -108,13 +108,13 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     )
 
 
-def room_of(settings: Settings) -> Room:
+def quota_of(settings: Settings) -> Quota:
     """How much the page's cache may take."""
 
     def size(megabytes: float) -> int:
         return int(megabytes * 1_000_000)
 
-    return Room(
+    return Quota(
         file=size(settings.max_upload_mb),
         session=size(settings.web_visitor_mb),
         total=size(settings.web_cache_mb),
@@ -152,7 +152,7 @@ def build(site: Any) -> Any:
         if len(kinds) == 1:
             kinds[0](site).connect(page)
         else:
-            with gr.Tabs(elem_id="rooms"):
+            with gr.Tabs(elem_id="page-tabs"):
                 for kind in kinds:
                     with gr.Tab(kind.title):
                         kind(site).connect(page)

@@ -58,7 +58,7 @@ class Site:
         return Copies(data / "web-copies", data / CACHE, KEPT_SECONDS)
 
     def forget(self, owner: str) -> dict[str, int]:
-        """Delete everything kept of a person, here and in the worker's room: what ``Client.delete_user_data`` counts,
+        """Delete everything kept of a person, here and by the worker: what ``Client.delete_user_data`` counts,
         and ``copies`` in the page's cache."""
         copies = self.copies.forget(owner)
         return {**self.client.delete_user_data(owner), "copies": copies}

@@ -91,7 +91,7 @@ def add_routes(app: FastAPI, shelf: Shelf, settings: Settings) -> None:
     from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
 
     progress = Progress()
-    largest, number = shelf.room.file, settings.web_upload_files
+    largest, number = shelf.quota.file, settings.web_upload_files
 
     def refusal(sentence: str, status: int) -> Response:
         return PlainTextResponse(sentence, status_code=status, headers={"Cache-Control": "no-store"})

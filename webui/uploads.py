@@ -49,7 +49,7 @@ def path_of(file: object) -> str | None:
 
 
 @dataclass(frozen=True)
-class Room:
+class Quota:
     """How much the cache may take: bytes per file, per session, in all, and what must stay free on the disk."""
 
     file: int = 20_000_000
@@ -69,9 +69,9 @@ class _Folder:
 class Shelf:
     """The cache in ``folder``. Several processes may share it; every method may block."""
 
-    def __init__(self, folder: Path, room: Room | None = None) -> None:
+    def __init__(self, folder: Path, quota: Quota | None = None) -> None:
         self.folder = folder.absolute()
-        self.room = room or Room()
+        self.quota = quota or Quota()
         self._lock = threading.Lock()
         self._promised: dict[str, int] = {}
         private_folder(self.folder)
@@ -120,15 +120,15 @@ class Shelf:
                     del self._promised[tag]
 
     def _make_room(self, tag: str, size: int) -> None:
-        room, found = self.room, sorted(self._folders(), key=lambda one: -one.age)
+        quota, found = self.quota, sorted(self._folders(), key=lambda one: -one.age)
         own = [one for one in found if one.tag == tag]
         own_promised = self._promised.get(tag, 0)
-        if tag != PAGE and not self._shrink(own, room.session - own_promised - size, FOLDERS_PER_SESSION):
+        if tag != PAGE and not self._shrink(own, quota.session - own_promised - size, FOLDERS_PER_SESSION):
             raise LimitError(TOO_MUCH)
         rest = [one for one in found if os.path.isdir(one.path)]
-        if not self._shrink(rest, room.total - sum(self._promised.values()) - size, FOLDERS):
+        if not self._shrink(rest, quota.total - sum(self._promised.values()) - size, FOLDERS):
             raise LimitError(FULL_DISK, code="full")
-        if shutil.disk_usage(self.folder).free - sum(self._promised.values()) - size < room.free:
+        if shutil.disk_usage(self.folder).free - sum(self._promised.values()) - size < quota.free:
             raise LimitError(FULL_DISK, code="full")
 
     @staticmethod
@@ -184,7 +184,7 @@ class Shelf:
         return stat.S_ISDIR(above.st_mode) and self._sound(found)
 
     def _sound(self, found: os.stat_result) -> bool:
-        return stat.S_ISREG(found.st_mode) and found.st_size <= max(self.room.file, 256_000_000)
+        return stat.S_ISREG(found.st_mode) and found.st_size <= max(self.quota.file, 256_000_000)
 
     def read(self, path: str) -> bytes:
         """The bytes of a file of the cache; raises ``NotFoundError`` for everything else, without opening it."""

@@ -10,7 +10,7 @@ from bot.callbacks import Callback
 from bot.calls import answer, call
 from bot.people import Person, message_of, user_of
 from bot.service import Context, service_of
-from bot.surveys import STUDIES_SHOWN, is_mine, rooms_of
+from bot.surveys import STUDIES_SHOWN, is_mine, survey_state
 from worker.survey.service import StudyState, StudyView
 
 _CHART_RATIO = 20  # Telegram's limits for photos
@@ -34,7 +34,7 @@ async def _readable(context: Context, person: Person) -> list[StudyView]:
     """The studies whose results a person may see: operators all that have ratings, others closed ones that share
     them."""
     operator = person.id in service_of(context).settings.operators
-    studies = await call(rooms_of(context).surveys.studies, open_only=False)
+    studies = await call(survey_state(context).surveys.studies, open_only=False)
     return [
         study
         for study in studies
@@ -58,7 +58,7 @@ async def show_results(context: Context, query: CallbackQuery, person: Person, b
 
 
 async def _send_chart(context: Context, person: Person, chat: int, study: StudyView) -> None:
-    surveys, texts = rooms_of(context).surveys, person.texts
+    surveys, texts = survey_state(context).surveys, person.texts
     picture = await call(surveys.chart, study.name, texts.language)
     found = await call(surveys.results, study.name)
     overall = found.overall

@@ -11,7 +11,7 @@ from bot.calls import answer, call, is_harmless
 from bot.notify import SOURCE
 from bot.people import Person
 from bot.service import Context, service_of
-from bot.surveys import rooms_of
+from bot.surveys import survey_state
 from worker.jobs import JobView
 
 
@@ -31,7 +31,7 @@ async def _job(context: Context, person: Person, button: Callback) -> JobView:
 async def ask(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """Show the scale in place of the painting's buttons."""
     job = await _job(context, person, button)
-    rating = await call(rooms_of(context).surveys.job_rating, person.owner, job.id)
+    rating = await call(survey_state(context).surveys.job_rating, person.owner, job.id)
     await answer(query, person.texts.plain("rate_question"))
     await _swap(query, survey_keyboards.quick(person.texts, job.id, rating))
 
@@ -40,7 +40,7 @@ async def keep(context: Context, query: CallbackQuery, person: Person, button: C
     """Keep the score; again replaces it."""
     job = await _job(context, person, button)
     given = await call(
-        rooms_of(context).surveys.rate_job, person.owner, job.id, int(button.argument or 0), source=SOURCE
+        survey_state(context).surveys.rate_job, person.owner, job.id, int(button.argument or 0), source=SOURCE
     )
     await answer(query, person.texts.plain("rate_thanks", score=given.score))
     await _swap(query, keyboards.result(person.texts, job.id, job.params, given.score))
@@ -49,6 +49,6 @@ async def keep(context: Context, query: CallbackQuery, person: Person, button: C
 async def back(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """Back to the painting's buttons."""
     job = await _job(context, person, button)
-    rating = await call(rooms_of(context).surveys.job_rating, person.owner, job.id)
+    rating = await call(survey_state(context).surveys.job_rating, person.owner, job.id)
     await answer(query)
     await _swap(query, keyboards.result(person.texts, job.id, job.params, rating))

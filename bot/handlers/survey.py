@@ -18,7 +18,7 @@ from bot.calls import answer, call, delete_quietly, is_harmless
 from bot.notify import SOURCE
 from bot.people import Person, message_of, user_of
 from bot.service import Context, service_of
-from bot.surveys import STUDIES_SHOWN, is_mine, rooms_of
+from bot.surveys import STUDIES_SHOWN, is_mine, survey_state
 from core.errors import NotFoundError
 from worker.survey.service import PairView, Progress, StudyView, SurveyError
 
@@ -29,7 +29,7 @@ CARD_SIDE = 1280
 
 
 async def _rater(context: Context, person: Person, study: str) -> str:
-    return await call(rooms_of(context).surveys.rater, study, person.owner)
+    return await call(survey_state(context).surveys.rater, study, person.owner)
 
 
 # -- /survey ---------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ async def survey(update: Update, context: Context) -> None:
     if context.args:
         await follow_link(context, person, chat, context.args[0].removeprefix(LINK))
         return
-    surveys = rooms_of(context).surveys
+    surveys = survey_state(context).surveys
     studies = (await call(surveys.studies))[:STUDIES_SHOWN]
     if not studies:
         await context.bot.send_message(chat, person.texts.say("survey_none"), parse_mode=ParseMode.HTML)
@@ -62,19 +62,19 @@ async def survey(update: Update, context: Context) -> None:
 
 async def follow_link(context: Context, person: Person, chat: int, token: str) -> None:
     """A link from the page was followed: go on here as the rater there."""
-    surveys = rooms_of(context).surveys
+    surveys = survey_state(context).surveys
     try:
-        seat = await call(surveys.join, token, person.owner)
+        participant = await call(surveys.join, token, person.owner)
     except NotFoundError:
         await context.bot.send_message(chat, person.texts.say("survey_link_old"), parse_mode=ParseMode.HTML)
         return
     await context.bot.send_message(chat, person.texts.say("survey_joined"), parse_mode=ParseMode.HTML)
-    await _enter(context, person, chat, await call(surveys.study, seat.study, drafts=False))
+    await _enter(context, person, chat, await call(surveys.study, participant.study, drafts=False))
 
 
 async def _enter(context: Context, person: Person, chat: int, study: StudyView) -> None:
     """The consent text before the first rating, else the next picture or the thanks."""
-    surveys, texts = rooms_of(context).surveys, person.texts
+    surveys, texts = survey_state(context).surveys, person.texts
     rater = await _rater(context, person, study.name)
     progress = await call(surveys.progress, study.name, rater)
     if progress.consented:
@@ -99,12 +99,12 @@ async def _next(
     message: Message | None = None,
 ) -> None:
     """Show the next picture, in ``message`` where there is one; after the last one, the thanks."""
-    pair = await call(rooms_of(context).surveys.next_pair, study.name, rater)
+    pair = await call(survey_state(context).surveys.next_pair, study.name, rater)
     if pair is not None:
         await _show(context, person, chat, study, rater, pair, progress, message)
         return
     if message is not None:
-        rooms_of(context).note(message, "")  # a second tap must not thank a second time
+        survey_state(context).note(message, "")  # a second tap must not thank a second time
         await delete_quietly(context.bot, chat, message.message_id)
     await _thank(context, person, chat, study, rater, progress)
 
@@ -136,7 +136,7 @@ async def _show(
     keyboard = survey_keyboards.scale(texts, person.id, pair, page, undo=progress.done > 0)
     shown = await _send_card(context, chat, pair, caption, keyboard, message)
     if shown is not None:
-        rooms_of(context).note(shown, pair.id)
+        survey_state(context).note(shown, pair.id)
 
 
 async def _send_card(
@@ -148,7 +148,7 @@ async def _send_card(
     message: Message | None,
 ) -> Message | None:
     """Send or edit with Telegram's own copy of the picture, else with its bytes. ``None``: nothing left to edit."""
-    rooms, bot = rooms_of(context), context.bot
+    state, bot = survey_state(context), context.bot
     key = (pair.study, pair.id)
 
     async def send(photo: bytes | str) -> Message | None:
@@ -165,18 +165,18 @@ async def _send_card(
             return None if "not modified" not in str(error).lower() else message
         return edited if isinstance(edited, Message) else None
 
-    known = rooms.cards.get(key)
+    known = state.cards.get(key)
     try:
         sent = await send(
-            await call(rooms.surveys.card, pair.study, pair.id, CARD_SIDE) if known is None else known
+            await call(state.surveys.card, pair.study, pair.id, CARD_SIDE) if known is None else known
         )
     except BadRequest as error:
         if known is None or "file identifier" not in str(error).lower():
             raise
-        del rooms.cards[key]
-        sent = await send(await call(rooms.surveys.card, pair.study, pair.id, CARD_SIDE))
+        del state.cards[key]
+        sent = await send(await call(state.surveys.card, pair.study, pair.id, CARD_SIDE))
     if sent is not None and sent.photo:
-        rooms.cards[key] = sent.photo[-1].file_id
+        state.cards[key] = sent.photo[-1].file_id
     return sent
 
 
@@ -215,7 +215,7 @@ async def _page_link(context: Context, study: str, rater: str) -> str | None:
     public = service_of(context).settings.web_public_url
     if not public:
         return None
-    token = await call(rooms_of(context).surveys.resume_token, study, rater)
+    token = await call(survey_state(context).surveys.resume_token, study, rater)
     # Behind the "#", so that no server and no log ever sees it.
     return f"{public.rstrip('/')}/survey?study={study}#join={token}"
 
@@ -233,7 +233,7 @@ async def open_study(context: Context, query: CallbackQuery, person: Person, but
     """A study was picked from the list."""
     if not await is_mine(query, person, button):
         return
-    study = await call(rooms_of(context).surveys.study, button.argument or "", drafts=False)
+    study = await call(survey_state(context).surveys.study, button.argument or "", drafts=False)
     assert query.message is not None
     again = service_of(context).tapped_again(query.message.message_id, query.data or "")
     await answer(query)
@@ -245,7 +245,7 @@ async def agree(context: Context, query: CallbackQuery, person: Person, button: 
     """The rater agrees to the consent text: the first picture comes."""
     if not await is_mine(query, person, button):
         return
-    surveys, name = rooms_of(context).surveys, button.argument or ""
+    surveys, name = survey_state(context).surveys, button.argument or ""
     assert isinstance(query.message, Message)
     study, rater = await call(surveys.study, name, drafts=False), await _rater(context, person, name)
     known = await call(surveys.progress, name, rater)
@@ -274,14 +274,14 @@ async def decline(context: Context, query: CallbackQuery, person: Person, button
 
 async def grade(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """A score for the picture whose id the button carries. The same tap again finds it kept already."""
-    surveys = rooms_of(context).surveys
+    surveys = survey_state(context).surveys
     assert isinstance(query.message, Message)
     name = await call(surveys.study_of, button.target)
     study, rater = await call(surveys.study, name, drafts=False), await _rater(context, person, name)
     score = int(button.argument or 0)
     try:
         pair = await call(surveys.pair, name, rater, button.target)
-        again = rooms_of(context).shows_another(query.message, pair.id)
+        again = survey_state(context).shows_another(query.message, pair.id)
         if again and pair.score == score:
             await answer(query, person.texts.plain("survey_already"))
             return
@@ -298,7 +298,7 @@ async def undo(context: Context, query: CallbackQuery, person: Person, button: C
     """Take the latest rating back and show its picture again."""
     if not await is_mine(query, person, button):
         return
-    surveys, name = rooms_of(context).surveys, button.argument or ""
+    surveys, name = survey_state(context).surveys, button.argument or ""
     assert isinstance(query.message, Message)
     study, rater = await call(surveys.study, name, drafts=False), await _rater(context, person, name)
     try:
@@ -322,7 +322,7 @@ async def later(context: Context, query: CallbackQuery, person: Person, button: 
     """Stop for now: the place is kept, whatever happens to this message."""
     if not await is_mine(query, person, button):
         return
-    surveys, name = rooms_of(context).surveys, button.argument or ""
+    surveys, name = survey_state(context).surveys, button.argument or ""
     progress = await call(surveys.progress, name, await _rater(context, person, name))
     await answer(query)
     words = person.texts.say("survey_later", done=progress.done, total=progress.total)

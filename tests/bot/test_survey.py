@@ -302,9 +302,9 @@ async def test_links_carry_the_rater_to_the_page_and_back(studio, server, person
         assert len(links) == 1
         address, _, token = links[0].partition("#join=")
         assert address == f"{PUBLIC}/survey?study=test"
-        seat = surveys.join(token, "web:" + "b" * 32)
-        assert seat.rater == surveys.rater("test", phone.owner)
-        surveys.rate("test", seat.rater, phone.buttons(first)[0][1].split(":")[1], 9, source="web")
+        participant = surveys.join(token, "web:" + "b" * 32)
+        assert participant.rater == surveys.rater("test", phone.owner)
+        surveys.rate("test", participant.rater, phone.buttons(first)[0][1].split(":")[1], 9, source="web")
         await phone.say("/survey")
         assert phone.buttons(await phone.expect(is_picture(2), kind="photo"))
 

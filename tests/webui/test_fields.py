@@ -12,7 +12,7 @@ import gradio as gr
 import pytest
 
 from tests.webui.limits_server import settings_for
-from webui.app import build, room_of
+from webui.app import build, quota_of
 from webui.components import file_field, hand_on_files, photo_field
 from webui.pictures import Links
 from webui.site import Site
@@ -29,7 +29,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     """A page's site without a worker."""
     settings = settings_for(tmp_path)
     with Client(settings) as client:
-        shelf = Shelf(settings.data_dir / "web-cache", room_of(settings))
+        shelf = Shelf(settings.data_dir / "web-cache", quota_of(settings))
         yield Site(settings, client, Links.in_folder(settings.data_dir), shelf)
 
 

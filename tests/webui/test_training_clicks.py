@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tests.webui.test_page import WIDE
-from tests.webui.test_training_room import app, client, open_tab, run, trained, url
+from tests.webui.test_training_page import app, client, open_tab, run, trained, url
 from worker.client import Client
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.webui.door import enter_after_mistakes
-from tests.webui.test_training_room import WIDE, app, client, open_tab, published, run, url
+from tests.webui.test_training_page import WIDE, app, client, open_tab, published, run, url
 from worker.client import Client
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ def test_long_names_of_trainings_leave_room_for_what_is_compared(
     """On a phone the first column was squeezed to single letters by what stood beside it."""
     tab = open_tab({"width": 390, "height": 844})
     tab.locator(".run-card").first.click()
-    tab.locator("#training-room [data-part='compare']").wait_for(state="attached")
+    tab.locator("#training-panel [data-part='compare']").wait_for(state="attached")
     widths = tab.evaluate(
         """() => {
-          const place = document.querySelector("#training-room [data-part='compare']");
+          const place = document.querySelector("#training-panel [data-part='compare']");
           const name = 'AdaConv on the museum\\'s night pictures, second attempt', long = 'f'.repeat(64);
           place.hidden = false;
           place.innerHTML = `<div class="comparison"><div class="scroll"><table><thead><tr><th></th><th scope="col"

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from core.train.recipe import load_recipe
 from tests.webui.conftest import picture
-from tests.webui.test_training_room import (
+from tests.webui.test_training_page import (
     NARROW,
     WIDE,
     app,

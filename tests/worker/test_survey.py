@@ -230,9 +230,9 @@ def test_a_link_carries_the_rater_over_and_back(stored: Client) -> None:
     assert set(token) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
     assert surveys.rater_of(token).rater == rater
     assert surveys.rater("test", BORIS) != rater
-    seat = surveys.join(token, BORIS)
-    assert seat == surveys.join(token, BORIS)
-    assert (seat.study, seat.rater, surveys.rater("test", BORIS)) == ("test", rater, rater)
+    participant = surveys.join(token, BORIS)
+    assert participant == surveys.join(token, BORIS)
+    assert (participant.study, participant.rater, surveys.rater("test", BORIS)) == ("test", rater, rater)
     rate_one(surveys, surveys.rater("test", BORIS), 4)
     assert surveys.progress("test", surveys.rater("test", ANNA)).done == 2
     # The way back, with a token drawn on the other front end.

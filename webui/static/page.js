@@ -90,7 +90,7 @@
   /* What the person has used since the page was opened. What is brought back from the last visit asks before it changes
      anything, for it may come seconds later. */
   const used = new Set();
-  const ROOMS = {metadata: '#metadata', studio: '#studio', compare: '#comparing, #side-by-side'};
+  const AREAS = {metadata: '#metadata', studio: '#studio', compare: '#comparing, #side-by-side'};
   const USED = {
     click: 'button, label, [role=radio], [role=option], input:not([type=file])', pointerdown: 'input[type=range]',
     input: 'input, textarea, select', change: 'input, select', keydown: 'input, [role=radio]', drop: '*', paste: '*',
@@ -98,8 +98,8 @@
   Object.entries(USED).forEach(([kind, what]) => document.addEventListener(kind, (event) => {
     if (kind === 'keydown' && event.key === 'Tab') return;
     const part = event.target.closest?.(what);
-    const room = part && Object.keys(ROOMS).find((name) => part.closest(ROOMS[name]));
-    if (room) used.add(room);
+    const area = part && Object.keys(AREAS).find((name) => part.closest(AREAS[name]));
+    if (area) used.add(area);
   }, true));
   window.touched = () => [...used].join(',');
 

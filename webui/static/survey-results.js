@@ -1,4 +1,4 @@
-/* The researchers' results below the survey's room: a password, a study, its figures. */
+/* The researchers' results below the survey's panel: a password, a study, its figures. */
 (() => {
   'use strict';
   let place = null;

@@ -107,19 +107,19 @@
   const send = () => (sending ??= deliver().finally(() => { sending = null; }));
 
   // showing --------------------------------------------------------------------------------------------------------
-  let room = null;
+  let panel = null;
   let shown = {};  // what the present screen answers to: keys, news
   const show = (screen, answers, ...children) => {
     shown = answers;
-    room.replaceChildren(h(`div.survey-screen.${screen}`, {lang: language}, ...children));
-    room.dataset.screen = screen;
-    const heading = room.querySelector('h2');
-    if (heading && room.dataset.begun) {
+    panel.replaceChildren(h(`div.survey-screen.${screen}`, {lang: language}, ...children));
+    panel.dataset.screen = screen;
+    const heading = panel.querySelector('h2');
+    if (heading && panel.dataset.begun) {
       heading.tabIndex = -1;
       heading.focus({preventScroll: true});
-      if (room.getBoundingClientRect().top < 0) room.scrollIntoView({block: 'start'});
+      if (panel.getBoundingClientRect().top < 0) panel.scrollIntoView({block: 'start'});
     }
-    room.dataset.begun = 'yes';
+    panel.dataset.begun = 'yes';
   };
   const sentence = (error) => {
     if (!(error instanceof Refused)) console.error(error);
@@ -132,7 +132,7 @@
   };
   const retry = (screen = shown) => {
     if (shown !== screen || !shown.again) return;
-    if (room.offsetParent) start();
+    if (panel.offsetParent) start();
     else setTimeout(retry, RETRY, screen);
   };
   const guard = (action) => async (...values) => {
@@ -207,7 +207,7 @@
     const choose = guard(async (score) => {
       if (decided || score < low || score > high) return;
       decided = true;
-      room.querySelector(`[data-score="${score}"]`)?.classList.add('taken');
+      panel.querySelector(`[data-score="${score}"]`)?.classList.add('taken');
       item.score = score;
       if (news !== say('retrying')) tell('');
       unsent.add({visitor: keep.get('visitor'), study: study.id, item: item.id, score});
@@ -270,7 +270,7 @@
   const enlarge = (src, label) => {
     const dialog = h('dialog.survey-large', {'aria-label': label, onclick: () => dialog.close(), onclose: () => dialog.remove()},
       h('img', {src, alt: label}), h('p', {}, say('close_hint')));
-    room.append(dialog);
+    panel.append(dialog);
     dialog.showModal();
   };
 
@@ -327,7 +327,7 @@
 
   // coming in ------------------------------------------------------------------------------------------------------
   document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !room?.offsetParent) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !panel?.offsetParent) return;
     if (event.target.closest?.('input, textarea, select, dialog, [contenteditable]') || !shown.key) return;
     if (!/^(\d|Backspace)$/.test(event.key)) return;
     event.preventDefault();
@@ -340,7 +340,7 @@
   document.addEventListener('click', (event) => {
     if (!event.target.closest?.('#forget-yes') || !keep.get('visitor')) return;
     keep.set('forget', keep.get('visitor'));
-    forgetLater().then(() => room && start());
+    forgetLater().then(() => panel && start());
   });
   window.addEventListener('online', forgetLater);
   forgetLater();
@@ -356,16 +356,16 @@
   });
 
   const mount = () => {
-    const found = document.getElementById('survey-room');
-    if (!found || found === room) return;
-    room = found;
+    const found = document.getElementById('survey-panel');
+    if (!found || found === panel) return;
+    panel = found;
     const seen = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       seen.disconnect();
       send();
       token ? join() : start();
     });
-    seen.observe(room);
+    seen.observe(panel);
   };
   new MutationObserver(mount).observe(document, {subtree: true, childList: true});
   mount();

@@ -1,4 +1,4 @@
-/* The training room: list, one training with curves, sheets and figures, models, comparison. Needs training-chart.js and
+/* The training panel: list, one training with curves, sheets and figures, models, comparison. Needs training-chart.js and
    training-form.js. Everything shown comes from training/api; polling rests while nobody looks. */
 (() => {
   'use strict';
@@ -8,7 +8,7 @@
   const HIGHER = ['ssim'];
   const STATES = {waiting: 'waiting for its turn', queued: 'training', running: 'training', paused: 'paused', done: 'done', failed: 'failed', cancelled: 'cancelled'};
   const TITLES = {pause: 'Pause', resume: 'Resume', change: 'Change settings …', cancel: 'Cancel', publish: 'Publish', delete: 'Delete'};
-  let room = null, overview = null, shown = null, other = null, busy = false, sure = '', refusal = '', unused = {}, hidden = new Set(['lr', 'it_per_s']);
+  let panel = null, overview = null, shown = null, other = null, busy = false, sure = '', refusal = '', unused = {}, hidden = new Set(['lr', 'it_per_s']);
   let at = {sheet: null, follow: true, log: false};
 
   const make = (tag, attributes = {}, ...children) => {
@@ -37,7 +37,7 @@
     request.addEventListener('error', () => settle({error: 'The connection was lost; please upload it again.'}));
     request.send(file);
   });
-  const part = (name) => room.querySelector(`[data-part="${name}"]`);
+  const part = (name) => panel.querySelector(`[data-part="${name}"]`);
   /* New children for a place; what had the keyboard's focus among the old ones has it again. */
   const renew = (place, ...children) => {
     const before = place.contains(document.activeElement) ? document.activeElement : null;
@@ -89,7 +89,7 @@
       field.select();
     });
     shown = null;
-    room.replaceChildren(make('section', {class: 'step'}, make('div', {class: 'train-head'}, make('h2', {}, 'Training')),
+    panel.replaceChildren(make('section', {class: 'step'}, make('div', {class: 'train-head'}, make('h2', {}, 'Training')),
       make('p', {class: 'soft'}, 'Train, watch and publish models on the workers. For operators.'), form, note));
   };
 
@@ -102,7 +102,7 @@
   // the frame ---------------------------------------------------------------------------------------------------
   const frame = () => {
     if (part('list')) return;
-    room.replaceChildren(make('div', {class: 'train-room'},
+    panel.replaceChildren(make('div', {class: 'train-panel'},
       make('aside', {class: 'train-side'},
         make('section', {class: 'step'}, make('div', {class: 'train-head'}, make('h2', {}, 'Trainings'),
           make('span', {}, make('button', {type: 'button', class: 'pill primary small', onclick: fresh}, 'New'),
@@ -306,23 +306,23 @@
       compare(run);
     }
     if (!sure) head(run);
-    if (!room.querySelector('.chart-tip:not([hidden])')) chart(run);
+    if (!panel.querySelector('.chart-tip:not([hidden])')) chart(run);
     sheets(run); figures(run); notes(run);
   };
 
   // the clock ---------------------------------------------------------------------------------------------------
   // While a button is held down nothing is drawn anew: a click is one only if the button is still the same.
   let held = false;
-  document.addEventListener('pointerdown', (event) => { held = !!room?.contains(event.target); }, true);
+  document.addEventListener('pointerdown', (event) => { held = !!panel?.contains(event.target); }, true);
   ['pointerup', 'pointercancel'].forEach((kind) => document.addEventListener(kind, () => setTimeout(() => { held = false; }), true));
   const refresh = async () => {
     if (busy) return;
     busy = true;
     try {
       const found = await ask('overview');
-      if (['password', 'wrong_password', 'no_password'].includes(found.code)) { if (!room.querySelector('.train-door')) door(found.code === 'password' ? '' : found.error); return; }
-      if (found.error) { room.dataset.trouble = found.error; return; }
-      delete room.dataset.trouble;
+      if (['password', 'wrong_password', 'no_password'].includes(found.code)) { if (!panel.querySelector('.train-door')) door(found.code === 'password' ? '' : found.error); return; }
+      if (found.error) { panel.dataset.trouble = found.error; return; }
+      delete panel.dataset.trouble;
       if (held) return;
       overview = found;
       frame(); list(); models();
@@ -334,17 +334,17 @@
       run.error ? alone(run.error) : detail(run);
     } finally { busy = false; }
   };
-  const visible = () => room && room.isConnected && room.offsetParent !== null && document.visibilityState === 'visible';
+  const visible = () => panel && panel.isConnected && panel.offsetParent !== null && document.visibilityState === 'visible';
   const idle = () => overview && !overview.runs.some((run) => ['waiting', 'queued', 'running'].includes(run.state) || run.wish);
   let rounds = 0;
-  setInterval(() => { if (visible() && overview && !room.querySelector('.train-door') && (!idle() || ++rounds % 5 === 0)) refresh(); }, EVERY);
+  setInterval(() => { if (visible() && overview && !panel.querySelector('.train-door') && (!idle() || ++rounds % 5 === 0)) refresh(); }, EVERY);
   const mount = () => {
-    const found = document.getElementById('training-room');
-    if (!found || found === room) return;
-    room = found; overview = null; shown = null;
-    new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting) && !overview) refresh(); }).observe(room);
+    const found = document.getElementById('training-panel');
+    if (!found || found === panel) return;
+    panel = found; overview = null; shown = null;
+    new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting) && !overview) refresh(); }).observe(panel);
     let width = 0;
-    new ResizeObserver(() => { if (Math.abs(room.clientWidth - width) > 8) { width = room.clientWidth; if (overview) refresh(); } }).observe(room);
+    new ResizeObserver(() => { if (Math.abs(panel.clientWidth - width) > 8) { width = panel.clientWidth; if (overview) refresh(); } }).observe(panel);
   };
   new MutationObserver(mount).observe(document, {subtree: true, childList: true});
   mount();

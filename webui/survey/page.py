@@ -1,5 +1,5 @@
 """``/survey``: the survey alone on a light page, for links that people open on their phones. The tab of the page shows
-the same room, driven by the same script."""
+the same panel, driven by the same script."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ QUICK_SCRIPT = theme.STATIC / "survey-rate.js"
 STYLESHEETS = (theme.STATIC / "survey.css", theme.STATIC / "survey-results.css")
 TEXTS = theme.STATIC / "survey.json"
 
-ROOM = (
-    '<div id="survey-room" aria-live="polite"><noscript>The survey needs JavaScript.</noscript></div>'
+PANEL = (
+    '<div id="survey-panel" aria-live="polite"><noscript>The survey needs JavaScript.</noscript></div>'
     '<div id="survey-results"></div>'
 )
 
@@ -25,7 +25,7 @@ _DARK = "if (matchMedia('(prefers-color-scheme: dark)').matches) document.body.c
 
 @cache
 def scripts() -> str:
-    """What makes ``ROOM`` come alive, for the head of a page."""
+    """What makes ``PANEL`` come alive, for the head of a page."""
     texts = json.dumps(json.loads(TEXTS.read_text(encoding="utf-8")), ensure_ascii=False).replace(
         "<", "\\u003c"
     )
@@ -51,7 +51,7 @@ def survey_page() -> str:
         "*, ::before, ::after { box-sizing: border-box; }"
         "main { max-width: 1240px; margin: 0 auto; padding: 0 28px 40px; }"
         "@media (max-width: 860px) { main { padding: 0 12px 20px; } }</style>"
-        f'{scripts()}</head><body class="alone"><script>{_DARK}</script><main>{views.HEADER}{ROOM}</main></body></html>'
+        f'{scripts()}</head><body class="alone"><script>{_DARK}</script><main>{views.HEADER}{PANEL}</main></body></html>'
     )
 
 

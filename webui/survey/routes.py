@@ -134,8 +134,8 @@ class SurveyApi:
     def join(self, visitor: str, language: str, content: Joining) -> dict[str, Any]:
         """A link was followed: this browser goes on as its rater."""
         visitor = self.visitors.known(visitor)
-        seat = self.surveys.join(content.token, owner_of(visitor))
-        return {"visitor": visitor, "study": seat.study}
+        participant = self.surveys.join(content.token, owner_of(visitor))
+        return {"visitor": visitor, "study": participant.study}
 
     def course(self, visitor: str, language: str, name: str) -> dict[str, Any]:
         """The study, its pictures in the rater's own order, and how far the rater is."""

@@ -30,9 +30,9 @@ TOUCHED = "(...values) => [...values.slice(0, -1), window.touched ? window.touch
 browser, what the person has used by then."""
 
 
-def was_touched(said: Any, room: str) -> bool:
+def was_touched(said: Any, area: str) -> bool:
     """Whether the hidden field ``touched`` names a part of the page."""
-    return room in str(said or "").split(",")
+    return area in str(said or "").split(",")
 
 
 async def small_copy(site: Site, key: str, owner: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The tab of trainings, for operators: start, watch, stop, compare and publish. Like the survey's room it is driven by
+"""The tab of trainings, for operators: start, watch, stop, compare and publish. Like the survey's panel it is driven by
 its own script and routes, so that watching costs the page's event queue nothing."""
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import gradio as gr
 
 from webui.site import Site
-from webui.training.page import ROOM
+from webui.training.page import PANEL
 
 
 class TrainingTab:
@@ -15,7 +15,7 @@ class TrainingTab:
     title = "Training"
 
     def __init__(self, site: Site) -> None:
-        self.room = gr.HTML(ROOM, elem_id="training", apply_default_css=False)
+        self.panel = gr.HTML(PANEL, elem_id="training", apply_default_css=False)
 
     @staticmethod
     def wanted(site: Site) -> bool:
@@ -23,4 +23,4 @@ class TrainingTab:
         return site.settings.operator_password is not None
 
     def connect(self, page: gr.Blocks) -> None:
-        """Nothing to attach: the room's script talks to the server itself."""
+        """Nothing to attach: the panel's script talks to the server itself."""

@@ -1,1 +1,1 @@
-"""The page's room for trainings: what its script asks for, and the routes that answer operators."""
+"""The page's part for trainings: what its script asks for, and the routes that answer operators."""

@@ -1,4 +1,4 @@
-"""What the training room's routes do, without HTTP: every answer is JSON that ``static/training.js`` draws."""
+"""What the training panel's routes do, without HTTP: every answer is JSON that ``static/training.js`` draws."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class TrainingApi:
         return {"fields": [field.model_dump() for field in self.service.form(recipe)]}
 
     def detail(self, run_id: str) -> dict[str, Any]:
-        """One training with everything the room shows of it."""
+        """One training with everything the panel shows of it."""
         service = self.service
         run = service.run(run_id)
         folder = service.folder(run.id)

@@ -1,4 +1,4 @@
-"""What the training room brings into the page: its place, its scripts, its style."""
+"""What the training panel brings into the page: its place, its scripts, its style."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from webui import theme
 STYLESHEET = theme.STATIC / "training.css"
 SCRIPTS = tuple(theme.STATIC / name for name in ("training-chart.js", "training-form.js", "training.js"))
 
-ROOM = '<div id="training-room"><noscript>This room needs JavaScript.</noscript></div>'
+PANEL = '<div id="training-panel"><noscript>This room needs JavaScript.</noscript></div>'
 
 
 @cache
 def scripts() -> str:
-    """What makes ``ROOM`` come alive, for the head of a page."""
+    """What makes ``PANEL`` come alive, for the head of a page."""
     return "".join(f"<script>{path.read_text(encoding='utf-8')}</script>" for path in SCRIPTS)

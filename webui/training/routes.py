@@ -1,4 +1,4 @@
-"""``/training/…``: the JSON, the sheets and the uploads behind the training room, for those who know the operators'
+"""``/training/…``: the JSON, the sheets and the uploads behind the training panel, for those who know the operators'
 password. Errors are ``{"error": sentence, "code": code}``."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STEP_MAX = VERSION_MAX = 10_000_000
 
 
 def add_routes(app: FastAPI, site: Site) -> None:
-    """Serve the training room."""
+    """Serve the training panel."""
     from starlette.concurrency import run_in_threadpool
     from starlette.requests import ClientDisconnect
     from starlette.responses import Response

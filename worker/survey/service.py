@@ -34,10 +34,10 @@ from worker.survey.rows import (
 )
 from worker.survey.views import (
     PairView,
+    Participant,
     Progress,
     QuickRating,
     QuickSummary,
-    Seat,
     StudyState,
     StudyTextView,
     StudyView,
@@ -56,10 +56,10 @@ __all__ = [
     "TOKEN_DAYS",
     "TOKEN_LENGTH",
     "PairView",
+    "Participant",
     "Progress",
     "QuickRating",
     "QuickSummary",
-    "Seat",
     "StudyState",
     "StudyTextView",
     "StudyView",
@@ -260,7 +260,7 @@ class Surveys:
             consented(session, study, rater)
         return self.pseudonyms.token(study, rater, time.time() + TOKEN_DAYS * 86400)
 
-    def rater_of(self, token: str) -> Seat:
+    def rater_of(self, token: str) -> Participant:
         """The rater a token stands for, without any change; raises ``NotFoundError`` for a forged, old or spoilt
         one, and when the rater's data were deleted meanwhile."""
         with self.database.read() as session:
@@ -271,29 +271,29 @@ class Surveys:
                 raise NotFoundError(
                     "This link belongs to ratings that were deleted; please open the survey anew."
                 )
-        return Seat(study=study, rater=rater)
+        return Participant(study=study, rater=rater)
 
-    def join(self, token: str, person: str) -> Seat:
+    def join(self, token: str, person: str) -> Participant:
         """Let a person go on as the rater a token stands for, from now on and on every front end.
 
         What the person has rated in this study under the pseudonym of their own is taken over for pairs the rater has
         not rated, and dropped for the others: nobody counts twice. ``forget`` of either person reaches all of it.
         Raises ``NotFoundError`` as ``rater_of`` does.
         """
-        seat = self.rater_of(token)
-        own = self.pseudonyms.rater(seat.study, person)
+        participant = self.rater_of(token)
+        own = self.pseudonyms.rater(participant.study, person)
         with self._turn, self.database.write() as session:
-            self.database.lock(session, f"study:{seat.study}")
-            for rater in sorted({own, seat.rater}):
-                self.database.lock(session, f"rater:{seat.study}:{rater}")
-            into = table.resolve(session, seat.study, seat.rater)
-            if session.get(RaterRow, (seat.study, into)) is None:
+            self.database.lock(session, f"study:{participant.study}")
+            for rater in sorted({own, participant.rater}):
+                self.database.lock(session, f"rater:{participant.study}:{rater}")
+            into = table.resolve(session, participant.study, participant.rater)
+            if session.get(RaterRow, (participant.study, into)) is None:
                 raise NotFoundError(
                     "This link belongs to ratings that were deleted; please open the survey anew."
                 )
             if own != into:
-                table.merge(session, seat.study, own, into)
-        return Seat(study=seat.study, rater=into)
+                table.merge(session, participant.study, own, into)
+        return Participant(study=participant.study, rater=into)
 
     # results
 

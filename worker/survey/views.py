@@ -68,7 +68,7 @@ class StudyView(_View):
         return self.texts.get(wanted) or self.texts[self.languages[0]]
 
 
-class Seat(_View):
+class Participant(_View):
     """A rater in a study: what a link carries from one front end to the other. ``rater`` is a pseudonym (a keyed
     hash), never shown and never a person's id."""
 

@@ -30,7 +30,7 @@ def operators_page(settings: Settings, tmp_path_factory: pytest.TempPathFactory)
         yield started
 
 
-def test_the_training_room_keeps_to_the_pages_policy(operators_page: Page, browser: Browser) -> None:
+def test_the_training_page_keeps_to_the_pages_policy(operators_page: Page, browser: Browser) -> None:
     context = browser.new_context()
     complaints: list[str] = []
     context.on("console", lambda message: complaints.append(message.text))

@@ -15,7 +15,7 @@ from core.errors import LimitError
 from tests.webui.attacker import Attacker, file_data
 from tests.webui.page_process import Page, page
 from webui.upload_routes import safe_name
-from webui.uploads import BROKEN_SECONDS, KEPT_SECONDS, SPARED_SECONDS, Room, Shelf
+from webui.uploads import BROKEN_SECONDS, KEPT_SECONDS, SPARED_SECONDS, Quota, Shelf
 from worker.settings import Settings
 
 TAG, OTHER = "a" * 24, "b" * 24
@@ -188,7 +188,7 @@ def test_everything_old_goes_while_the_page_runs(tmp_path: Path) -> None:
 
 
 def test_the_cache_as_a_whole_is_bounded_and_the_oldest_goes_first(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "cache", Room(file=100, session=1000, total=250, free=0))
+    shelf = Shelf(tmp_path / "cache", Quota(file=100, session=1000, total=250, free=0))
     first, second = brought(shelf, TAG, 100, 500), brought(shelf, OTHER, 100, 400)
     third = brought(shelf, "c" * 24, 100, 0)
     assert [path.exists() for path in (first, second, third)] == [False, True, True]
@@ -201,7 +201,7 @@ def test_the_cache_as_a_whole_is_bounded_and_the_oldest_goes_first(tmp_path: Pat
 
 
 def test_the_disk_is_never_filled(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path / "cache", Room(free=10**18))
+    shelf = Shelf(tmp_path / "cache", Quota(free=10**18))
     with pytest.raises(LimitError, match="no room"):
         shelf.put(b"x", ".png")
     assert list(shelf.folder.iterdir()) == []
