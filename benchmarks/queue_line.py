@@ -1,4 +1,4 @@
-"""How long an order, a question for one's place, an end and a round of letting in take while many wait.
+"""How long a submission, a question for one's place, an end and a round of admissions take while many wait.
 
     python -m benchmarks.queue_line --waiting 10000 --people 2500
     python -m benchmarks.queue_line --waiting 100000 --people 25000
@@ -31,12 +31,12 @@ from worker.store.people import moment
 def fill(client: Client, waiting: int, people: int) -> None:
     """``waiting`` jobs of ``people``, each with its turn; three of each person are in the queue already."""
     start = time.time() - 3600
-    let_in = client.settings.jobs_at_once
+    at_once = client.settings.jobs_at_once
     params = PaintParams().stored()
     rows = []
-    for number in range(waiting + let_in * people):
+    for number in range(waiting + at_once * people):
         turn = number // people
-        queued = turn < let_in
+        queued = turn < at_once
         rows.append(
             {
                 "id": f"l{number:011d}",
@@ -120,11 +120,11 @@ def measure(client: Client, args: argparse.Namespace) -> None:
 
     timed("an end (write lock)", end, args.times)
 
-    def let_in(_: int) -> None:
+    def admit(_: int) -> None:
         with database.write() as session:
-            scheduler.let_in(database, session, settings)
+            scheduler.admit(database, session, settings)
 
-    timed("letting in (write lock)", let_in, args.times)
+    timed("letting in (write lock)", admit, args.times)
     if args.definition:
         timed("the definition, from all rows", lambda _: _defined(client), 1)
 

@@ -97,14 +97,14 @@ class ChatLimiter(BaseRateLimiter[str]):
                 try:
                     return await callback(*args, **kwargs)
                 except TelegramError as error:
-                    told = asked_to_wait(error, endpoint)
-                    if told is None:
+                    flood = asked_to_wait(error, endpoint)
+                    if flood is None:
                         raise
-                    wait = seconds_of(told) + 0.1
+                    wait = seconds_of(flood) + 0.1
                     logger.info("%s: told to wait %.0f s", endpoint, wait)
                     if chat is not None:
                         self._until[chat] = max(self._until.get(chat, 0.0), clock() + wait)
-                    if drop or clock() + wait > deadline or isinstance(told, PartlySent):
-                        raise told from error
+                    if drop or clock() + wait > deadline or isinstance(flood, PartlySent):
+                        raise flood from error
                     if chat is None:  # files, answers to taps: each waits for itself
                         await asyncio.sleep(wait)

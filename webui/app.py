@@ -64,12 +64,12 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     site = Site(settings, client, links, Shelf(cache, quota_of(settings)))
     page, head = build(site), theme.head() + bringing.scripts(settings) + scripts() + training_page.scripts()
     payloads = Payloads(page, site.shelf)
-    told = news.News(payloads)
-    lifespan = _tidying(site.shelf, told)
+    stream_news = news.News(payloads)
+    lifespan = _tidying(site.shelf, stream_news)
     app = FastAPI(title=TITLE, openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     upload_routes.add_routes(app, site.shelf, settings)
-    news.add_routes(app, told)
-    streams.add_routes(app, told, payloads)
+    news.add_routes(app, stream_news)
+    streams.add_routes(app, stream_news, payloads)
     health.add_routes(app, client, metrics=settings.metrics)
     quick.add_routes(app, site)  # before the pictures, whose addresses its own looks like
     pictures.add_routes(app, client, site.links)
@@ -81,7 +81,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         hosts=Hosts(settings.web_host, settings.web_public_url, settings.web_allowed_hosts),
         sessions=Sessions(links),
         payloads=payloads,
-        news=told,
+        news=stream_news,
         head=head,
     )
     # Gradio's own check of the paths it is given rests on this, which only its launch() would set.
@@ -181,7 +181,7 @@ def _prepare(cache: Path) -> None:
     private_folder(cache)
 
 
-def _tidying(shelf: Shelf, told: news.News) -> Any:
+def _tidying(shelf: Shelf, stream_news: news.News) -> Any:
     """A lifespan during which the cache is tidied and freed memory given back, at its beginning and from time to time."""
 
     async def tidy() -> None:
@@ -196,7 +196,7 @@ def _tidying(shelf: Shelf, told: news.News) -> Any:
         while True:
             await asyncio.sleep(news.TIDY_SECONDS)
             try:
-                await told.tidy()
+                await stream_news.tidy()
             except Exception:
                 log.exception("closed tabs could not be let go")
 

@@ -371,13 +371,13 @@ async def _rewritten(scope: Any, receive: Any, check: Callable[[Any], dict[str, 
     body = json.dumps(check(parse_json(await read_bytes(request)))).encode()
     _drop(scope, b"x-gradio-server", b"content-length", b"content-type", b"transfer-encoding")
     scope["headers"] += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    told = False
+    sent = False
 
     async def replay() -> Any:
-        nonlocal told
-        if told:
+        nonlocal sent
+        if sent:
             return await receive()  # the end of the connection
-        told = True
+        sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay

@@ -86,17 +86,17 @@ class News:
         mine = tab.reading  # a page that asks again has given its older request up
         tab.number = max(tab.number, after)  # a tab that has rested for long, or from before a restart
         tab.sent = [one for one in tab.sent if one[0] > after]
-        told = after
+        shown = after
         stays = bool(tag) and not hidden and self._streams[tag] < STREAMS
         if stays:
             self._streams[tag] += 1
         try:
             until = time.monotonic() + (HELD_SECONDS if stays else 0.0)
             while tab.reading == mine:
-                for number, text in [one for one in tab.sent if one[0] > told]:
+                for number, text in [one for one in tab.sent if one[0] > shown]:
                     yield f"id: {number}\ndata: {text}\n\n"
-                    told = number
-                if self._all_told(session):
+                    shown = number
+                if self._all_sent(session):
                     yield 'data: {"msg": "close_stream"}\n\n'
                     return
                 tab.asked = time.monotonic()
@@ -116,7 +116,7 @@ class News:
         tab = self._tabs.setdefault(session, _Tab())
         tab.left, beat = False, time.monotonic() + BEAT_SECONDS
         try:
-            while not self._all_told(session):
+            while not self._all_sent(session):
                 message = await self._next(session, LOOK_SECONDS)
                 tab.asked = time.monotonic()
                 if message is not None:
@@ -168,7 +168,7 @@ class News:
 
     def _resting(self, session: str, tab: _Tab) -> bool:
         """Whether a tab in view has nothing to ask for."""
-        return tab.seen and self._all_told(session) and time.monotonic() - tab.asked <= FORGOTTEN_SECONDS
+        return tab.seen and self._all_sent(session) and time.monotonic() - tab.asked <= FORGOTTEN_SECONDS
 
     async def _end(self, session: str) -> None:
         """End what waits and what runs for a session, and forget it."""
@@ -193,7 +193,7 @@ class News:
         if tab is not None and tab.left:
             self._payloads.forget(session)
 
-    def _all_told(self, session: str) -> bool:
+    def _all_sent(self, session: str) -> bool:
         """Whether no event of a page session is under way and no message is left."""
         queue = self._payloads.queue
         if queue.stopped or session not in queue.pending_messages_per_session:

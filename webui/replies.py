@@ -48,7 +48,7 @@ def refusal(error: AllaPrimaError, unknown_name: int = 404) -> Response:
     return JSONResponse(content, status_code=status_of(error, unknown_name), headers=FRESH)
 
 
-def told(content: dict[str, Any]) -> Response:
+def json_reply(content: dict[str, Any]) -> Response:
     """An answer as JSON."""
     from starlette.responses import JSONResponse
 
@@ -72,4 +72,4 @@ async def reply(
     except Exception:
         log.exception("a request could not be answered")
         return JSONResponse({"error": TROUBLE, "code": "error"}, status_code=500, headers=FRESH)
-    return told(found) if isinstance(found, dict) else found
+    return json_reply(found) if isinstance(found, dict) else found

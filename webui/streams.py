@@ -24,11 +24,11 @@ def add_routes(app: FastAPI, news: News, payloads: Payloads) -> None:
     """Serve ``/gradio_api/queue/data`` and ``/gradio_api/call/…/<event>``."""
     from starlette.responses import JSONResponse, StreamingResponse
 
-    def stream(told: AsyncIterator[str] | None) -> Response:
-        if told is None:
+    def stream(lines: AsyncIterator[str] | None) -> Response:
+        if lines is None:
             return JSONResponse({"detail": NOT_HERE}, status_code=404, headers={"Cache-Control": "no-store"})
         kept = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(told, media_type="text/event-stream", headers=kept)
+        return StreamingResponse(lines, media_type="text/event-stream", headers=kept)
 
     async def all_of(session: str) -> AsyncIterator[str]:
         async for message in news.follow(session):

@@ -185,7 +185,7 @@ class Client(PeopleClient):
             )
             session.add(row)
             session.flush()
-            chosen = scheduler.let_in(self.database, session, self.settings)
+            chosen = scheduler.admit(self.database, session, self.settings)
         scheduler.send_all(self.broker, chosen)
         return self.job(row.id)
 
@@ -212,7 +212,7 @@ class Client(PeopleClient):
     ) -> list[JobView]:
         """Submit a painting by each of ``methods`` (all that paint in one go unless given) at its defaults, one job each.
         They belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having cancelled what was
-        ordered before."""
+        submitted before."""
         names = (
             [method.name for method in registry.quick_methods()]
             if methods is None

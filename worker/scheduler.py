@@ -1,12 +1,12 @@
 """Who is painted when: fair share between people, places in the queue, and putting back what got lost.
 
 Redis is first in, first out. Fairness comes from letting only a few jobs of each person in at once: the
-rest wait as rows and are let in, the person with the fewest first, when one ends. Visitors of the page have no accounts
+rest wait as rows and are admitted, the person with the fewest first, when one ends. Visitors of the page have no accounts
 and may call themselves many; those at one network address stand in line as one person (``Job.party``).
 
 ``fair_order`` and ``service_order`` say what the order is. The table keeps it ready: the turn of a waiting job is the number
 of the same person's jobs that are in the queue or before it, so that the fair order is that of turns, the older job first
-among equals, and whoever has a turn below the number of jobs let in at once comes in. Both are reads of an index."""
+among equals, and whoever has a turn below the number of jobs admitted at once comes in. Both are reads of an index."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ class Waiting:
 
 
 def fair_order(waiting: Iterable[Waiting], active: Counter[str]) -> list[Waiting]:
-    """Waiting jobs in the order they are let in: always the oldest of the person with the fewest let in so
+    """Waiting jobs in the order they are admitted: always the oldest of the person with the fewest admitted so
     far (``active`` counts those in the queue or running), the longest waiting person first among equals."""
     per_owner: dict[str, deque[Waiting]] = defaultdict(deque)
     for job in sorted(waiting, key=lambda job: job.created_at):
         per_owner[job.owner].append(job)
-    let_in = Counter(active)
+    admitted = Counter(active)
     order = []
     while per_owner:
-        owner = min(per_owner, key=lambda name: (let_in[name], per_owner[name][0].created_at))
+        owner = min(per_owner, key=lambda name: (admitted[name], per_owner[name][0].created_at))
         order.append(per_owner[owner].popleft())
-        let_in[owner] += 1
+        admitted[owner] += 1
         if not per_owner[owner]:
             del per_owner[owner]
     return order
@@ -211,7 +211,7 @@ def painting_processes(session: Session, long: bool = False) -> int:
     )
 
 
-def let_in(database: Database, session: Session, settings: Settings) -> list[tuple[str, str]]:
+def admit(database: Database, session: Session, settings: Settings) -> list[tuple[str, str]]:
     """Mark as queued the waiting jobs whose turn has come: (id, queue) of each, to be sent after the
     commit."""
     database.lock(session, table.PROMOTION)
@@ -237,7 +237,7 @@ def _turn_has_come(settings: Settings) -> ColumnElement[bool]:
 
 
 def send_all(broker: Broker, jobs: Iterable[tuple[str, str]]) -> None:
-    """Send the messages of jobs just let in. When Redis is down they stay queued in the database, and the
+    """Send the messages of jobs just admitted. When Redis is down they stay queued in the database, and the
     reconciler sends them once it is back."""
     for job_id, queue in jobs:
         try:
@@ -254,7 +254,7 @@ def promote(database: Database, broker: Broker, settings: Settings) -> int:
         if session.scalar(select(Job.id).where(*due).limit(1)) is None:
             return 0
     with database.write() as session:
-        chosen = let_in(database, session, settings)
+        chosen = admit(database, session, settings)
     send_all(broker, chosen)
     return len(chosen)
 
@@ -301,7 +301,7 @@ def _take_back(database: Database, row: Job, settings: Settings) -> bool:
             table.end(session, row.id, running, JobState.CANCELLED, same)
             return False
         if row.attempts >= settings.max_attempts:
-            table.bury(session, row.id, row.attempts, same)
+            table.mark_dead(session, row.id, row.attempts, same)
             return False
         return table.move(
             session, row.id, running, JobState.QUEUED, same, queued_at=clock(), lease=None, heartbeat_at=None

@@ -86,9 +86,9 @@ def _colours(image: Image.Image, mode: str, coding: Coding | None) -> Convert:
     """What turns strips of a plain mode into RGB in sRGB: by code points of HDR, by the profile, by other code points, by
     a PNG's gamma, in this order. A profile that is broken or does not fit counts as none."""
     profile = image.info.get("icc_profile")
-    told = coding or (profile_coding(profile) if profile else None)
-    if told is not None and told.transfer in hdr.HDR:
-        return _converted(hdr.by_coding(told, _small_rgb(image)))
+    declared = coding or (profile_coding(profile) if profile else None)
+    if declared is not None and declared.transfer in hdr.HDR:
+        return _converted(hdr.by_coding(declared, _small_rgb(image)))
     if mode == "LAB":
         return _transform(ImageCms.createProfile("LAB"), mode)
     if profile:
@@ -99,8 +99,8 @@ def _colours(image: Image.Image, mode: str, coding: Coding | None) -> Convert:
                 return _as_rgb if _is_srgb(opened) else _transform(opened, mode)
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             pass
-    if told is not None:
-        return _converted(hdr.by_coding(told, _small_rgb(image)))
+    if declared is not None:
+        return _converted(hdr.by_coding(declared, _small_rgb(image)))
     if "srgb" not in image.info and ("gamma" in image.info or "chromaticity" in image.info):
         return _converted(hdr.by_gamma(image.info.get("gamma"), image.info.get("chromaticity")))
     return _as_rgb

@@ -145,8 +145,8 @@ def _coding(data: bytes, image: Image.Image) -> Coding | None:
     if image.format == "PNG":
         return png_coding(data)
     if image.format == "HEIF":
-        told = image.info.get("nclx_profile")
-        return Coding(told["color_primaries"], told["transfer_characteristics"]) if told else None
+        nclx = image.info.get("nclx_profile")
+        return Coding(nclx["color_primaries"], nclx["transfer_characteristics"]) if nclx else None
     return box_coding(data) if image.format == "AVIF" else None
 
 

@@ -238,7 +238,9 @@ class AdaConvDecoder(Decoder):
         """As ``core.nn.codec.Decoder.forward``, with a code that holds a descriptor."""
         own, style = self.code.pack(moments), code[:, : 2 * self.code.total]
         touch = self.touch(style, own, noise)
-        return self.climb(features, moments, self.targets(style, own), self.kernels(code), touch=touch)
+        return self.decode_levels(
+            features, moments, self.targets(style, own), self.kernels(code), touch=touch
+        )
 
 
 class AdaConvNetwork(AdaINNetwork):

@@ -243,9 +243,13 @@ class Decoder(nn.Module):
         """``features`` of the photograph, their ``moments``, the target ``code`` and ``noise`` (see
         ``AdaINNetwork.noise``) → RGB ``(N, 3, H, W)``, nominally in [0, 1] but not clamped."""
         own = self.code.pack(moments)
-        return self.climb(features, moments, self.targets(code, own), touch=self.touch(code, own, noise))
+        return self.decode_levels(
+            features, moments, self.targets(code, own), touch=self.touch(code, own, noise)
+        )
 
-    def climb(self, features: Features, *of_levels: Sequence[Any], touch: Touch | None = None) -> Tensor:
+    def decode_levels(
+        self, features: Features, *of_levels: Sequence[Any], touch: Touch | None = None
+    ) -> Tensor:
         """All stages, the deepest first; ``of_levels``: what each takes besides its features, level by level;
         ``touch``: the painting's strokes."""
         x: Tensor | None = None

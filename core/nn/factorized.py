@@ -307,9 +307,9 @@ class OctaveDecoder(nn.Module):
         ``FactorizedNetwork.noise``) → RGB ``(N, 3, H, W)``, not clamped."""
         own = self.code.pack(moments)
         touch = self.touch(code, own, noise)
-        return self.climb(features, moments, self.targets(code, own), touch=touch)
+        return self.decode_levels(features, moments, self.targets(code, own), touch=touch)
 
-    def climb(
+    def decode_levels(
         self,
         features: Features,
         moments: Sequence[Moments],

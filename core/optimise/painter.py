@@ -130,7 +130,7 @@ class Painter:
         wanted = max(STYLE_SIDE, round(max(photo.size) * self.recipe.stroke))
         styles = [resize_longest(s, wanted) if max(s.size) > wanted else s for s in styles]
         if masks is not None and any(masks):
-            # Where each has a region of its own, none is the weaker for the others.
+            # Where each has a region of its own, none is weaker for the others.
             shares = [share * len(shares) for share in shares]
         given = None if beginning is None else self._tensor(beginning.picture)
         return Optimisation(

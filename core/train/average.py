@@ -68,15 +68,15 @@ def run(args: argparse.Namespace) -> int:
     network = next((part.network for part in whole if part.network), {})
     if args.export and not network:
         raise ParameterError("None of these weights says what network it is of; name a model among them.")
-    told = recipe_of(parts)
-    print(told)
+    averaged = recipe_of(parts)
+    print(averaged)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         save_file(state, args.out, metadata={"network": json.dumps(network)})
         print(f"written to {args.out}")
     if args.export:
         trained = next((part.training for part in whole if part.training), {})
-        export(args.export, state, network, training=trained | {"averaged": told})
+        export(args.export, state, network, training=trained | {"averaged": averaged})
         print(f"exported as '{args.export}'")
     return 0
 

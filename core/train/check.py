@@ -1,4 +1,4 @@
-"""What is wrong with a heap of pictures, found before a training wastes hours on it. Imports no torch."""
+"""What is wrong with a set of pictures, found before a training wastes hours on it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Finding:
 
 @dataclass
 class Check:
-    """A heap of pictures: ``total`` files, ``usable`` ones (readable, large enough, not the same file twice),
+    """What is known of a set of pictures: ``total`` files, ``usable`` ones (readable, large enough, not the same twice),
     ``needed`` by the recipe; findings and their counts by kind (``KINDS``); ``fingerprint``: SHA-256 over the files'
     contents, whatever they are called and wherever they lie."""
 

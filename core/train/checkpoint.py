@@ -44,7 +44,7 @@ def differences(folder: Path, recipe: Recipe) -> dict[str, list[Any]]:
     }
 
 
-def told(found: dict[str, list[Any]]) -> str:
+def in_words(found: dict[str, list[Any]]) -> str:
     """Differences in words."""
     return "; ".join(f"{name} {json.dumps(old)} → {json.dumps(new)}" for name, (old, new) in found.items())
 

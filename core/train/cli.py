@@ -122,14 +122,14 @@ def run(args: argparse.Namespace) -> int:
     changed = checkpoint.differences(args.out, session.recipe) if exists else {}
     if changed and not args.change:
         raise ParameterError(
-            f"The training in {args.out} goes by another recipe: {checkpoint.told(changed)}. Resume it with its own, or "
+            f"The training in {args.out} goes by another recipe: {checkpoint.in_words(changed)}. Resume it with its own, or "
             "change it on purpose with --change, which is written down."
         )
     if exists and session.trainer.resume():
         step = session.trainer.step
         print(f"resumed at step {step}")
         if changed and session.trainer.first:
-            print(f"from here on {checkpoint.told(changed)}")
+            print(f"from here on {checkpoint.in_words(changed)}")
             checkpoint.change(args.out, session.recipe, step)
     finished = session.run(args.minutes)
     if not session.trainer.first:

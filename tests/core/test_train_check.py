@@ -1,4 +1,4 @@
-"""The look at a heap of pictures before a training, and reading archives in place."""
+"""The look at a set of pictures before a training, and reading archives in place."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RECIPE = tiny(batch=2, data={"crop": 48, "style_size": 48, "crops_per_photo": 2,
 
 
 @pytest.fixture
-def heap(tmp_path: Path) -> Path:
+def pictures(tmp_path: Path) -> Path:
     """Ten good pictures and one of each kind of bad ones."""
     folder = tmp_path / "heap"
     folder.mkdir()
@@ -39,8 +39,8 @@ def heap(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_is_wrong_is_listed_by_name(heap: Path) -> None:
-    found = check([heap], "photos", RECIPE)
+def test_what_is_wrong_is_listed_by_name(pictures: Path) -> None:
+    found = check([pictures], "photos", RECIPE)
     named = {kind: {Path(one.name).name for one in listed} for kind, listed in found.findings.items()}
     assert named == {
         "unreadable": {"torn.jpg", "text.png"},
@@ -60,30 +60,30 @@ def test_what_is_wrong_is_listed_by_name(heap: Path) -> None:
     assert found.as_json()["counts"]["tiny"] == 2
 
 
-def test_too_few_are_refused_with_the_number_needed(heap: Path) -> None:
-    for path in sorted(heap.glob("good-*"))[5:]:
+def test_too_few_are_refused_with_the_number_needed(pictures: Path) -> None:
+    for path in sorted(pictures.glob("good-*"))[5:]:
         path.unlink()
     for name in ("twin.jpg", "grey.png", "small.png"):
-        (heap / name).unlink()
-    found = check([heap], "styles", RECIPE)
+        (pictures / name).unlink()
+    found = check([pictures], "styles", RECIPE)
     assert (found.usable, found.needed) == (5, 6)
     with pytest.raises(ParameterError, match=r"5 usable styles are too few .*needs at least 6") as caught:
         found.demand()
     assert caught.value.code == "too_few"
 
 
-def test_the_fingerprint_is_of_the_contents(heap: Path, tmp_path: Path) -> None:
-    first = check([heap], "photos", RECIPE).fingerprint
+def test_the_fingerprint_is_of_the_contents(pictures: Path, tmp_path: Path) -> None:
+    first = check([pictures], "photos", RECIPE).fingerprint
     archive = tmp_path / "heap.tar"
     with tarfile.open(archive, "w") as tar:
-        for number, path in enumerate(sorted(heap.iterdir(), reverse=True)):
+        for number, path in enumerate(sorted(pictures.iterdir(), reverse=True)):
             tar.add(path, arcname=f"renamed/{number}{path.suffix}")
     assert check([archive], "photos", RECIPE).fingerprint == first
-    (heap / "good-1.png").unlink()
-    assert check([heap], "photos", RECIPE).fingerprint != first
+    (pictures / "good-1.png").unlink()
+    assert check([pictures], "photos", RECIPE).fingerprint != first
 
 
-def test_progress_may_stop_it(heap: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_may_stop_it(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AT_ONCE", 4)
     seen: list[int] = []
 
@@ -93,7 +93,7 @@ def test_progress_may_stop_it(heap: Path, monkeypatch: pytest.MonkeyPatch) -> No
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        check([heap], "photos", RECIPE, progress)
+        check([pictures], "photos", RECIPE, progress)
     assert seen == [4, 8]
 
 
@@ -105,14 +105,14 @@ def test_nothing_to_look_at(tmp_path: Path) -> None:
         check([tmp_path / "nowhere"], "photos", RECIPE)
 
 
-def test_zip_archives_are_read_in_place(heap: Path, tmp_path: Path) -> None:
+def test_zip_archives_are_read_in_place(pictures: Path, tmp_path: Path) -> None:
     archive = tmp_path / "heap.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
-        for path in sorted(heap.glob("good-*")):
+        for path in sorted(pictures.glob("good-*")):
             packed.write(path, f"../../{path.name}")
-        packed.write(heap / "good-0.png", "__MACOSX/._good-0.png")
+        packed.write(pictures / "good-0.png", "__MACOSX/._good-0.png")
         packed.writestr("notes.txt", "no picture")
-    folder, inside = PictureSet([str(heap / "good-*.png")]), PictureSet([str(archive)])
+    folder, inside = PictureSet([str(pictures / "good-*.png")]), PictureSet([str(archive)])
     assert len(folder) == len(inside) == 10
     assert np.array_equal(folder.array(7), inside.array(7))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["heap", "heap.zip"]  # nothing was unpacked

@@ -66,7 +66,7 @@ def test_weaker_strengths_aim_at_bands_of_the_full_change(pictures: tuple[Path, 
     photo, result = torch.rand(32, 3, 48, 48), torch.rand(32, 3, 48, 48)
     size = sum(task.network.decoder.code.sizes)
     own, code = torch.zeros(32, size), torch.ones(32, size)
-    mixed, aim = task.weaker(photo, result, own, code, np.random.default_rng(2))
+    mixed, aim = task.at_lower_strength(photo, result, own, code, np.random.default_rng(2))
     high, low = (part[:, 0] for part in task.network.decoder.code.split(mixed))
     change = result - photo
     slow = low_pass(change)

@@ -121,10 +121,10 @@
       const answer = await ask('count', {recipe: recipe.value, fields: values(fields), content, style});
       if (mine !== asked || answer.error) return;
       for (const pile of place.querySelectorAll('[data-pile]')) {
-        const told = answer[pile.dataset.pile];
+        const counted = answer[pile.dataset.pile];
         pile.removeAttribute('role');
-        pile.textContent = told ? told.sentence : '';
-        pile.dataset.few = String(Boolean(told && told.few));
+        pile.textContent = counted ? counted.sentence : '';
+        pile.dataset.few = String(Boolean(counted && counted.few));
       }
     };
     fields.addEventListener('change', () => count());

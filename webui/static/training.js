@@ -198,7 +198,7 @@
       run.slices ? `${run.slices} slices` : '', run.rollbacks ? `${run.rollbacks} of 3 rollbacks` : '', run.worker ? `on ${run.worker}` : ''].filter(Boolean);
     renew(part('head'), make('div', {class: 'train-head'}, make('h2', {}, run.name), pill(run), make('span', {class: 'soft id'}, run.id)),
       bar(run), make('p', {class: 'facts'}, facts.join(' · ')),
-      run.message ? make('p', {class: run.state === 'failed' || run.state === 'paused' || run.message.startsWith('Not') ? 'refused' : 'told', role: 'status'}, run.message) : '',
+      run.message ? make('p', {class: run.state === 'failed' || run.state === 'paused' || run.message.startsWith('Not') ? 'refused' : 'message', role: 'status'}, run.message) : '',
       make('div', {class: 'train-actions'}, ...buttons), make('p', {class: 'refused', role: 'alert', 'data-part': 'refusal'}, refusal));
   };
   const chart = (run) => {
@@ -244,17 +244,17 @@
       make('p', {class: 'soft'}, 'Lower is better, except SSIM. The models in use are measured on the same pairs by the same teacher.'));
   };
   const notes = (run) => {
-    const problems = Object.values(run.check).flatMap((heap) => Object.entries(heap.findings).map(([kind, found]) => make('li', {},
-      make('strong', {}, `${heap.counts[kind]} ${kind} ${heap.what}`), make('small', {}, found.map(([name, reason]) => `${name.split(/[/:]/).pop()}: ${reason}`).join('; ')))));
-    const heaps = Object.values(run.check).map((heap) => `${heap.usable} of ${heap.total} ${heap.what} are usable, ${heap.needed} are needed`).join('; ');
+    const problems = Object.values(run.check).flatMap((check) => Object.entries(check.findings).map(([kind, found]) => make('li', {},
+      make('strong', {}, `${check.counts[kind]} ${kind} ${check.what}`), make('small', {}, found.map(([name, reason]) => `${name.split(/[/:]/).pop()}: ${reason}`).join('; ')))));
+    const sentences = Object.values(run.check).map((check) => `${check.usable} of ${check.total} ${check.what} are usable, ${check.needed} are needed`).join('; ');
     const keep = (name, summary, build) => {
       const place = part(name);
       if (!place.firstChild) place.append(make('summary', {}, summary), make('div', {class: 'fold'}));
       else place.firstChild.textContent = summary;
       place.lastChild.replaceChildren(...build());
     };
-    part('check').hidden = !heaps;
-    keep('check', problems.length ? `Pictures: ${problems.length} remark${problems.length === 1 ? '' : 's'}` : 'Pictures: nothing to remark', () => [make('p', {}, `${heaps}.`), make('ul', {class: 'remarks'}, ...problems)]);
+    part('check').hidden = !sentences;
+    keep('check', problems.length ? `Pictures: ${problems.length} remark${problems.length === 1 ? '' : 's'}` : 'Pictures: nothing to remark', () => [make('p', {}, `${sentences}.`), make('ul', {class: 'remarks'}, ...problems)]);
     keep('course', `Slices (${run.slices})`, () => [make('div', {class: 'scroll'}, make('table', {}, make('thead', {}, make('tr', {}, ...['#', 'what', 'steps', 'worker', 'outcome'].map((text) => make('th', {scope: 'col'}, text)))),
       make('tbody', {}, ...run.course.map((one) => make('tr', {class: one.outcome || 'now'}, make('td', {}, String(one.number)), make('td', {}, one.phase),
         make('td', {}, `${one.first_step} → ${one.last_step ?? '…'}`), make('td', {}, one.worker), make('td', {title: one.note || ''}, one.outcome || 'working'))))))]);

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import ParameterError
 from webui.bodies import read_body
 from webui.operators import Entering
-from webui.replies import FRESH, reply, told
+from webui.replies import FRESH, json_reply, reply
 from webui.survey import figures
 from webui.survey.routes import SIDES
 
@@ -81,7 +81,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
         async def answer() -> Response:
             gate.check_sender(request)
             ticket = gate.enter_request(request, (await read_body(request, Entering)).password)
-            response = told({})
+            response = json_reply({})
             gate.remember(request, response, ticket)
             return response
 
@@ -89,7 +89,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
 
     async def leave(request: Request) -> Response:
         async def answer() -> Response:
-            response = told({})
+            response = json_reply({})
             gate.leave(request, response)
             return response
 

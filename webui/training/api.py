@@ -190,15 +190,15 @@ class TrainingApi:
             "validation": folder.validation(),
             "reference": folder.reference(),
             "sheets": folder.sheets(),
-            "check": {what: self._found(heap) for what, heap in folder.check().items()},
+            "check": {what: self._found(check) for what, check in folder.check().items()},
             "course": [part.model_dump(mode="json") for part in service.slices(run.id)[:SLICES]],
             "log": folder.log(LOG_LINES),
         }
 
     @staticmethod
-    def _found(heap: dict[str, Any]) -> dict[str, Any]:
-        short = {kind: found[:LISTED] for kind, found in heap.get("findings", {}).items() if found}
-        return heap | {"findings": short}
+    def _found(check: dict[str, Any]) -> dict[str, Any]:
+        short = {kind: found[:LISTED] for kind, found in check.get("findings", {}).items() if found}
+        return check | {"findings": short}
 
     def compare(self, one: str, other: str) -> dict[str, Any]:
         """Two trainings side by side: lines of a table, and both curves."""
@@ -230,17 +230,17 @@ class TrainingApi:
     def count(self, content: Pictures) -> dict[str, Any]:
         """Whether there are enough photos and styles, as far as that can be seen from here."""
         recipe = self.service.change(content.recipe.strip(), content.fields or {})
-        told: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for what, places in (("photos", content.content), ("styles", content.style)):
             if not any(place.strip() for place in places):
                 continue
             try:
-                heap = self.service.count(recipe, places, what)
+                counted = self.service.count(recipe, places, what)
             except AllaPrimaError as error:
-                told[what] = {"few": True, "sentence": str(error)}
+                found[what] = {"few": True, "sentence": str(error)}
             else:
-                told[what] = {"few": heap.few, "sentence": heap.sentence}
-        return told
+                found[what] = {"few": counted.few, "sentence": counted.sentence}
+        return found
 
     def act(self, content: Action) -> dict[str, Any]:
         """Pause, resume, cancel, publish or delete."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import AllaPrimaError, NotFoundError
 from webui.bodies import Body, read_body, timely, whole_number
 from webui.operators import Entering
-from webui.replies import FRESH, refusal, reply, told
+from webui.replies import FRESH, json_reply, refusal, reply
 from webui.training.api import Action, Pictures, Start, TrainingApi, Use
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
         async def answer() -> Response:
             gate.check_sender(request)
             ticket = gate.enter_request(request, (await read_body(request, Entering)).password)
-            response = told({})
+            response = json_reply({})
             gate.remember(request, response, ticket)
             return response
 
@@ -55,7 +55,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
 
     async def leave(request: Request) -> Response:
         async def answer() -> Response:
-            response = told({})
+            response = json_reply({})
             gate.leave(request, response)
             return response
 

@@ -110,7 +110,7 @@ def _moved(
     for state in allowed:
         if to not in TRANSITIONS[state]:
             raise ValueError(f"a job cannot go from {state} to {to}")
-    # One let in, in its turn, moves nobody; one that ends or waits again moves those behind it.
+    # One admitted in its turn moves nobody; one that ends or waits again moves those behind it.
     moves_others = to not in LET_IN
     if moves_others:
         lock(session, PROMOTION)
@@ -125,7 +125,7 @@ def _moved(
 
 
 def renumber(session: Session, party: str) -> None:
-    """Set the turns of a party's waiting jobs: those of theirs let in already and those waiting before each."""
+    """Set the turns of a party's waiting jobs: those of theirs admitted already and those waiting before each."""
     waiting = (Job.party == party, Job.state == JobState.WAITING)
     if session.scalar(select(Job.id).where(*waiting).limit(1)) is None:
         return
@@ -183,7 +183,7 @@ def end(
     return True
 
 
-def bury(session: Session, job_id: str, attempts: int, *conditions: ColumnElement[bool]) -> bool:
+def mark_dead(session: Session, job_id: str, attempts: int, *conditions: ColumnElement[bool]) -> bool:
     """Give up a job whose attempts are used up."""
     return end(
         session,
@@ -212,7 +212,7 @@ def claim(
         end(session, job_id, (JobState(row.state),), JobState.CANCELLED, same)
         return None
     if row.attempts >= max_attempts:
-        bury(session, job_id, row.attempts, same)
+        mark_dead(session, job_id, row.attempts, same)
         return None
     wait_ms = row.wait_ms if row.wait_ms is not None else round(1000 * (now - row.created_at))
     taken = move(

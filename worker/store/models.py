@@ -74,7 +74,7 @@ class Job(Base):
     more_styles: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     style_label: Mapped[str] = mapped_column(String(120))
     context: Mapped[dict[str, Any]]
-    # Who counts as one person in line: the owner, or "origin:" and a keyed hash of the network address it was ordered
+    # Who counts as one person in line: the owner, or "origin:" and a keyed hash of the network address it was submitted
     # from, where people have no accounts.
     party: Mapped[str] = mapped_column(String(120), server_default="")
 
@@ -91,7 +91,7 @@ class Job(Base):
 
     created_at: Mapped[float]
     not_before: Mapped[float] = mapped_column(default=0.0)
-    # Of a waiting job: how many of the same person are let in before it (see worker.scheduler).
+    # Of a waiting job: how many of the same person are admitted before it (see worker.scheduler).
     turn: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     queued_at: Mapped[float | None]
     started_at: Mapped[float | None]

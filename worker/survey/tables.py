@@ -82,10 +82,10 @@ def _lines(text: str) -> Iterator[Row]:
         raise ParameterError("The table holds zero bytes, so it is damaged or no text; save it as CSV again.")
     text = text.removeprefix("\ufeff")
     first, _, rest = text.partition("\n")
-    told = re.fullmatch(r"sep=(.)\s*", first.strip("\r\"'"))
-    offset = 1 if told else 0
-    body = rest if told else text
-    delimiter = told[1] if told else max(DELIMITERS, key=lambda mark: _columns(body, mark))
+    separator = re.fullmatch(r"sep=(.)\s*", first.strip("\r\"'"))
+    offset = 1 if separator else 0
+    body = rest if separator else text
+    delimiter = separator[1] if separator else max(DELIMITERS, key=lambda mark: _columns(body, mark))
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
     before = 0
     try:

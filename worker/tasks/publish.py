@@ -106,7 +106,7 @@ def _write_entry(entry: Weights, place: Path) -> None:
 def _measure(work: Work, opened: OpenSession, method_name: str, entry: Weights) -> dict[str, Any]:
     """Measure the new weights and those in use on the same pairs, and write the card."""
     device = str(opened.session.device)
-    pairs, told = _pairs(opened, work)
+    pairs, origin = _pairs(opened, work)
     summaries: dict[str, Summary] = {}
     count = Count(work, 2 * len(pairs) + min(len(pairs), IDENTITY_PAIRS))
     try:
@@ -128,7 +128,7 @@ def _measure(work: Work, opened: OpenSession, method_name: str, entry: Weights) 
         count.done = len(pairs)
         new = summarise(measure_model(method, pairs, opened, count.measuring("the new weights")))
         measured = (
-            f"{len(pairs)} {told}, centre crops of {SIDE} px, the precision of use, on "
+            f"{len(pairs)} {origin}, centre crops of {SIDE} px, the precision of use, on "
             f"{describe_device(method.device)}; the time counts encoding the style, too."
         )
         notes = [_identity(method, pairs, count), *_beside(summaries)]

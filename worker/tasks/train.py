@@ -53,7 +53,7 @@ def train(training_id: str, step: int) -> None:
     else:
         Slice(context, row, lease).run()
     with context.database.write() as session:
-        chosen = table.let_in(context.database, session)
+        chosen = table.admit(context.database, session)
     for other, at in chosen:
         send(context, other, at)
 
@@ -313,7 +313,7 @@ class Slice:
             mine = Training.lease == self.lease
             if state is RunState.QUEUED:
                 # A wish that came after the last beat must not be lost with the slice.
-                state = table.heed(session, self.row.id, mine, state)
+                state = table.apply_wish(session, self.row.id, mine, state)
                 if state is RunState.CANCELLED and self.row.phase == Phase.PUBLISH:
                     state, values = table.back_of(self.row), values | table.UNPUBLISHED
                 elif state is RunState.CANCELLED:

@@ -62,23 +62,27 @@ def forget() -> None:
 def check(work: Work) -> None:
     """Look at the pictures and keep what was found; raises ``ParameterError`` when there are too few."""
     row, recipe = work.row, restored(work.row.recipe)
-    found, told = {}, {}
+    found, stored = {}, {}
     for what, paths in (("photos", row.material["content"]), ("styles", row.material["style"])):
         if not paths:
             continue  # a task that learns from photos alone
         work.folder.say(f"looking at the {what}")
-        heap = check_pictures(paths, what, recipe, lambda _: work.look_up())
-        found[what] = heap
-        told[what] = heap.as_json()
-        for line in heap.lines():
+        checked = check_pictures(paths, what, recipe, lambda _: work.look_up())
+        found[what] = checked
+        stored[what] = checked.as_json()
+        for line in checked.lines():
             work.folder.say(line)
-    work.folder.write_json(CHECK, told)
+    work.folder.write_json(CHECK, stored)
     record = {**row.record}
-    for what, heap in found.items():
-        record |= {what: heap.usable, f"{what}_fingerprint": heap.fingerprint, f"{what}_counts": heap.counts}
+    for what, checked in found.items():
+        record |= {
+            what: checked.usable,
+            f"{what}_fingerprint": checked.fingerprint,
+            f"{what}_counts": checked.counts,
+        }
     work.values["record"] = record
-    for heap in found.values():
-        heap.demand()
+    for checked in found.values():
+        checked.demand()
 
 
 def open_session(work: Work) -> OpenSession:
@@ -120,7 +124,7 @@ def open_session(work: Work) -> OpenSession:
     if session.trainer.resume():
         folder.say(f"goes on from the checkpoint of step {session.trainer.step}")
         if changed := checkpoint.differences(folder.path, session.recipe):
-            folder.say(f"from here on {checkpoint.told(changed)}")
+            folder.say(f"from here on {checkpoint.in_words(changed)}")
             checkpoint.change(folder.path, session.recipe, session.trainer.step)
     work.look_up()
     _open = OpenSession(row.id, session, recipe=recipe)

@@ -16,7 +16,7 @@ LOOKED_AT, LOOKED_SECONDS = 50_000, 5.0
 """Files, and seconds, looked at before the rest is left to the worker."""
 
 
-class Heap(BaseModel):
+class PictureCount(BaseModel):
     """``found``: pictures counted, never more than ``needed``; ``None`` where this machine does not see them, or too much
     else lies among them."""
 
@@ -47,7 +47,7 @@ class Heap(BaseModel):
             raise ParameterError(self.sentence, code=self.what)
 
 
-def count_pictures(places: Sequence[str], what: str, needed: int) -> Heap:
+def count_pictures(places: Sequence[str], what: str, needed: int) -> PictureCount:
     """Count pictures in folders, archives and globs until there are ``needed``. Raises ``ParameterError`` for an archive
     that cannot be read."""
     found = looked = 0
@@ -58,13 +58,13 @@ def count_pictures(places: Sequence[str], what: str, needed: int) -> Heap:
                 looked += 1
                 found += name is not None
                 if found >= needed:
-                    return Heap(what=what, found=needed, needed=needed)
+                    return PictureCount(what=what, found=needed, needed=needed)
                 if time.monotonic() > until:
-                    return Heap(what=what, found=None, needed=needed)
+                    return PictureCount(what=what, found=None, needed=needed)
         except ParameterError as error:
             if "cannot be read" in str(error):
                 raise
-            return Heap(what=what, found=None, needed=needed)  # it may be there on the worker
+            return PictureCount(what=what, found=None, needed=needed)  # it may be there on the worker
         if looked > LOOKED_AT:
-            return Heap(what=what, found=None, needed=needed)
-    return Heap(what=what, found=found, needed=needed)
+            return PictureCount(what=what, found=None, needed=needed)
+    return PictureCount(what=what, found=found, needed=needed)

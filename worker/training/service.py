@@ -22,7 +22,7 @@ from worker.store.database import Database, change
 from worker.store.models import ModelVersion, Training, TrainingSlice
 from worker.training import form, published, table
 from worker.training.archives import UPLOAD, Archives
-from worker.training.counting import Heap, count_pictures
+from worker.training.counting import PictureCount, count_pictures
 from worker.training.folder import Curves, RunFolder
 from worker.training.record import Difference, code_version, compare
 from worker.training.runs import (
@@ -133,7 +133,7 @@ class TrainingService:
         with self.database.write() as session:
             session.add(row)
             session.flush()
-            chosen = table.let_in(self.database, session)
+            chosen = table.admit(self.database, session)
         self._send(chosen)
         return self.run(row.id)
 
@@ -146,7 +146,7 @@ class TrainingService:
             for place in found
         ]
 
-    def count(self, recipe: Recipe, places: Sequence[str], what: str) -> Heap:
+    def count(self, recipe: Recipe, places: Sequence[str], what: str) -> PictureCount:
         """How many pictures there are for a recipe, as far as this machine can see the places, which are the workers'.
         Raises ``ParameterError`` for archives that cannot be read, ``NotFoundError`` for uploads that are not there."""
         return count_pictures([str(place) for place in self._places(places, what)], what, needed(recipe))
@@ -282,7 +282,7 @@ class TrainingService:
             )
         with self.database.write() as session:
             table.request(session, run.id, wish)
-            chosen = table.let_in(self.database, session)
+            chosen = table.admit(self.database, session)
         self._send(chosen)
         return self.run(run.id)
 
@@ -302,7 +302,7 @@ class TrainingService:
         with self.database.write() as session:
             if not table.move(session, run.id, RESUMABLE, RunState.WAITING, announced_at=None, **fresh):
                 raise ParameterError(f"The training '{run.name}' is {run.state}; there is nothing to resume.")
-            chosen = table.let_in(self.database, session)
+            chosen = table.admit(self.database, session)
         self._send(chosen)
         return self.run(run.id)
 
@@ -369,7 +369,7 @@ class TrainingService:
             values = {"phase": str(Phase.PUBLISH), "publish": wanted, "message": None, "faults": 0}
             if not table.move(session, run.id, states, RunState.WAITING, **values):
                 raise ParameterError(f"The training '{run.name}' does not rest any more.")
-            chosen = table.let_in(self.database, session)
+            chosen = table.admit(self.database, session)
         self._send(chosen)
         return self.run(run.id)
 
@@ -426,10 +426,10 @@ class TrainingService:
     def unannounced(self) -> list[RunView]:
         """Trainings that ended, failed or were paused by the disk and that nobody was told about."""
         states = (RunState.DONE, RunState.FAILED, RunState.PAUSED)
-        told = Training.state.in_(states), Training.announced_at.is_(None)
+        unannounced = Training.state.in_(states), Training.announced_at.is_(None)
         with self.database.read() as session:
             rows = session.scalars(
-                select(Training).where(*told).order_by(Training.created_at).limit(50)
+                select(Training).where(*unannounced).order_by(Training.created_at).limit(50)
             ).all()
             return [view for view in self._views(session, rows) if view.message or view.ended]
 

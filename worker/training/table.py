@@ -128,7 +128,7 @@ def beat(session: Session, row: Training, lease: str, **values: Any) -> tuple[bo
     return found is not None, found[0] if found is not None else None
 
 
-def heed(session: Session, run_id: str, mine: ColumnElement[bool], otherwise: RunState) -> RunState:
+def apply_wish(session: Session, run_id: str, mine: ColumnElement[bool], otherwise: RunState) -> RunState:
     """The state that the operator wishes for a training about to leave its holder's hands; ``otherwise`` without a
     wish. The row is held until the transaction ends, so that no wish comes in between."""
     wish = session.scalar(select(Training.wish).where(Training.id == run_id, mine).with_for_update())
@@ -187,7 +187,7 @@ def take_back(session: Session, row: Training) -> bool:
     return again
 
 
-def let_in(database: Database, session: Session) -> list[tuple[str, int]]:
+def admit(database: Database, session: Session) -> list[tuple[str, int]]:
     """Queue the trainings whose turn has come, oldest first, as many at once as workers train: (id, step) of each, to
     be sent after the commit."""
     database.lock(session, "trainings")

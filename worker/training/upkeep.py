@@ -1,4 +1,4 @@
-"""Housekeeping of trainings: lets in whose turn has come, sends what the queue has lost, takes back what a dead worker
+"""Housekeeping of trainings: admits whose turn has come, sends what the queue has lost, takes back what a dead worker
 held. The rows are the truth; after a reboot, or a Redis that forgot everything, they are enough to go on."""
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def look_after(database: Database, broker: Broker, settings: Settings) -> int:
         if run_id not in queued:
             broker.send_training(run_id, step)
     with database.write() as session:
-        chosen = table.let_in(database, session)
+        chosen = table.admit(database, session)
     for run_id, step in chosen:
         broker.send_training(run_id, step)
     return len(lost)

@@ -145,7 +145,7 @@ class AdaConvTask(AdaINTask):
         pairs = [*((layer, shift) for layer in PATCH_LAYERS), (DEEP, 0)]
         return {f"{layer} {place}": (layer, place) for layer, place in pairs}
 
-    def further(self, seen: dict[str, Tensor], parts: dict[str, Tensor]) -> Tensor | float:
+    def own_terms(self, seen: dict[str, Tensor], parts: dict[str, Tensor]) -> Tensor | float:
         """The loss on local structure: per layer the squared distance of covariances over their own squares, so that
         contrasty styles count no more than calm ones; in [0, 2]."""
         weight = self.recipe.loss.patterns

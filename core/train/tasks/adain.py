@@ -259,7 +259,7 @@ class AdaINTask(Task):
         if weights.identity:
             # A quarter of the batch is enough for so easy a term, and another decode of all would cost a fifth more.
             some = slice(0, max(1, len(photo) // 4))
-            strengths, aim = self.weaker(photo[some], result[some], own[some], code[some], rng)
+            strengths, aim = self.at_lower_strength(photo[some], result[some], own[some], code[some], rng)
             back = self.paint(
                 [f[some] for f in features],
                 [(m[some], s[some]) for m, s in moments],
@@ -283,7 +283,7 @@ class AdaINTask(Task):
         if weights.tv:
             parts["tv"] = L.total_variation(result.float())
             total = total + weights.tv * parts["tv"]
-        return total + self.further(seen, parts), parts
+        return total + self.own_terms(seen, parts), parts
 
     def noise(self, features: list[Tensor], step: int) -> list[Tensor] | None:
         """The noise of a step's paintings, where the network takes any."""
@@ -352,11 +352,11 @@ class AdaINTask(Task):
             calms.append(S.calm_loss(*deep, calm).mean())
         parts["structure"], parts["calm"] = torch.stack(wholes).mean(), torch.stack(calms).mean()
 
-    def further(self, seen: dict[str, Tensor], parts: dict[str, Tensor]) -> Tensor | float:
+    def own_terms(self, seen: dict[str, Tensor], parts: dict[str, Tensor]) -> Tensor | float:
         """What another method adds to the loss, from the teacher's taps of the results; its parts go to ``parts``."""
         return 0.0
 
-    def weaker(
+    def at_lower_strength(
         self, photo: Tensor, result: Tensor, own: Tensor, code: Tensor, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         """A code short of the full style, and the picture it should give: here the photograph's own code and itself."""

@@ -16,7 +16,7 @@ CORNER_SHARES = (0.5, 0.15, 0.15)
 
 
 class FactorizedTask(AdaINTask):
-    """AdaIN's losses at (1, 1), and at weaker strengths a target that keeps the two sliders apart.
+    """AdaIN's losses at (1, 1), and at lower strengths a target that keeps the two sliders apart.
 
     The target of (αʰ, αˡ) is ``c + αˡ·low(T − c) + αʰ·(T − c − low(T − c))`` with T the network's own picture at
     (1, 1), held fixed, and ``low`` the Gaussian of ``core.nn.factorized.low_pass``. At (0, 0) that is the identity
@@ -38,7 +38,7 @@ class FactorizedTask(AdaINTask):
             coarse=options.coarse,
         )
 
-    def weaker(
+    def at_lower_strength(
         self, photo: Tensor, result: Tensor, own: Tensor, code: Tensor, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         drawn = []
