@@ -25,7 +25,7 @@ from bot.limiter import ChatLimiter
 from bot.menu import Menu
 from bot.notify import Notifier
 from bot.service import App, Service, install, installed
-from bot.trainings import TrainingNotifier
+from bot.training_news import TrainingNotifier
 from core.errors import AllaPrimaError, ParameterError
 from worker.client import Client
 from worker.logs import setup_logging

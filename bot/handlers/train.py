@@ -7,7 +7,7 @@ import html
 from telegram import Update
 from telegram.constants import ParseMode
 
-from bot import trainings
+from bot import training_news
 from bot.calls import call
 from bot.people import message_of, user_of
 from bot.service import Context, service_of
@@ -21,7 +21,7 @@ async def train(update: Update, context: Context) -> None:
     person = await service.person(user_of(update))
     message = message_of(update)
     training = service.client.training
-    runs = await call(training.runs, 1 + trainings.OTHERS)
+    runs = await call(training.runs, 1 + training_news.OTHERS)
     if not runs:
         await message.reply_text(person.texts.say("train_none"), parse_mode=ParseMode.HTML)
         return
@@ -41,7 +41,7 @@ async def train(update: Update, context: Context) -> None:
         for one in runs
         if one.id != run.id
     ]
-    text = trainings.words(person.texts, run)
+    text = training_news.words(person.texts, run)
     if others and not wanted:
-        text += "\n\n" + "\n".join(others[: trainings.OTHERS])
-    await trainings.send(context.bot, message.chat_id, service.client, run, text)
+        text += "\n\n" + "\n".join(others[: training_news.OTHERS])
+    await training_news.send(context.bot, message.chat_id, service.client, run, text)

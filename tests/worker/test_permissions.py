@@ -20,7 +20,7 @@ from worker.client import Client
 from worker.local import services
 from worker.private import close_folder, private_file, private_folder
 from worker.settings import Settings
-from worker.training.folder import RunFolder
+from worker.training.folder import TrainingFolder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +72,7 @@ def test_everything_a_running_service_writes_is_its_own(tmp_path: Path) -> None:
             file.writestr("a.png", picture(2))
         archive.seek(0)
         client.training.archives.keep("a.zip", archive)
-        folder = RunFolder(settings, "run")
+        folder = TrainingFolder(settings, "run")
         folder.say("hello")
         folder.write_json("check.json", {})
         names = {path.name for path in settings.data_dir.rglob("*")}

@@ -16,7 +16,7 @@ from core.errors import NotFoundError, ParameterError, UnknownNameError
 from core.train.session import Session
 from tests.worker.trainings import WITH_PAIRS, Material, School, tiny
 from worker.cli import main
-from worker.training.folder import RunFolder
+from worker.training.folder import TrainingFolder
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +268,7 @@ def test_the_command_line(
 
 
 def test_half_written_and_endless_figures_do_no_harm(school: School, tmp_path: Path) -> None:
-    folder = RunFolder(school.settings, "nowhere")
+    folder = TrainingFolder(school.settings, "nowhere")
     assert folder.curves().steps == []
     assert (folder.log(), folder.sheets(), folder.validation(), folder.check()) == ([], [], [], {})
     folder.path.mkdir(parents=True)

@@ -22,10 +22,10 @@ from core.train.recipe import load_recipe
 from tests.worker.conftest import children, hang, signal_and_wait, until
 from tests.worker.trainings import WITH_PAIRS, Material, School, tiny
 from worker.store.models import TrainingSlice
-from worker.tasks import trainer
+from worker.tasks import sessions
 from worker.tasks.context import Context
 from worker.tasks.train import Slice
-from worker.training import RunView, published, table
+from worker.training import TrainingView, published, table
 
 ENDLESS = tiny(steps=100_000)
 
@@ -38,13 +38,13 @@ def school(material: Material, tmp_path: Path) -> Iterator[School]:
     started.stop()
 
 
-def contiguous(school: School, run: RunView) -> bool:
+def contiguous(school: School, run: TrainingView) -> bool:
     """Whether every step up to the last one was logged, and none twice."""
     steps = school.curve(run)
     return steps == list(range(1, len(steps) + 1))
 
 
-def end(school: School, run: RunView) -> RunView:
+def end(school: School, run: TrainingView) -> TrainingView:
     """Pause, so that the files rest."""
     school.service.pause(run.id)
     return school.finish(run)
@@ -139,12 +139,12 @@ def test_two_workers_and_a_silent_one(school: School) -> None:
 def bench(school: School) -> Iterator[Context]:
     """What a worker's process works with, in this one."""
     client = school.client
-    trainer.forget()
+    sessions.forget()
     yield Context(school.settings, client.database, client.blobs, client.broker, None)  # type: ignore[arg-type]
-    trainer.forget()
+    sessions.forget()
 
 
-def work(school: School, bench: Context, run: RunView) -> RunView:
+def work(school: School, bench: Context, run: TrainingView) -> TrainingView:
     """One slice."""
     row_step = school.service.run(run.id).step
     lease = f"test|{os.getpid()}|0|x"
@@ -196,7 +196,7 @@ def test_a_passing_fault_is_tried_again_and_a_lasting_one_told(
     def broken(*_: object) -> None:
         raise RuntimeError("the driver is asleep")
 
-    monkeypatch.setattr(trainer, "open_session", broken)
+    monkeypatch.setattr(sessions, "open_session", broken)
     for attempt in range(1, table.MAX_FAULTS):
         run = work(school, bench, run)
         assert run.state == "queued"
@@ -213,7 +213,7 @@ def test_a_passing_fault_is_tried_again_and_a_lasting_one_told(
 
 def test_a_checkpoint_on_another_machine_is_not_begun_anew(school: School, bench: Context) -> None:
     run = work(school, bench, work(school, bench, school.start(ENDLESS)))
-    trainer.forget()
+    sessions.forget()
     path = school.service.folder(run.id).path
     path.rename(path.with_name("elsewhere"))
     for _ in range(table.MAX_FAULTS):
@@ -249,7 +249,7 @@ def test_a_wish_after_the_last_beat_is_not_lost(
 ) -> None:
     """Asked for when the slice has trained its last step and hears nothing any more."""
     run = school.start(ENDLESS)
-    measured = trainer.measure_models
+    measured = sessions.measure_models
     monkeypatch.setattr(Slice, "_beat", lambda slice: None)
 
     def ask(*arguments: Any) -> None:
@@ -257,7 +257,7 @@ def test_a_wish_after_the_last_beat_is_not_lost(
         getattr(school.service, wish)(run.id)
 
     run = work(school, bench, run)  # looks at the pictures
-    monkeypatch.setattr(trainer, "measure_models", ask)
+    monkeypatch.setattr(sessions, "measure_models", ask)
     run = work(school, bench, run)
     assert (run.state, run.wish) == (state, None)
     assert run.step == school.checkpoint(run) > 0
@@ -320,7 +320,7 @@ def test_what_rests_can_be_deleted(school: School, bench: Context, tmp_path: Pat
 def test_every_kind_of_training_runs_in_slices(
     name: str, school: School, bench: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(trainer, "measure_models", lambda *_: None)
+    monkeypatch.setattr(sessions, "measure_models", lambda *_: None)
     small = {
         "steps": 2,
         "batch": 2,

@@ -20,7 +20,7 @@ from tests.worker.trainings import WITH_PAIRS, Material, School, tiny
 from worker.store.models import Training
 from worker.tasks.context import Context
 from worker.tasks.train import Slice
-from worker.training import RunView, table
+from worker.training import TrainingView, table
 
 __all__ = ["bench"]
 
@@ -33,7 +33,7 @@ def school(material: Material, tmp_path: Path) -> Iterator[School]:
     started.stop()
 
 
-def done(school: School, bench: Context, **changes: Any) -> RunView:
+def done(school: School, bench: Context, **changes: Any) -> TrainingView:
     """A training that has reached its end."""
     run = school.start(tiny(**({"steps": 4, "data": WITH_PAIRS} | changes)))
     while run.state != "done":

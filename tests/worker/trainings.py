@@ -19,7 +19,7 @@ from worker.embedded import QueueServer
 from worker.local import start_worker
 from worker.processes import stop_process
 from worker.settings import Settings
-from worker.training import RunView, SliceView
+from worker.training import SliceView, TrainingView
 from worker.training.service import TrainingService
 
 OWNER = "cli:test"
@@ -118,13 +118,13 @@ class School:
             self.server.stop()
         self.client.close()
 
-    def start(self, recipe: Recipe | None = None, **options: Any) -> RunView:
+    def start(self, recipe: Recipe | None = None, **options: Any) -> TrainingView:
         """Hand in a training on the tests' pictures."""
         content = options.pop("content", [str(self.material.photos)])
         style = options.pop("style", [str(self.material.styles)])
         return self.service.start(recipe or tiny(), content, style, owner=OWNER, **options)
 
-    def wait(self, run: RunView, condition: Any, what: str) -> RunView:
+    def wait(self, run: TrainingView, condition: Any, what: str) -> TrainingView:
         """Wait until something is true of a training."""
         try:
             until(lambda: condition(self.service.run(run.id)), what, PATIENCE)
@@ -134,11 +134,11 @@ class School:
             raise AssertionError(f"{what}: {now.state}, step {now.step}, {now.message}\n{log}") from None
         return self.service.run(run.id)
 
-    def finish(self, run: RunView) -> RunView:
+    def finish(self, run: TrainingView) -> TrainingView:
         """Wait until a training rests."""
         return self.wait(run, lambda now: now.state in ("done", "failed", "paused", "cancelled"), "its end")
 
-    def under_way(self, run: RunView, step: int = 1) -> RunView:
+    def under_way(self, run: TrainingView, step: int = 1) -> TrainingView:
         """Wait until a worker trains it and has a checkpoint."""
         return self.wait(
             run,
@@ -146,16 +146,16 @@ class School:
             "a checkpoint",
         )
 
-    def checkpoint(self, run: RunView) -> int:
+    def checkpoint(self, run: TrainingView) -> int:
         """The step of the checkpoint on the disk; -1 when there is none."""
         state = checkpoint.load(self.service.folder(run.id).path)
         return int(state["step"]) if state else -1
 
-    def curve(self, run: RunView) -> list[int]:
+    def curve(self, run: TrainingView) -> list[int]:
         """Every step that was logged, in the order of the file."""
         with open(self.service.folder(run.id).path / "curves.csv", newline="") as file:
             return [int(row["step"]) for row in csv.DictReader(file)]
 
-    def slices(self, run: RunView) -> list[SliceView]:
+    def slices(self, run: TrainingView) -> list[SliceView]:
         """Oldest first."""
         return self.service.slices(run.id)[::-1]

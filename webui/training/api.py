@@ -13,7 +13,7 @@ from webui.bodies import Body, Whole
 
 if TYPE_CHECKING:
     from worker.client import Client
-    from worker.training import RunView
+    from worker.training import TrainingView
     from worker.training.service import TrainingService
 
 OWNER = "web:operator"
@@ -38,7 +38,7 @@ def _time(value: datetime | None) -> str | None:
     return None if value is None else value.isoformat(timespec="seconds")
 
 
-def card(run: RunView) -> dict[str, Any]:
+def card(run: TrainingView) -> dict[str, Any]:
     """A training in the list."""
     return {
         "id": run.id,
@@ -142,7 +142,7 @@ class TrainingApi:
         }
 
     @staticmethod
-    def _title(source: str, runs: list[RunView]) -> str:
+    def _title(source: str, runs: list[TrainingView]) -> str:
         kind, _, name = source.partition(":")
         run = next((run for run in runs if run.id == name), None)
         return f"training {run.name} ({run.id})" if kind == "run" and run else f"model {name}, as in use"
@@ -151,10 +151,10 @@ class TrainingApi:
         """A recipe's fields."""
         return {"fields": [field.model_dump() for field in self.service.form(recipe)]}
 
-    def detail(self, run_id: str) -> dict[str, Any]:
+    def detail(self, training_id: str) -> dict[str, Any]:
         """One training with everything the panel shows of it."""
         service = self.service
-        run = service.run(run_id)
+        run = service.run(training_id)
         folder = service.folder(run.id)
         curves = folder.curves()
         return card(run) | {
@@ -244,11 +244,11 @@ class TrainingApi:
 
     def act(self, content: Action) -> dict[str, Any]:
         """Pause, resume, cancel, publish or delete."""
-        run_id, service = content.training.strip(), self.service
+        training_id, service = content.training.strip(), self.service
         if content.deed == "resume":
-            return card(service.resume(run_id, content.fields))
+            return card(service.resume(training_id, content.fields))
         if content.deed == "publish":
-            return card(service.publish(run_id, (content.method or "").strip() or None))
+            return card(service.publish(training_id, (content.method or "").strip() or None))
         actions = {
             "pause": service.pause,
             "cancel": service.cancel,
@@ -256,7 +256,7 @@ class TrainingApi:
         }
         if content.deed not in actions:
             raise ParameterError("deed: must be pause, resume, cancel, publish or delete.")
-        return card(actions[content.deed](run_id))
+        return card(actions[content.deed](training_id))
 
     def model(self, content: Use) -> dict[str, Any]:
         """Put a version of a model into use."""

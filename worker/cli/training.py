@@ -13,7 +13,7 @@ from worker.cli.parser import Parser, Subcommands
 from worker.cli.show import Board, table
 
 if TYPE_CHECKING:
-    from worker.training import RunView
+    from worker.training import TrainingView
     from worker.training.service import TrainingService
 
 OWNER = "cli:local"
@@ -206,8 +206,8 @@ def watch(args: argparse.Namespace) -> int:
         return _follow(client.training, args.training)
 
 
-def _follow(service: TrainingService, run_id: str) -> int:
-    last = service.run(run_id)
+def _follow(service: TrainingService, training_id: str) -> int:
+    last = service.run(training_id)
     said = 0
     with Board(1, last.name) as board:
         for run in service.watch(last.id):
@@ -249,11 +249,11 @@ def delete(args: argparse.Namespace) -> int:
     return 0
 
 
-def _steer(run_id: str, verb: str) -> int:
+def _steer(training_id: str, verb: str) -> int:
     from worker.client import Client
 
     with Client() as client:
-        run: RunView = getattr(client.training, verb)(run_id)
+        run: TrainingView = getattr(client.training, verb)(training_id)
     print(f"{run.id}  {run.name}: {state_text(run)}")
     return 0
 
@@ -322,7 +322,7 @@ def _value(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def state_text(run: RunView) -> str:
+def state_text(run: TrainingView) -> str:
     """Where a training stands, in words."""
     words = [f"{run.state}"]
     if run.wish:

@@ -25,7 +25,7 @@ from core.tensors import to_image, to_tensor
 from core.train.data import PictureSet
 from core.train.export import export
 from core.weights import Weights
-from worker.tasks.trainer import OpenSession, describe, in_use, measure_model, open_session
+from worker.tasks.sessions import OpenSession, describe, in_use, measure_model, open_session
 from worker.tasks.work import Work
 from worker.training import published
 

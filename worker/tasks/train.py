@@ -26,11 +26,11 @@ from worker.tasks import stopping
 from worker.tasks.context import Context, get_context
 from worker.training import table
 from worker.training.faults import Elsewhere, Interrupted, Lost, is_full, sentence_of
-from worker.training.folder import RunFolder
-from worker.training.runs import Phase, RunState, Wish
+from worker.training.folder import TrainingFolder
+from worker.training.views import Phase, TrainingState, Wish
 
 if TYPE_CHECKING:
-    from worker.tasks.trainer import OpenSession
+    from worker.tasks.sessions import OpenSession
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Slice:
     def __init__(self, context: Context, row: Training, lease: str) -> None:
         self.context, self.row, self.lease = context, row, lease
         self.settings = context.settings
-        self.folder = RunFolder(context.settings, row.id)
+        self.folder = TrainingFolder(context.settings, row.id)
         self.step = row.step
         self.values: dict[str, Any] = {}
         self._stop: Exception | None = None
@@ -102,7 +102,7 @@ class Slice:
         self.folder.tidy()
         match Phase(self.row.phase):
             case Phase.CHECK:
-                from worker.tasks.trainer import check
+                from worker.tasks.sessions import check
 
                 check(self)
                 self.again("done", phase=str(Phase.TRAIN))
@@ -116,7 +116,7 @@ class Slice:
                 self._rest(back, "done", message=sentence, phase=str(Phase.TRAIN), announced_at=None)
 
     def _train(self) -> None:
-        from worker.tasks.trainer import describe, finish, measure_models, open_session
+        from worker.tasks.sessions import describe, finish, measure_models, open_session
 
         opened = open_session(self)
         trainer = opened.session.trainer
@@ -137,7 +137,7 @@ class Slice:
         if finished:
             finish(self, opened)
             ended = {"message": self.values.get("message"), "finished_at": clock(), "announced_at": None}
-            self._rest(RunState.DONE, "done", speed=None, **ended)
+            self._rest(TrainingState.DONE, "done", speed=None, **ended)
         elif self._stop is not None:
             raise self._stop
         else:
@@ -241,7 +241,7 @@ class Slice:
     def _judge(self, error: Exception) -> None:
         name, step = self.row.name, self.step
         if isinstance(error, Lost):
-            from worker.tasks.trainer import forget
+            from worker.tasks.sessions import forget
 
             log.warning("training %s is not ours any more", self.row.id)
             forget()
@@ -249,20 +249,20 @@ class Slice:
             if error.wish == Wish.CANCEL and self.row.phase == Phase.PUBLISH:
                 self._rest(table.back_of(self.row), "stopped", **table.UNPUBLISHED)
             elif error.wish == Wish.CANCEL:
-                self._rest(RunState.CANCELLED, "stopped", finished_at=clock(), message=None)
+                self._rest(TrainingState.CANCELLED, "stopped", finished_at=clock(), message=None)
             elif error.wish == Wish.PAUSE:
-                self._rest(RunState.PAUSED, "stopped", message=None)
+                self._rest(TrainingState.PAUSED, "stopped", message=None)
             else:
                 self.again("stopped")
         elif isinstance(error, Elsewhere):
-            self._fault(str(error), end=RunState.PAUSED)
+            self._fault(str(error), end=TrainingState.PAUSED)
         elif is_full(error, self.settings.trainings):
             self.folder.tidy()
             sentence = (
                 f"The disk is full at step {step}: make room in {self.settings.trainings} "
                 f"({self.settings.train_min_free_mb:.0f} MB at least), then resume."
             )
-            self._rest(RunState.PAUSED, "full", message=sentence, error_code="full", announced_at=None)
+            self._rest(TrainingState.PAUSED, "full", message=sentence, error_code="full", announced_at=None)
         elif isinstance(error, StorageError):
             self._fault(str(error))
         elif isinstance(error, AllaPrimaError):
@@ -282,43 +282,45 @@ class Slice:
             )
         else:
             ended = {"finished_at": clock(), "announced_at": None}
-            self._rest(RunState.FAILED, "failed", message=sentence, error_code=code, **ended)
+            self._rest(TrainingState.FAILED, "failed", message=sentence, error_code=code, **ended)
 
-    def _fault(self, sentence: str, end: RunState = RunState.FAILED) -> None:
+    def _fault(self, sentence: str, end: TrainingState = TrainingState.FAILED) -> None:
         """Something that may pass: try again a little later, and give up after a few times at the same step."""
         counted = table.count_fault(self.row)
         if counted["faults"] >= table.MAX_FAULTS:
             self.values |= counted
-            ended = {"finished_at": clock()} if end is RunState.FAILED else {}
+            ended = {"finished_at": clock()} if end is TrainingState.FAILED else {}
             self._rest(end, "failed", message=sentence, error_code="fault", announced_at=None, **ended)
             return
         later = clock() + RETRY_SECONDS * counted["faults"]
         message = f"{sentence} Tried again ({counted['faults']} of {table.MAX_FAULTS})."
-        self._move(RunState.QUEUED, "failed", queued_at=later, not_before=later, message=message, **counted)
+        self._move(
+            TrainingState.QUEUED, "failed", queued_at=later, not_before=later, message=message, **counted
+        )
 
     def again(self, outcome: str, **values: Any) -> None:
         """The slice is over, the training is not: the next one is enqueued."""
         moved = {"queued_at": clock(), "faults": 0, "message": self.values.get("message"), **values}
-        if self._move(RunState.QUEUED, outcome, **moved) is RunState.QUEUED:
+        if self._move(TrainingState.QUEUED, outcome, **moved) is TrainingState.QUEUED:
             send(self.context, self.row.id, self.step)
 
-    def _rest(self, state: RunState, outcome: str, **values: Any) -> None:
+    def _rest(self, state: TrainingState, outcome: str, **values: Any) -> None:
         self._move(state, outcome, **values)
 
-    def _move(self, state: RunState, outcome: str, **values: Any) -> RunState | None:
+    def _move(self, state: TrainingState, outcome: str, **values: Any) -> TrainingState | None:
         """The state that the training is in now; ``None`` when it was taken away meanwhile."""
         values = {"step": self.step, "live_step": self.step, **self.values, **values}
         note = values.get("message")
         with self.context.database.write() as session:
             mine = Training.lease == self.lease
-            if state is RunState.QUEUED:
+            if state is TrainingState.QUEUED:
                 # A wish that came after the last beat must not be lost with the slice.
                 state = table.apply_wish(session, self.row.id, mine, state)
-                if state is RunState.CANCELLED and self.row.phase == Phase.PUBLISH:
+                if state is TrainingState.CANCELLED and self.row.phase == Phase.PUBLISH:
                     state, values = table.back_of(self.row), values | table.UNPUBLISHED
-                elif state is RunState.CANCELLED:
+                elif state is TrainingState.CANCELLED:
                     values["finished_at"] = clock()
-            moved = table.move(session, self.row.id, (RunState.RUNNING,), state, mine, **values)
+            moved = table.move(session, self.row.id, (TrainingState.RUNNING,), state, mine, **values)
             if moved:
                 table.close_slice(session, self.row.id, self.row.slices, outcome, self.step, note)
         if not moved:

@@ -1,4 +1,4 @@
-"""What a slice of a training offers to those who do its work (``worker.tasks.trainer``, ``worker.tasks.publish``)."""
+"""What a slice of a training offers to those who do its work (``worker.tasks.sessions``, ``worker.tasks.publish``)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from worker.settings import Settings
 from worker.store.models import Training
 from worker.tasks.context import Context
-from worker.training.folder import RunFolder
+from worker.training.folder import TrainingFolder
 
 
 class Work(Protocol):
@@ -16,7 +16,7 @@ class Work(Protocol):
     context: Context
     settings: Settings
     row: Training
-    folder: RunFolder
+    folder: TrainingFolder
     values: dict[str, Any]
 
     def look_up(self) -> None:

@@ -2,6 +2,6 @@
 
 What trains is ``worker.tasks.train``; what front ends talk to is ``TrainingService``, as ``Client.training``."""
 
-from worker.training.runs import Phase, RunState, RunView, SliceView, VersionView
+from worker.training.views import Phase, SliceView, TrainingState, TrainingView, VersionView
 
-__all__ = ["Phase", "RunState", "RunView", "SliceView", "VersionView"]
+__all__ = ["Phase", "SliceView", "TrainingState", "TrainingView", "VersionView"]

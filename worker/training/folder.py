@@ -49,11 +49,11 @@ class Curves:
         return next((value for value in reversed(self.values.get(name, [])) if value is not None), None)
 
 
-class RunFolder:
+class TrainingFolder:
     """The folder of one training below the settings' folder of trainings."""
 
-    def __init__(self, settings: Settings, run_id: str) -> None:
-        self.path = settings.trainings / "runs" / run_id
+    def __init__(self, settings: Settings, training_id: str) -> None:
+        self.path = settings.trainings / "runs" / training_id
 
     def curves(self, points: int = POINTS) -> Curves:
         """What was logged so far. A step logged twice (before and after a kill) counts as logged last."""

@@ -25,7 +25,7 @@ from worker.settings import Settings
 from worker.store.blobs import Backend
 from worker.store.database import Database, change
 from worker.store.models import ModelVersion
-from worker.training.runs import VersionView, moment
+from worker.training.views import VersionView, moment
 
 log = logging.getLogger(__name__)
 

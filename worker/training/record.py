@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from worker.training.folder import Curves
-from worker.training.runs import RunView
+from worker.training.views import TrainingView
 
 CODE = Path(__file__).resolve().parents[2] / "core"
 
@@ -78,7 +78,7 @@ class Difference(BaseModel):
 
 
 def compare(
-    runs: tuple[RunView, RunView],
+    runs: tuple[TrainingView, TrainingView],
     curves: tuple[Curves, Curves],
     validation: tuple[list[dict[str, float]], list[dict[str, float]]],
 ) -> list[Difference]:

@@ -23,15 +23,15 @@ from worker.store.models import ModelVersion, Training, TrainingSlice
 from worker.training import form, published, table
 from worker.training.archives import UPLOAD, Archives
 from worker.training.counting import PictureCount, count_pictures
-from worker.training.folder import Curves, RunFolder
+from worker.training.folder import Curves, TrainingFolder
 from worker.training.record import Difference, code_version, compare
-from worker.training.runs import (
+from worker.training.views import (
     RESUMABLE,
     UNFINISHED,
     Phase,
-    RunState,
-    RunView,
     SliceView,
+    TrainingState,
+    TrainingView,
     VersionView,
     Wish,
     moment,
@@ -82,9 +82,9 @@ class TrainingService:
             raise UnknownNameError("recipe", recipe, recipes())
         return load_recipe(recipe, **form.changes(load_recipe(recipe), given))
 
-    def form_of(self, run_id: str) -> list[FormField]:
+    def form_of(self, training_id: str) -> list[FormField]:
         """What may be changed of a training when it is resumed, filled in with what it goes by."""
-        found = form.fields(restored(self.run(run_id).recipe))
+        found = form.fields(restored(self.run(training_id).recipe))
         return [field for field in found if field.key in form.AT_RESUME]
 
     # starting
@@ -100,7 +100,7 @@ class TrainingService:
         vgg: str | None = None,
         encoder: str | None = None,
         start: str | None = None,
-    ) -> RunView:
+    ) -> TrainingView:
         """Hand in a training. ``content``, ``style``: folders, archives or globs as the workers see them, or
         "upload:NAME"; ``vgg``: see ``core.train.session.load_teacher``; ``encoder``, ``start``: a safetensors file,
         "run:ID" or "model:NAME". The pictures are checked by the worker. Raises ``ParameterError``."""
@@ -123,7 +123,7 @@ class TrainingService:
             owner=owner,
             recipe=recipe.model_dump(mode="json"),
             material=material,
-            state=str(RunState.WAITING),
+            state=str(TrainingState.WAITING),
             phase=str(Phase.CHECK),
             steps=recipe.steps,
             record={"seed": recipe.seed, "code": code_version()},
@@ -154,7 +154,7 @@ class TrainingService:
     def _network_file(self, source: str) -> str:
         kind, _, name = source.partition(":")
         if kind == "run":
-            return str(RunFolder(self.settings, self.run(name).id).path / "weights.safetensors")
+            return str(TrainingFolder(self.settings, self.run(name).id).path / "weights.safetensors")
         if kind == "model":
             return str(weights.current(name).path)
         return source
@@ -171,28 +171,32 @@ class TrainingService:
 
     # looking
 
-    def run(self, run_id: str) -> RunView:
+    def run(self, training_id: str) -> TrainingView:
         """A training by its id, or the only one whose id begins so, or the newest of that name."""
         with self.database.read() as session:
-            row = session.get(Training, run_id)
-            if row is None and run_id:
+            row = session.get(Training, training_id)
+            if row is None and training_id:
                 begun = session.scalars(
-                    select(Training).where(Training.id.startswith(run_id, autoescape=True)).limit(2)
+                    select(Training).where(Training.id.startswith(training_id, autoescape=True)).limit(2)
                 )
                 found = list(begun)
-                named = select(Training).where(Training.name == run_id).order_by(Training.created_at.desc())
+                named = (
+                    select(Training).where(Training.name == training_id).order_by(Training.created_at.desc())
+                )
                 row = found[0] if len(found) == 1 else session.scalars(named.limit(1)).first()
             if row is None:
-                raise NotFoundError(f"There is no training '{run_id}'; 'allaprima training list' shows them.")
+                raise NotFoundError(
+                    f"There is no training '{training_id}'; 'allaprima training list' shows them."
+                )
             return self._views(session, [row])[0]
 
-    def runs(self, limit: int = 50) -> list[RunView]:
+    def runs(self, limit: int = 50) -> list[TrainingView]:
         """Trainings, newest first."""
         query = select(Training).order_by(Training.created_at.desc(), Training.id).limit(limit)
         with self.database.read() as session:
             return self._views(session, session.scalars(query).all())
 
-    def _views(self, session: Session, rows: Sequence[Training]) -> list[RunView]:
+    def _views(self, session: Session, rows: Sequence[Training]) -> list[TrainingView]:
         ids = [row.id for row in rows]
         named: dict[str, list[str]] = {}
         for version in session.scalars(select(ModelVersion).where(ModelVersion.training.in_(ids))):
@@ -203,9 +207,9 @@ class TrainingService:
             held[row.training] = row.worker
         return [_view(row, named.get(row.id, []), held.get(row.id)) for row in rows]
 
-    def slices(self, run_id: str) -> list[SliceView]:
+    def slices(self, training_id: str) -> list[SliceView]:
         """The tasks of a training, newest first."""
-        query = select(TrainingSlice).where(TrainingSlice.training == run_id)
+        query = select(TrainingSlice).where(TrainingSlice.training == training_id)
         with self.database.read() as session:
             rows = session.scalars(query.order_by(TrainingSlice.number.desc())).all()
         return [
@@ -223,16 +227,16 @@ class TrainingService:
             for row in rows
         ]
 
-    def folder(self, run_id: str) -> RunFolder:
+    def folder(self, training_id: str) -> TrainingFolder:
         """The files of a training: curves, sheets, log."""
-        return RunFolder(self.settings, self.run(run_id).id)
+        return TrainingFolder(self.settings, self.run(training_id).id)
 
-    def watch(self, run_id: str, timeout: float | None = None) -> Iterator[RunView]:
+    def watch(self, training_id: str, timeout: float | None = None) -> Iterator[TrainingView]:
         """The training as it stands, then again at every change until it rests or ``timeout`` seconds are over."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        shown = self.run(run_id)
+        shown = self.run(training_id)
         yield shown
-        while not (shown.ended or shown.state is RunState.PAUSED):
+        while not (shown.ended or shown.state is TrainingState.PAUSED):
             if deadline is not None and time.monotonic() >= deadline:
                 return
             time.sleep(
@@ -248,16 +252,16 @@ class TrainingService:
     def compare(self, one: str, other: str) -> list[Difference]:
         """Two trainings side by side."""
         runs = (self.run(one), self.run(other))
-        folders = tuple(RunFolder(self.settings, run.id) for run in runs)
+        folders = tuple(TrainingFolder(self.settings, run.id) for run in runs)
         curves: tuple[Curves, Curves] = (folders[0].curves(), folders[1].curves())
         return compare(runs, curves, (folders[0].validation(), folders[1].validation()))
 
-    def pictures(self, run_id: str) -> list[bytes]:
+    def pictures(self, training_id: str) -> list[bytes]:
         """The curve and the last sheet, as far as there are any, as PNG and JPEG files fit for a chat."""
         from core.images import OWN, read_picture, thumbnail, to_jpeg
         from worker.training.plots import curve_png
 
-        run, folder = self.run(run_id), self.folder(run_id)
+        run, folder = self.run(training_id), self.folder(training_id)
         found = [curve_png(folder.curves(), run.name, run.steps)]
         for step in folder.sheets()[-1:]:
             sheet = read_picture(folder.sheet(step), OWN)
@@ -266,16 +270,16 @@ class TrainingService:
 
     # steering
 
-    def pause(self, run_id: str) -> RunView:
+    def pause(self, training_id: str) -> TrainingView:
         """Let a training rest; one that a worker holds stops after its present step."""
-        return self._request(run_id, Wish.PAUSE)
+        return self._request(training_id, Wish.PAUSE)
 
-    def cancel(self, run_id: str) -> RunView:
+    def cancel(self, training_id: str) -> TrainingView:
         """End a training; its files stay."""
-        return self._request(run_id, Wish.CANCEL)
+        return self._request(training_id, Wish.CANCEL)
 
-    def _request(self, run_id: str, wish: Wish) -> RunView:
-        run = self.run(run_id)
+    def _request(self, training_id: str, wish: Wish) -> TrainingView:
+        run = self.run(training_id)
         if wish.value not in run.actions:
             raise ParameterError(
                 f"The training '{run.name}' is {run.state}; there is nothing to {wish.value}."
@@ -286,10 +290,10 @@ class TrainingService:
         self._send(chosen)
         return self.run(run.id)
 
-    def resume(self, run_id: str, fields: dict[str, Any] | None = None) -> RunView:
+    def resume(self, training_id: str, fields: dict[str, Any] | None = None) -> TrainingView:
         """Go on with a training that was paused or has failed, from its checkpoint. ``fields``: what is to be changed, of
         ``form_of``. Raises ``ParameterError``."""
-        run = self.run(run_id)
+        run = self.run(training_id)
         changed = self._changed(run, fields or {})
         if changed and run.state not in RESUMABLE:
             raise ParameterError("Settings can be changed once the training rests; pause it first.")
@@ -300,14 +304,14 @@ class TrainingService:
         fresh = {"message": None, "error_code": None, "faults": 0, "not_before": 0.0, "finished_at": None}
         fresh |= changed
         with self.database.write() as session:
-            if not table.move(session, run.id, RESUMABLE, RunState.WAITING, announced_at=None, **fresh):
+            if not table.move(session, run.id, RESUMABLE, TrainingState.WAITING, announced_at=None, **fresh):
                 raise ParameterError(f"The training '{run.name}' is {run.state}; there is nothing to resume.")
             chosen = table.admit(self.database, session)
         self._send(chosen)
         return self.run(run.id)
 
     @staticmethod
-    def _changed(run: RunView, given: dict[str, Any]) -> dict[str, Any]:
+    def _changed(run: TrainingView, given: dict[str, Any]) -> dict[str, Any]:
         """The columns of a training that goes on with other settings."""
         recipe = restored(run.recipe)
         if fixed := sorted(set(given) - form.AT_RESUME):
@@ -324,13 +328,13 @@ class TrainingService:
             )
         return {"recipe": recipe.model_dump(mode="json"), "steps": recipe.steps}
 
-    def delete(self, run_id: str) -> RunView:
+    def delete(self, training_id: str) -> TrainingView:
         """Delete a training that rests, with its files and the uploaded archives that no other training names; what was
         published of it stays. Returns it as it was."""
-        run = self.run(run_id)
+        run = self.run(training_id)
         if "delete" not in run.actions:
             raise ParameterError(f"The training '{run.name}' is {run.state}; cancel it before you delete it.")
-        folder = RunFolder(self.settings, run.id).path
+        folder = TrainingFolder(self.settings, run.id).path
         with self.database.write() as session:
             others = session.execute(
                 select(Training.name, Training.state, Training.material).where(Training.id != run.id)
@@ -349,14 +353,14 @@ class TrainingService:
         self.archives.drop({*run.material["content"], *run.material["style"]} - named)
         return run
 
-    def publish(self, run_id: str, method: str | None = None) -> RunView:
+    def publish(self, training_id: str, method: str | None = None) -> TrainingView:
         """Evaluate a training's weights, write the card and put them into use as the next version of a method's
         model; done by a worker. ``method``: a registered one; the one named like the recipe's task unless given.
         Raises ``ParameterError`` or ``UnknownNameError``."""
-        run = self.run(run_id)
+        run = self.run(training_id)
         spec = registry.method(method or self.method_of(run.task))
         if not run.publishable:
-            if run.state not in (RunState.DONE, RunState.PAUSED):
+            if run.state not in (TrainingState.DONE, TrainingState.PAUSED):
                 reason = f"The training '{run.name}' is {run.state}; pause it or let it end first."
             elif not run.step:
                 reason = f"The training '{run.name}' has not made a step yet."
@@ -364,10 +368,10 @@ class TrainingService:
                 reason = "Only whole networks can be published, not a distillation."
             raise ParameterError(reason)
         wanted = {"method": spec.name, "weights": spec.weights, "back": str(run.state)}
-        states = (RunState.DONE, RunState.PAUSED)
+        states = (TrainingState.DONE, TrainingState.PAUSED)
         with self.database.write() as session:
             values = {"phase": str(Phase.PUBLISH), "publish": wanted, "message": None, "faults": 0}
-            if not table.move(session, run.id, states, RunState.WAITING, **values):
+            if not table.move(session, run.id, states, TrainingState.WAITING, **values):
                 raise ParameterError(f"The training '{run.name}' does not rest any more.")
             chosen = table.admit(self.database, session)
         self._send(chosen)
@@ -383,9 +387,9 @@ class TrainingService:
         return names[0] if names else task
 
     def _send(self, chosen: Sequence[tuple[str, int]]) -> None:
-        for run_id, step in chosen:
+        for training_id, step in chosen:
             try:
-                self.broker.send_training(run_id, step)
+                self.broker.send_training(training_id, step)
             except QueueError:
                 # The row says that it is queued; housekeeping sends it when the queue is back.
                 return
@@ -423,9 +427,9 @@ class TrainingService:
 
     # news for operators
 
-    def unannounced(self) -> list[RunView]:
+    def unannounced(self) -> list[TrainingView]:
         """Trainings that ended, failed or were paused by the disk and that nobody was told about."""
-        states = (RunState.DONE, RunState.FAILED, RunState.PAUSED)
+        states = (TrainingState.DONE, TrainingState.FAILED, TrainingState.PAUSED)
         unannounced = Training.state.in_(states), Training.announced_at.is_(None)
         with self.database.read() as session:
             rows = session.scalars(
@@ -433,24 +437,24 @@ class TrainingService:
             ).all()
             return [view for view in self._views(session, rows) if view.message or view.ended]
 
-    def mark_announced(self, run_id: str) -> bool:
+    def mark_announced(self, training_id: str) -> bool:
         """Note that operators were told; ``False`` when somebody else was quicker."""
         with self.database.write() as session:
-            mine = (Training.id == run_id, Training.announced_at.is_(None))
+            mine = (Training.id == training_id, Training.announced_at.is_(None))
             return change(session, update(Training).where(*mine).values(announced_at=time.time())) == 1
 
 
-def _view(row: Training, versions: list[str], worker: str | None) -> RunView:
-    running = row.state == RunState.RUNNING
+def _view(row: Training, versions: list[str], worker: str | None) -> TrainingView:
+    running = row.state == TrainingState.RUNNING
     step = row.live_step if running else row.step
     eta = (row.steps - step) / row.speed if row.speed and row.state in table.ACTIVE else None
-    return RunView(
+    return TrainingView(
         id=row.id,
         name=row.name,
         owner=row.owner,
         recipe=row.recipe,
         material=row.material,
-        state=RunState(row.state),
+        state=TrainingState(row.state),
         phase=Phase(row.phase),
         wish=row.wish,
         message=row.message,

@@ -12,7 +12,7 @@ from worker.settings import Settings
 from worker.store.database import Database, read_clock
 from worker.store.models import Training
 from worker.training import table
-from worker.training.runs import RunState
+from worker.training.views import TrainingState
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +27,10 @@ def look_after(database: Database, broker: Broker, settings: Settings) -> int:
     with database.read() as session:
         now = read_clock(session)
         rows = session.scalars(
-            select(Training).where(Training.state.in_((RunState.QUEUED, RunState.RUNNING)))
+            select(Training).where(Training.state.in_((TrainingState.QUEUED, TrainingState.RUNNING)))
         ).all()
     for row in rows:
-        if row.state == RunState.RUNNING:
+        if row.state == TrainingState.RUNNING:
             if table.abandoned(row, now, settings.lease_seconds):
                 with database.write() as session:
                     if table.take_back(session, row):
@@ -40,13 +40,13 @@ def look_after(database: Database, broker: Broker, settings: Settings) -> int:
             held = taken.get(row.id, float("inf")) < settings.lease_seconds
             if row.id not in queued and not held:
                 lost.append((row.id, row.step))
-    for run_id, step in lost:
-        log.warning("the training %s was lost at step %d and is put back into the queue", run_id, step)
-        broker.forget_taken(run_id)
-        if run_id not in queued:
-            broker.send_training(run_id, step)
+    for training_id, step in lost:
+        log.warning("the training %s was lost at step %d and is put back into the queue", training_id, step)
+        broker.forget_taken(training_id)
+        if training_id not in queued:
+            broker.send_training(training_id, step)
     with database.write() as session:
         chosen = table.admit(database, session)
-    for run_id, step in chosen:
-        broker.send_training(run_id, step)
+    for training_id, step in chosen:
+        broker.send_training(training_id, step)
     return len(lost)

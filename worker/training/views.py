@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class RunState(StrEnum):
+class TrainingState(StrEnum):
     """Where a training stands."""
 
     WAITING = "waiting"  # for its turn: other trainings keep the workers busy
@@ -21,10 +21,10 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
-ACTIVE = frozenset({RunState.QUEUED, RunState.RUNNING})
-UNFINISHED = ACTIVE | {RunState.WAITING}
-ENDED = frozenset({RunState.DONE, RunState.FAILED, RunState.CANCELLED})
-RESUMABLE = frozenset({RunState.PAUSED, RunState.FAILED})
+ACTIVE = frozenset({TrainingState.QUEUED, TrainingState.RUNNING})
+UNFINISHED = ACTIVE | {TrainingState.WAITING}
+ENDED = frozenset({TrainingState.DONE, TrainingState.FAILED, TrainingState.CANCELLED})
+RESUMABLE = frozenset({TrainingState.PAUSED, TrainingState.FAILED})
 
 
 class Phase(StrEnum):
@@ -42,7 +42,7 @@ class Wish(StrEnum):
     CANCEL = "cancel"
 
 
-class RunView(BaseModel):
+class TrainingView(BaseModel):
     """A training at one moment. Times are UTC and aware; ``progress`` is in [0, 1]; ``speed`` in steps a second."""
 
     model_config = ConfigDict(frozen=True)
@@ -52,7 +52,7 @@ class RunView(BaseModel):
     owner: str
     recipe: dict[str, Any]
     material: dict[str, Any] = Field(description="content, style: lists of paths; vgg, encoder, start")
-    state: RunState
+    state: TrainingState
     phase: Phase
     wish: str | None = None
     message: str | None = Field(
@@ -110,7 +110,7 @@ class RunView(BaseModel):
     def publishable(self) -> bool:
         """Whether it has weights of a whole network and rests."""
         return (
-            self.state in (RunState.DONE, RunState.PAUSED)
+            self.state in (TrainingState.DONE, TrainingState.PAUSED)
             and self.step > 0
             and bool(self.record.get("network"))
         )

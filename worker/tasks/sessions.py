@@ -31,7 +31,7 @@ from worker.plugins import load_extra_methods
 from worker.store.models import ModelVersion
 from worker.tasks.work import Work
 from worker.training.faults import Elsewhere
-from worker.training.folder import CHECK, REFERENCE, RunFolder
+from worker.training.folder import CHECK, REFERENCE, TrainingFolder
 from worker.training.record import code_version
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
 
 
-def _stamp(folder: RunFolder) -> tuple[int, int] | None:
+def _stamp(folder: TrainingFolder) -> tuple[int, int] | None:
     try:
         status = os.stat(folder.path / checkpoint.FILE)
     except FileNotFoundError:

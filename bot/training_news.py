@@ -19,7 +19,7 @@ from bot.texts import Texts, shorten, texts_for
 from worker.client import Client
 
 if TYPE_CHECKING:
-    from worker.training import RunView
+    from worker.training import TrainingView
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ OTHERS = 5
 MESSAGE_MAX = 400
 
 
-def words(texts: Texts, run: RunView) -> str:
+def words(texts: Texts, run: TrainingView) -> str:
     """One training as Telegram HTML."""
     lines = [
         texts.say("train_head", name=run.name, state=texts.messages[f"train_{run.state}"]),
@@ -47,7 +47,7 @@ def words(texts: Texts, run: RunView) -> str:
     return "\n".join(lines)
 
 
-async def send(bot: ExtBot[str], chat: int, client: Client, run: RunView, text: str) -> None:
+async def send(bot: ExtBot[str], chat: int, client: Client, run: TrainingView, text: str) -> None:
     """A training with its curve and its last sheet; raises what Telegram raises."""
     pictures = await call(client.training.pictures, run.id)
     if not pictures:
@@ -92,7 +92,7 @@ class TrainingNotifier:
                 logger.exception("news of trainings could not be looked for")
             await asyncio.sleep(ROUND_SECONDS)
 
-    async def _tell(self, bot: ExtBot[str], run: RunView) -> None:
+    async def _tell(self, bot: ExtBot[str], run: TrainingView) -> None:
         for operator in self._operators:
             view = await call(self._client.user, f"tg:{operator}")
             text = words(texts_for(view.language), run)
