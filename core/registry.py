@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import UnknownNameError
 from core.optimise.recipe import SIDE_MAX
-from core.specs import Capabilities, MethodSpec
+from core.specs import Capabilities, MethodSpec, TrainingSpec
 
 if TYPE_CHECKING:
     from core.methods.contract import Method
@@ -55,10 +55,19 @@ def load(name: str, device: str | None = None, **options: Any) -> Method:
     Raises ``UnknownNameError`` or ``ModelError``.
     """
     spec = method(name)
-    module, _, attribute = spec.factory.partition(":")
-    factory = getattr(importlib.import_module(module), attribute)
-    built: Method = factory(spec, device, **options)
+    built: Method = resolve(spec.factory)(spec, device, **options)
     return built
+
+
+def resolve(place: str) -> Any:
+    """What a spec names as ``module:Name``, imported now."""
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def trainings() -> dict[str, TrainingSpec]:
+    """The ways in which methods' networks learn, by their tasks."""
+    return {training.task: training for spec in methods() for training in spec.trainings}
 
 
 register(
@@ -70,6 +79,7 @@ register(
         params=("alpha", "keep_colors", "size", "seed"),
         weights="adain",
         factory="core.methods.adain:AdaINMethod",
+        trainings=(TrainingSpec("adain", "core.train.tasks.adain:AdaINTask", {"student": "adain"}),),
     )
 )
 
@@ -83,6 +93,7 @@ register(
         params=("alpha", "keep_colors", "size"),
         weights="adaconv",
         factory="core.methods.adaconv:AdaConvMethod",
+        trainings=(TrainingSpec("adaconv", "core.train.tasks.adaconv:AdaConvTask", {"student": "adain"}),),
     )
 )
 
@@ -95,6 +106,12 @@ register(
         params=("alpha_high", "alpha_low", "keep_colors", "size", "seed"),
         weights="factorized",
         factory="core.methods.factorized:FactorizedMethod",
+        trainings=(
+            TrainingSpec(
+                "factorized", "core.train.tasks.factorized:FactorizedTask", {"factorized": "factorized"}
+            ),
+            TrainingSpec("factorized-source", "core.train.tasks.source:FactorizedSourceTask"),
+        ),
     )
 )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from core.params import SIZE_MAX
 
@@ -24,9 +25,20 @@ class Capabilities:
 
 
 @dataclass(frozen=True)
+class TrainingSpec:
+    """One way in which a method's network learns. ``task``: what recipes call it; ``factory``: where its code is
+    (``module:Class``, a ``core.train.tasks.base.Task``); ``encoders``: by kind of network (``network.kind`` of a recipe) the
+    weights whose encoder it begins with, where nobody names another."""
+
+    task: str
+    factory: str
+    encoders: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
 class MethodSpec:
     """One method: what people read, which parameters it takes, and where its code is (``module:Class``). ``weights``: the
-    network's name in ``core.weights``, "" for none of ours."""
+    network's name in ``core.weights``, "" for none of ours; ``trainings``: how that network learns."""
 
     name: str
     title: str
@@ -36,6 +48,7 @@ class MethodSpec:
     weights: str
     factory: str
     capabilities: Capabilities = Capabilities()
+    trainings: tuple[TrainingSpec, ...] = ()
 
     @property
     def available(self) -> bool:

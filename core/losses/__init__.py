@@ -1,1 +1,2 @@
-"""Losses: pure functions in ``functional``, losses on a teacher's features in ``perceptual``."""
+"""Losses: pure functions in ``functional``, ``halos`` and ``structure``; by name ``penalties`` (of a training) and ``terms``
+(of painting by optimisation)."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
+from core import registry
 from core.errors import ParameterError, UnknownNameError
+from core.losses.penalties import PENALTIES
 
 RECIPES = Path(__file__).parent / "recipes"
 PIXELS_AT_ONCE = 2**26
@@ -24,6 +26,12 @@ Width = Annotated[int, Field(ge=1, le=1024)]
 Depth = Annotated[int, Field(ge=0, le=16)]
 Groups = Annotated[int, Field(ge=0, le=1024)]
 Steps = Annotated[int, Field(gt=0, le=10_000_000)]
+
+
+if TYPE_CHECKING:
+    TaskName = str
+else:
+    TaskName = Literal["distill", *registry.trainings(), "slim", "classify"]
 
 
 class _Section(BaseModel):
@@ -102,8 +110,8 @@ class OptimOptions(_Section):
     ema: float = Field(0.999, ge=0, lt=1, description="Exponential moving average of the weights; 0: none.")
 
 
-class LossOptions(_Section):
-    """Weights of the loss terms; 0 leaves a term out."""
+class _LossOptions(_Section):
+    """Weights of the loss terms; 0 leaves a term out. Penalties (``core.losses.penalties``) are added by their names."""
 
     kind: Literal["teacher", "factorized"] = Field(
         "teacher",
@@ -121,16 +129,6 @@ class LossOptions(_Section):
     content_kind: Literal["target", "normalised"] = "normalised"
     identity: Weight = 0.0
     ssim: Weight = 0.0
-    tv: Weight = 0.0
-    lattice: Weight = Field(
-        0.0, description="Against lattices of period 2, 4 and 8 in the result's spectrum."
-    )
-    glow: Weight = Field(
-        0.0, description="Against a glow around light and dark things that the photograph lacks."
-    )
-    fringe: Weight = Field(
-        0.0, description="Against fringes of colour in calm places beside edges, on whichever side."
-    )
     structure: Weight = Field(
         0.0,
         description="adain, adaconv, factorized: on whole covariances of features, relative to the style's, the mean over "
@@ -165,6 +163,17 @@ class LossOptions(_Section):
             if values[name]:
                 raise ValueError(f"the term '{name}' is gone; leave it out")
         return {name: value for name, value in values.items() if name not in GONE}
+
+
+if TYPE_CHECKING:
+    LossOptions = _LossOptions
+else:
+    LossOptions = create_model(
+        "LossOptions",
+        __base__=_LossOptions,
+        __doc__=_LossOptions.__doc__,
+        **{name: (Weight, Field(0.0, description=penalty.help)) for name, penalty in PENALTIES.items()},
+    )
 
 
 class NetworkOptions(_Section):
@@ -215,7 +224,7 @@ class Recipe(_Section):
 
     name: str
     summary: str = ""
-    task: Literal["distill", "adain", "adaconv", "factorized", "factorized-source", "slim", "classify"]
+    task: TaskName
     steps: Steps
     epochs: int | None = Field(
         None,

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.errors import ModelError, ParameterError, UnknownNameError
+from core.losses.penalties import PENALTIES, Penalty
 from core.nn.vgg import VGG
 from core.styles import styles
 from core.train import checkpoint
@@ -111,6 +112,26 @@ def test_every_loss_option_reaches_the_weights(
     moved = [k for k, v in run.task.network.state_dict().items() if not torch.equal(v, before[k])]
     assert any(k.startswith("encoder.") for k in moved)
     assert any(k.startswith("decoder.stages.0") for k in moved)
+
+
+def test_a_penalty_is_part_of_the_loss(
+    pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weighted, and measured on result and photo; the weight is that of its name."""
+    seen: list[tuple[torch.Size, torch.Size]] = []
+
+    def grey(result: Tensor, photo: Tensor) -> Tensor:
+        seen.append((result.shape, photo.shape))
+        return result.square().mean()
+
+    losses = {}
+    for weight in (0.0, 2.0):
+        monkeypatch.setitem(PENALTIES, "glow", Penalty("glow", "", "", grey))
+        run = trainer(tiny(loss={"glow": weight}), pictures, teacher, tmp_path / str(weight))
+        losses[weight], parts = run.task.loss(0)
+    assert seen == [((2, 3, 32, 32), (2, 3, 32, 32))]
+    with_it, without = (float(losses[weight].detach()) for weight in (2.0, 0.0))
+    assert with_it == pytest.approx(without + 2 * float(parts["glow"].detach()), rel=1e-5)
 
 
 def test_recipes_of_older_versions_are_read_without_the_terms_that_are_gone() -> None:

@@ -22,7 +22,7 @@ from webui.pictures import Links
 from webui.site import Shelf, Site
 from webui.survey.page import survey_page
 from webui.training import routes
-from webui.training.page import ROOM, STYLESHEET, scripts
+from webui.training.page import PANEL, STYLESHEET, scripts
 from worker.client import Client
 from worker.jobs import new_id
 from worker.settings import Settings
@@ -251,7 +251,7 @@ def url(app: FastAPI) -> Iterator[str]:
     import uvicorn
     from starlette.responses import HTMLResponse
 
-    page = survey_page().split("<main>")[0] + f"<main>{ROOM}</main>"
+    page = survey_page().split("<main>")[0] + f"<main>{PANEL}</main>"
     style = STYLESHEET.read_text(encoding="utf-8")
     page = page.replace("</head>", f"<style>{style}</style>{scripts()}</head>")
     app.add_route("/", lambda request: HTMLResponse(page))

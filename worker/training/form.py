@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 from core.errors import ParameterError
+from core.losses.penalties import PENALTIES
 from core.train.recipe import Recipe
 
 LABELS = {"lr": "learning rate"}
@@ -21,8 +22,8 @@ AT_RESUME = frozenset(
         *("data__random_style_crop", "data__jitter", "data__gallery"),
         *("optim__lr", "optim__schedule", "optim__restart_epochs", "optim__lr_decay", "optim__warmup"),
         *("optim__final", "optim__clip"),
-        *("loss__style", "loss__content", "loss__identity", "loss__ssim", "loss__tv"),
-        *("loss__lattice", "loss__glow", "loss__fringe", "loss__structure", "loss__calm", "loss__patterns"),
+        *("loss__style", "loss__content", "loss__identity", "loss__ssim", "loss__structure", "loss__calm"),
+        *("loss__patterns", *(f"loss__{name}" for name in PENALTIES)),
     }
 )
 """Fields that a training may go on with changed. Others decide what the checkpoint holds, or which pictures are held out."""

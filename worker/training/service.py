@@ -43,12 +43,6 @@ if TYPE_CHECKING:
     from worker.training.form import FormField
 
 POLL_SECONDS = 1.0
-# Whose encoder a task and a kind of network start with, where nobody names another.
-ENCODERS = {
-    ("adain", "student"): "adain",
-    ("adaconv", "student"): "adain",
-    ("factorized", "factorized"): "factorized",
-}
 STYLELESS = frozenset({"classify"})
 """Tasks that learn from photos alone."""
 SHEET_SIDE = 2000
@@ -161,7 +155,8 @@ class TrainingService:
 
     def _fitting_encoder(self, recipe: Recipe) -> str | None:
         """The encoder of a model in use, for a recipe that freezes one of the same sizes."""
-        name = ENCODERS.get((recipe.task, recipe.network.kind))
+        training = registry.trainings().get(recipe.task)
+        name = training.encoders.get(recipe.network.kind) if training is not None else None
         if name is None or not recipe.freeze_encoder or name not in weights.manifest():
             return None
         entry, wanted = weights.current(name), recipe.network.model_dump(mode="json")
@@ -379,12 +374,9 @@ class TrainingService:
 
     @staticmethod
     def method_of(task: str) -> str:
-        """The method that weights of a task are for: the one of that name, or of its beginning ("factorized" for
-        "factorized-source")."""
-        names = [
-            spec.name for spec in registry.methods() if task == spec.name or task.startswith(f"{spec.name}-")
-        ]
-        return names[0] if names else task
+        """The method that weights of a task are for; the task's own name where none is trained by it."""
+        methods = registry.methods()
+        return next((spec.name for spec in methods if task in [one.task for one in spec.trainings]), task)
 
     def _send(self, chosen: Sequence[tuple[str, int]]) -> None:
         for training_id, step in chosen:

@@ -1,5 +1,6 @@
 """The trainings: what is learned, from which pictures, with which loss."""
 
+from core import registry
 from core.train.tasks.adaconv import AdaConvTask
 from core.train.tasks.adain import AdaINTask
 from core.train.tasks.base import Task
@@ -11,10 +12,7 @@ from core.train.tasks.source import FactorizedSourceTask
 
 TASKS: dict[str, type[Task]] = {
     "distill": DistillTask,
-    "adain": AdaINTask,
-    "adaconv": AdaConvTask,
-    "factorized": FactorizedTask,
-    "factorized-source": FactorizedSourceTask,
+    **{task: registry.resolve(spec.factory) for task, spec in registry.trainings().items()},
     "slim": SlimTask,
 }
 """Those that learn from photos, styles and a teacher; ``ClassifyTask`` learns from a folder of classes."""

@@ -16,6 +16,7 @@ from core.errors import ModelError, ParameterError
 from core.losses import functional as L
 from core.losses import halos
 from core.losses import structure as S
+from core.losses.penalties import PENALTIES
 from core.nn.adain import channel_moments, instance_normalise, restyle
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
@@ -271,18 +272,10 @@ class AdaINTask(Task):
         if weights.ssim:
             parts["SSIM"] = L.ssim(L.luma(result.float().clamp(0, 1)), L.luma(photo)).mean()
             total = total + self._weight("ssim", 1 - parts["SSIM"], weights.hold_ssim) * (1 - parts["SSIM"])
-        if weights.lattice:
-            parts["lattice"] = L.lattice_penalty(L.luma(result.float()))
-            total = total + weights.lattice * parts["lattice"]
-        if weights.glow:
-            parts["glow"] = halos.glow(result, photo).mean()
-            total = total + weights.glow * parts["glow"]
-        if weights.fringe:
-            parts["fringe"] = halos.fringe(result, photo).mean()
-            total = total + weights.fringe * parts["fringe"]
-        if weights.tv:
-            parts["tv"] = L.total_variation(result.float())
-            total = total + weights.tv * parts["tv"]
+        for name, penalty in PENALTIES.items():
+            if weight := getattr(weights, name):
+                parts[name] = penalty.of(result, photo)
+                total = total + weight * parts[name]
         return total + self.own_terms(seen, parts), parts
 
     def noise(self, features: list[Tensor], step: int) -> list[Tensor] | None:

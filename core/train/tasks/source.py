@@ -7,20 +7,13 @@ from torch import Tensor
 
 from core.errors import ParameterError
 from core.losses import functional as L
+from core.losses.penalties import PENALTIES
 from core.nn.adain import channel_moments, restyle
 from core.nn.factorized_source import SourceNetwork
 from core.train.tasks.adain import Network
 from core.train.tasks.factorized import FactorizedTask
 
-TEACHERS_TERMS = (
-    "identity",
-    "ssim",
-    "tv",
-    "lattice",
-    "glow",
-    "fringe",
-    "patterns",
-)
+TEACHERS_TERMS = ("identity", "ssim", "patterns", *PENALTIES)
 """Terms of the teacher's loss that the factorized one does not have."""
 
 

@@ -1,0 +1,80 @@
+"""What one declaration is enough for: CONTRIBUTING.md has the table, and this keeps its lines true.
+
+Parameters of a method's own: ``tests/worker/growing_method.py`` and the tests that paint with it. Settings and README's
+table, bot commands and their words, styles and their painters are compared where these are tested."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import registry
+from core.train import recipe as recipe_module
+from core.train.recipe import load_recipe, recipes
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULTS = {Path("worker/settings.py")}
+"""Files that may name a method: the one of the default."""
+
+
+@pytest.mark.parametrize("package", ["worker", "bot", "webui"])
+def test_no_method_is_known_by_name_outside_core(package: str) -> None:
+    names = {spec.name for spec in registry.methods()} | registry.trainings().keys()
+    assert {"adain", "gatys", "factorized-source"} <= names
+    for path in (ROOT / package).rglob("*.py"):
+        said = {
+            node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+        }
+        assert path.relative_to(ROOT) in DEFAULTS or not said & names, path
+
+
+def test_a_recipe_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe_module, "RECIPES", tmp_path)
+    (tmp_path / "mine.toml").write_text('name = "mine"\ntask = "adain"\nsteps = 3\n')
+    assert recipes() == ["mine"]
+    assert load_recipe("mine").steps == 3
+
+
+ADDED = """
+import sys
+from core.losses.penalties import PENALTIES, Penalty
+
+PENALTIES["grey"] = Penalty("grey", "Against grey.", "of the tests", lambda result, photo: result.square().mean())
+
+from core.registry import method, register
+from core.specs import MethodSpec, TrainingSpec
+
+spec = MethodSpec(
+    name="mine", title="Mine", summary="", paper="", params=("alpha",), weights="", factory="nowhere:Nothing",
+    trainings=(TrainingSpec("mine", "core.train.tasks.slim:SlimTask", {"student": "adain"}),),
+)
+register(spec)
+
+from core.train.recipe import Recipe
+from worker.training.form import AT_RESUME, fields
+from worker.training.service import TrainingService
+
+recipe = Recipe(name="a", task="mine", steps=1, loss={"grey": 0.5})
+shown = {field.key: field for field in fields(recipe)}
+assert (shown["loss__grey"].value, shown["loss__grey"].help) == (0.5, "Against grey.")
+assert "mine" in shown["task"].choices
+assert "loss__grey" in AT_RESUME
+assert TrainingService.method_of("mine") == "mine"
+assert "torch" not in sys.modules
+
+from core.train.tasks import TASKS, SlimTask
+from core.train.tasks.source import TEACHERS_TERMS
+
+assert TASKS["mine"] is SlimTask
+assert "grey" in TEACHERS_TERMS
+"""
+
+
+def test_a_penalty_and_a_training_are_declared_once() -> None:
+    # In a process of its own: what is declared here would be there for all other tests.
+    done = subprocess.run([sys.executable, "-c", ADDED], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
