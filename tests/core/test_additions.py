@@ -23,7 +23,9 @@ DEFAULTS = {Path("worker/settings.py")}
 
 @pytest.mark.parametrize("package", ["worker", "bot", "webui"])
 def test_no_method_is_known_by_name_outside_core(package: str) -> None:
-    names = {spec.name for spec in registry.methods()} | registry.trainings().keys()
+    # Other tests register methods of their own in the same process.
+    ours = [spec for spec in registry.methods() if spec.factory.startswith("core.")]
+    names = {spec.name for spec in ours} | {training.task for spec in ours for training in spec.trainings}
     assert {"adain", "gatys", "factorized-source"} <= names
     for path in (ROOT / package).rglob("*.py"):
         said = {

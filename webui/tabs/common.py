@@ -73,7 +73,9 @@ def taken_knobs(spec: MethodSpec, knobs: Sequence[Any]) -> PaintParams:
     )
 
 
-def order(spec: MethodSpec, style: str, colors: str, knobs: Sequence[Any]) -> tuple[list[str], PaintParams]:
+def styles_and_params(
+    spec: MethodSpec, style: str, colors: str, knobs: Sequence[Any]
+) -> tuple[list[str], PaintParams]:
     """Styles and parameters of a job: ``colors`` is the style of colours and shapes, for methods that tell them
     from strokes."""
     params = taken_knobs(spec, knobs)

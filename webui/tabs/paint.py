@@ -23,10 +23,10 @@ from webui.tabs.common import (
     Update,
     as_grid,
     call,
-    order,
     picked_name,
     plays,
     store,
+    styles_and_params,
 )
 from webui.tabs.easel import Easel
 from webui.tabs.layout import PaintState
@@ -194,7 +194,7 @@ class PaintTab(Easel):
         if missing := self._missing(state, photo, style):
             yield self._at_rest() | missing
             return
-        styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
+        styles, params = styles_and_params(self._spec(knobs[METHOD]), style, colors, knobs)
         wanted = (owner, photo, tuple(styles), params)
         if state.submitted == wanted:
             return  # the second press of a double click
@@ -288,7 +288,7 @@ class PaintTab(Easel):
         if not job_id or not await self.site.visitors.recognises(visitor):
             return
         owner = owner_of(visitor)
-        styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
+        styles, params = styles_and_params(self._spec(knobs[METHOD]), style, colors, knobs)
         job = await call(self.client.job, job_id, owner)
         if not self._is_of(job, photo, style, colors) or (job.params, list(job.styles)) == (params, styles):
             return
@@ -317,7 +317,7 @@ class PaintTab(Easel):
         if missing := self._missing(state, photo, style):
             yield missing
             return
-        styles, params = order(self._spec(knobs[METHOD]), style, colors, knobs)
+        styles, params = styles_and_params(self._spec(knobs[METHOD]), style, colors, knobs)
         high, low = params.alpha_high, params.alpha_low
         options = {"source": "web", "origin": self.site.origin_of(request)}
         job = await call(self.client.submit, owner, photo, styles, as_grid(params), **options)
