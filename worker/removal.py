@@ -64,8 +64,7 @@ def drop_unused(database: Database, blobs: BlobStore, owner: str, *keys: str | N
             Job.result_key == key,
             Job.preview_key == key,
             Job.photo_key == key,
-            Job.style == ref,
-            cast(Job.more_styles, Text).contains(ref),
+            cast(Job.styles, Text).contains(ref),
         )
         with database.write() as session:
             lock(session, key)

@@ -14,7 +14,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text, update
+from sqlalchemy import JSON, text, update
 from sqlalchemy.orm import Session
 
 from core.errors import NotFoundError
@@ -63,6 +63,34 @@ def test_migrations_go_back_and_forth(stored: Client) -> None:
         assert migrate.current(session.connection()) is None
     stored.database.upgrade()
     assert order(stored)
+
+
+def test_styles_of_an_old_database_become_one_list(stored: Client) -> None:
+    from alembic import command
+
+    first = stored.job(order(stored))
+    photo = first.photo_key
+    refs = [f"blob:{photo}", "gallery:woodcut", "gallery:ebru"]
+    params = PaintParams(method="mix", weights=(1.0, 2.0, 0.5))
+    mix = stored.submit(OWNER, photo, refs, params, source="web")
+    before = {one.id: stored.job(one.id) for one in (first, mix)}
+    kept = {name: table_of(stored, name) for name in ("users", "blobs")}
+    with stored.database.write() as session:
+        command.downgrade(migrate.config(session.connection()), "0009")
+    with stored.database.read() as session:
+        query = text("SELECT style, more_styles FROM jobs WHERE id = :id").columns(more_styles=JSON)
+        assert session.execute(query, {"id": mix.id}).one() == (refs[0], refs[1:])
+        assert session.execute(query, {"id": first.id}).one() == (first.style, [])
+    stored.database.upgrade()
+    assert {name: stored.job(name) for name in before} == before
+    assert stored.job(mix.id).styles == tuple(refs)
+    # The table of jobs was made anew: nothing that belongs to it was deleted meanwhile.
+    assert {name: table_of(stored, name) for name in kept} == kept
+
+
+def table_of(client: Client, name: str) -> list[object]:
+    with client.database.read() as session:
+        return sorted(map(tuple, session.execute(text(f"SELECT * FROM {name}")).all()))
 
 
 def test_several_processes_migrate_at_once(tmp_path: Path) -> None:

@@ -293,8 +293,7 @@ class BlobStore:
             Job.state.in_(UNFINISHED),
             or_(
                 Job.photo_key == Blob.key,
-                Job.style == "blob:" + Blob.key,
-                cast(Job.more_styles, Text).contains(Blob.key),
+                cast(Job.styles, Text).contains("blob:" + Blob.key),
             ),
         )
         return self._revoke(Blob.expires_at < clock(), ~exists(unfinished))

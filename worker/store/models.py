@@ -69,9 +69,8 @@ class Job(Base):
     method: Mapped[str] = mapped_column(String(64))
     params: Mapped[dict[str, Any]]
     photo_key: Mapped[str] = mapped_column(String(64))
-    style: Mapped[str] = mapped_column(String(120))
-    # Further styles of a mix, in the order of their weights.
-    more_styles: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    # "gallery:NAME" or "blob:KEY" each; those of a mix in the order of their weights.
+    styles: Mapped[list[str]] = mapped_column(server_default="[]")
     style_label: Mapped[str] = mapped_column(String(120))
     context: Mapped[dict[str, Any]]
     # Who counts as one person in line: the owner, or "origin:" and a keyed hash of the network address it was submitted

@@ -127,7 +127,7 @@ class _Run:
 
     def _paint(self) -> None:
         context, row = self.context, self.row
-        styles = [self._style(ref) for ref in (row.style, *row.more_styles)]
+        styles = [self._style(ref) for ref in row.styles]
         hashes = [style.hash for style in styles]
         model_hash = context.engine.method(row.method).model_hash
         key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
