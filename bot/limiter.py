@@ -23,7 +23,7 @@ PATIENCE = 120.0  # seconds a request that matters is held back in all before it
 DROP = "drop"  # rate_limit_args of a request that is worthless later: progress
 
 
-_BURIED = re.compile(r"retry after (\d{1,6})", re.IGNORECASE)
+_RETRY_AFTER = re.compile(r"retry after (\d{1,6})", re.IGNORECASE)
 
 
 class PartlySent(RetryAfter):
@@ -35,7 +35,7 @@ def asked_to_wait(error: TelegramError, endpoint: str) -> RetryAfter | None:
     message #2 with the error message "Too Many Requests: retry after 8"``)."""
     if isinstance(error, RetryAfter):
         return error
-    found = _BURIED.search(str(error))
+    found = _RETRY_AFTER.search(str(error))
     if found is None:
         return None
     kind = PartlySent if endpoint == "sendMediaGroup" else RetryAfter

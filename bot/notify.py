@@ -61,7 +61,7 @@ class JobGroup:
     shown: Any = None
     failures: int = 0
     doubts: int = 0
-    told_late: bool = False
+    late_notice: bool = False
     not_before: float = 0.0
     task: asyncio.Task[None] | None = None
     jobs: list[JobView] = field(default_factory=list)
@@ -319,8 +319,8 @@ class Notifier:
         except Exception as error:
             lost = self._judge(group, context, error)
             if lost == "":
-                if not group.told_late:
-                    group.told_late = True
+                if not group.late_notice:
+                    group.late_notice = True
                     await self._say_late(texts, context, jobs)
                 return
             logger.exception("group %s could not be handed over, attempt %d", key, group.failures)

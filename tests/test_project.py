@@ -352,6 +352,25 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+PRIVATE_WORDS = {"bury", "climb", "deed", "deeds", "desk", "heap", "heed", "herald", "seat", "told", "weaker"}
+"""What things were called before they had the names of CONTRIBUTING.md's glossary."""
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_names_are_those_of_the_glossary(package: str) -> None:
+    published = {Path("webui/training/api.py"): {"deed"}}  # a field of the training panel's API
+    for path in python_files(package):
+        names = {
+            name
+            for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+            for part in ("name", "id", "arg", "attr")
+            if isinstance(name := getattr(node, part, None), str)
+        }
+        words = {word.lower() for name in names for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+        found = (words & PRIVATE_WORDS) - published.get(path, set())
+        assert not found, f"{path}: see the glossary in CONTRIBUTING.md for {found}"
+
+
 # --- the code's form ------------------------------------------------------------------------------
 
 needs_ruff = pytest.mark.skipif(importlib.util.find_spec("ruff") is None, reason="ruff is not installed")

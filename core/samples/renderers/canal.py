@@ -286,10 +286,10 @@ def render(size: tuple[int, int] = (768, 576)) -> Image.Image:
     def air(d: Array) -> Array:
         up = np.maximum(d[1], 0.0) + 0.12
         u, v = d[0] / up, d[2] / up
-        heap = fbm2(u * 0.55 + 2, v * 0.5, 6, 31, gain=0.55) + 0.35 * fbm2(u * 0.2, v * 0.2 + 5, 3, 32)
+        cloud = fbm2(u * 0.55 + 2, v * 0.5, 6, 31, gain=0.55) + 0.35 * fbm2(u * 0.2, v * 0.2 + 5, 3, 32)
         lower = fbm2((u + 0.3 * _SUN[0]) * 0.55 + 2, (v + 0.3 * _SUN[2]) * 0.5, 4, 31, gain=0.55)
-        thick = smoothstep(-0.08, 0.4, heap) * smoothstep(0.0, 0.12, d[1])
-        bright = np.clip(0.85 + (heap - lower) * 0.9 - 0.35 * smoothstep(0.2, 0.7, heap), 0.35, 1.3)
+        thick = smoothstep(-0.08, 0.4, cloud) * smoothstep(0.0, 0.12, d[1])
+        bright = np.clip(0.85 + (cloud - lower) * 0.9 - 0.35 * smoothstep(0.2, 0.7, cloud), 0.35, 1.3)
         return mix(sky.radiance(d), (sky.sun_light * 0.30 + sky.ambient * 0.55) * bright, thick)
 
     def sprite(o: Array, d: Array, z: float) -> tuple[Array, Array]:

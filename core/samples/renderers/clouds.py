@@ -45,13 +45,13 @@ class Clouds:
         cover, scale, base, thickness, seed, _ = self.settings
         x, y, z = p / np.float32(scale)
         level = (p[1] - base) / thickness
-        heap = fbm2(x * 0.55, z * 0.55, 3, seed) + cover
+        mass = fbm2(x * 0.55, z * 0.55, 3, seed) + cover
         shape = smoothstep(-0.02, 0.10, level) * np.clip(1 - level, 0, 1) ** 0.6
         out = np.zeros(level.shape, np.float32)
-        near = np.flatnonzero((shape > 0) & (heap > -0.12))
+        near = np.flatnonzero((shape > 0) & (mass > -0.12))
         if near.size:
             fine = fbm3(x[near] * 2.1, y[near] * 2.4, z[near] * 2.1, octaves, seed + 3, 0.55)
-            edge = heap[near] * 1.5 - 0.42 * np.clip(level[near], 0, 1) ** 1.3 + fine * 0.62
+            edge = mass[near] * 1.5 - 0.42 * np.clip(level[near], 0, 1) ** 1.3 + fine * 0.62
             out[near] = np.clip(edge * 3.2, 0, 1) * shape[near]
         return out
 
