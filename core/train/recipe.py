@@ -292,6 +292,15 @@ def restored(values: dict[str, Any]) -> Recipe:
     return _made(values, {}, f"Recipe {values.get('name', '')}")
 
 
+def comparable(values: dict[str, Any]) -> dict[str, Any]:
+    """A stored recipe as it would be stored today: without what is gone, with the defaults of what came later; as it is
+    where it cannot be read any more."""
+    try:
+        return restored(values).model_dump(mode="json")
+    except ParameterError:
+        return values
+
+
 def with_changes(recipe: Recipe, **changes: Any) -> Recipe:
     """A recipe with some fields replaced, written as for ``load_recipe``. Raises ``ParameterError``."""
     return _made(recipe.model_dump(), changes, f"Recipe {recipe.name}")

@@ -27,7 +27,7 @@ from core.train import checkpoint
 from core.train.cli import _change
 from core.train.data import Bank, PictureSet
 from core.train.loop import ROLLBACKS, Trainer, rate
-from core.train.recipe import OptimOptions, Recipe, load_recipe, recipes, restored
+from core.train.recipe import OptimOptions, Recipe, comparable, load_recipe, recipes, restored
 from core.train.session import Session
 from core.train.tasks import AdaINTask, DistillTask, Task
 from core.train.tasks.adain import GALLERY_VIEWS
@@ -139,7 +139,9 @@ def test_recipes_of_older_versions_are_read_without_the_terms_that_are_gone() ->
     stored = wanted.model_dump(mode="json")
     stored["loss"] |= {"balanced": False, "higher": 0.0, "identity_style": 0.0, "random_alpha": False}
     assert restored(stored) == wanted
+    assert comparable(stored) == wanted.model_dump(mode="json")
     stored["loss"]["higher"] = 0.5
+    assert comparable(stored) == stored
     with pytest.raises(ParameterError, match="'higher' is gone"):
         restored(stored)
 

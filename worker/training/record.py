@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from core.train.recipe import comparable
 from worker.training.folder import Curves
 from worker.training.views import TrainingView
 
@@ -91,7 +92,7 @@ def compare(
         lines.append(Difference(group="Results", name=title, values=values, better=_better(name, values)))
     losses = (curves[0].last("loss"), curves[1].last("loss"))
     lines.append(Difference(group="Results", name="loss", values=losses, better=_better("loss", losses)))
-    recipes = tuple(flat(run.recipe) for run in runs)
+    recipes = tuple(flat(comparable(run.recipe)) for run in runs)
     for name in dict.fromkeys([*recipes[0], *recipes[1]]):
         line = Difference(group="Recipe", name=name, values=(recipes[0].get(name), recipes[1].get(name)))
         if not line.same and name != "summary":
