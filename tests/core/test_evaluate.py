@@ -82,7 +82,9 @@ def test_evaluate_writes_table_csv_sheet_and_card(
         (models / name).unlink(missing_ok=True)
     monkeypatch.setattr(store, "FOLDER", models)
     monkeypatch.setattr("core.evaluate.card.FOLDER", models)
-    # Hatching with two styles and one photograph: enough to see its line.
+    # Few of the program's own pictures, and hatching with two styles and one photograph: enough to see its line.
+    few = own_pairs(64)[:3]
+    monkeypatch.setattr("core.evaluate.pairs.own_pairs", lambda side: few)
     monkeypatch.setattr("core.evaluate.hatching.STYLES", hatching.STYLES[:2])
     monkeypatch.setattr("core.evaluate.hatching.samples", lambda: samples()[:1])
     store.manifest.cache_clear()
