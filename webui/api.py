@@ -315,7 +315,7 @@ def add_endpoints(site: Site) -> None:
     import gradio as gr
 
     with gr.Column(visible=False):
-        taken = {model: controls(model) for model, _ in CALLS.values()}
+        taken = controls(*(model for model, _ in CALLS.values()))
         given = {PAINTING: gr.File(label=PAINTING), INFO: gr.JSON(label=INFO)}
         trigger = gr.Button("call")
         for name, (model, outputs) in CALLS.items():

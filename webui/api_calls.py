@@ -13,6 +13,7 @@ from webui.bodies import WHOLE_MAX, Body
 
 if TYPE_CHECKING:
     from gradio.components import Component
+    from pydantic.fields import FieldInfo
 
 
 def _whole(value: Any) -> Any:
@@ -111,21 +112,27 @@ class DataCall(Body):
     visitor: Annotated[Text, BeforeValidator(_named)] = Field(None, description=VISITOR)
 
 
-def controls(call: type[Body]) -> list[Component]:
-    """The components of Gradio's that take a call's parameters, built inside the current ``gr.Blocks``."""
+def controls(*calls: type[Body]) -> dict[type[Body], list[Component]]:
+    """By call, Gradio's components that take its parameters, built inside the current ``gr.Blocks``. Calls share those
+    of the same name and description: each is kept in memory for every page session."""
     import gradio as gr
 
     from webui.components import file_field
 
     kinds: dict[Any, Any] = {File: file_field, Text: gr.Textbox, Flag: gr.Checkbox}
     numbers = (float | None, int | None)
-    made: list[Component] = []
-    for name, field in call.model_fields.items():
+    made: dict[tuple[str, Any], Component] = {}
+
+    def control(name: str, field: FieldInfo) -> Component:
         label = f"{name} ({field.description})" if field.description else name
-        if field.annotation in numbers:
-            made.append(gr.Number(label=label, value=field.default))
-        elif field.default is None:
-            made.append(kinds[field.annotation](label=label))
-        else:
-            made.append(kinds[field.annotation](label=label, value=field.default))
-    return made
+        if (label, field.default) not in made:
+            if field.annotation in numbers:
+                new = gr.Number(label=label, value=field.default)
+            elif field.default is None:
+                new = kinds[field.annotation](label=label)
+            else:
+                new = kinds[field.annotation](label=label, value=field.default)
+            made[label, field.default] = new
+        return made[label, field.default]
+
+    return {call: [control(name, field) for name, field in call.model_fields.items()] for call in calls}
