@@ -6,13 +6,18 @@ table, bot commands and their words, styles and their painters are compared wher
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core import registry
+from core import styles as styles_module
+from core.styles.paint import render
+from core.styles.painters import prints
 from core.train import recipe as recipe_module
 from core.train.recipe import load_recipe, recipes
 
@@ -39,6 +44,22 @@ def test_a_recipe_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "mine.toml").write_text('name = "mine"\ntask = "adain"\nsteps = 3\n')
     assert recipes() == ["mine"]
     assert load_recipe("mine").steps == 3
+
+
+def test_a_style_is_a_painter_and_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = json.loads((ROOT / "core/styles/gallery.json").read_text())
+    row = {"name": "plain-grey", "title": "Plain grey", "summary": "Grey."}
+    (tmp_path / "gallery.json").write_text(json.dumps([*rows, row]))
+    monkeypatch.setattr(styles_module, "_HERE", tmp_path)
+    monkeypatch.setattr(
+        prints, "plain_grey", lambda rng: np.full((64, 64, 3), 0.5, np.float32), raising=False
+    )
+    styles_module._gallery.cache_clear()
+    try:
+        assert styles_module.styles()[-1].title == "Plain grey"
+        assert render("plain-grey").getpixel((5, 5)) == (128, 128, 128)
+    finally:
+        styles_module._gallery.cache_clear()
 
 
 ADDED = """

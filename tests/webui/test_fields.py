@@ -16,7 +16,7 @@ from webui.app import build, quota_of
 from webui.components import file_field, hand_on_files, photo_field
 from webui.pictures import Links
 from webui.site import Site
-from webui.tabs import common
+from webui.tabs import common, tabs
 from webui.tabs.compare import CompareTab, Table
 from webui.tabs.layout import PaintState
 from webui.tabs.paint import PaintTab
@@ -81,3 +81,20 @@ def test_what_nobody_foresaw_is_said_in_one_sentence(site: Site, monkeypatch: py
     for said in asyncio.run(bring()):
         assert common.BROKEN in said
         assert path not in said
+
+
+def test_a_tab_is_a_class_in_the_list_of_tabs(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Greeting:
+        title = "Greeting"
+
+        def __init__(self, site: Site) -> None:
+            self.line = gr.Textbox(label="greeting")
+
+        def connect(self, page: gr.Blocks) -> None:
+            self.line.change(lambda text: text, self.line, self.line, api_visibility="private")
+
+    monkeypatch.setattr("webui.tabs.tabs", lambda: [Greeting, *tabs()])
+    blocks = build(site).blocks.values()
+    titles = [block.label for block in blocks if isinstance(block, gr.Tab)]
+    assert titles[:2] == ["Greeting", "Paint"]
+    assert "greeting" in [getattr(block, "label", None) for block in blocks]
