@@ -11,10 +11,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from core.methods.feedforward import band_weights
+from core.methods.feedforward import Band, band_weights
 from core.methods.moments import Content, MomentsMethod, mixed
 from core.nn.factorized import FactorizedNetwork, low_pass
 from core.params import PaintParams
+
+BANDS: tuple[Band, Band] = ("high", "low")
 
 
 class FactorizedMethod(MomentsMethod):
@@ -35,6 +37,16 @@ class FactorizedMethod(MomentsMethod):
         low = mixed(styles, band_weights(len(styles), "low", weights, params))
         style = bands.join(bands.split(high)[0], bands.split(low)[1])
         return self.network.mix(content.code, style, params.alpha_high, params.alpha_low)
+
+    def _offsets(
+        self, offsets: Sequence[Tensor], weights: Sequence[float] | None, params: PaintParams
+    ) -> Tensor:
+        parts = zip(*(part.split(self.network.decoder.offset_sizes, dim=1) for part in offsets), strict=True)
+        high, low = (
+            strength * mixed(own, band_weights(len(offsets), band, weights, params))
+            for own, band, strength in zip(parts, BANDS, (params.alpha_high, params.alpha_low), strict=True)
+        )
+        return self.network.bands.join(high, low)
 
     def _missing(self, params: PaintParams) -> tuple[float, ...]:
         return max(0.0, 1 - params.alpha_high), max(0.0, 1 - params.alpha_low)

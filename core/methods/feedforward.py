@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -14,8 +15,11 @@ from PIL import Image
 from core import registry
 from core.device import one_thread
 from core.errors import ParameterError
+from core.learn.style import LearnedStyle
 from core.methods.contract import Caches, Encoded, Method, NoCaches, PaintRequest, Picture, Progress, Step
 from core.params import GRID_STRENGTHS, PaintParams
+
+log = logging.getLogger(__name__)
 
 Band = Literal["high", "low"]
 """Texture, edges and brushwork; colours and large shapes."""
@@ -86,7 +90,22 @@ class FeedForward(Method):
             return Encoded(image, self.encode_content(image), max(original.size))
 
     def _encoded_style(self, read: Picture, photo: Image.Image, params: PaintParams) -> bytes:
-        return self.encode_style(self.prepare_style(read(), photo, params))
+        style = read()
+        learned = LearnedStyle.of(style)
+        if learned is None:
+            return self.encode_style(self.prepare_style(style, photo, params))
+        recoloured = params.keep_colors == "statistics"
+        encoded = self.encode_style(self.prepare_style(style, photo, params)) if recoloured else None
+        found = self.with_learned(encoded, learned)
+        if found is not None:
+            return found
+        log.warning("%s", learned.unfit(self.spec.name))
+        return encoded or self.encode_style(self.prepare_style(style, photo, params))
+
+    def with_learned(self, encoded: bytes | None, learned: LearnedStyle) -> bytes | None:
+        """A style's code with what was learned of it: ``encoded``, or the one that was learned with. ``None`` where it
+        cannot be used: with another method or model the picture is encoded as any other."""
+        return None
 
     def _painted(
         self, photo: Encoded, codes: Sequence[bytes], params: PaintParams, progress: Progress | None = None

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from core.device import fast_bfloat16, keep_memory
 from core.errors import ModelError
+from core.learn.style import LearnedStyle
 from core.methods.contract import Progress
-from core.methods.feedforward import FeedForward
+from core.methods.feedforward import FeedForward, mix_weights
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
 from core.nn.padding import crop, pad
@@ -108,9 +109,33 @@ class MomentsMethod(FeedForward):
         """The residual ``(1, 3, H, W)`` in bands that sum to it."""
         return (residual,)
 
-    def _packed(self, code: Tensor) -> bytes:
-        """A code ``(1, n)`` as it is kept."""
-        return save({"code": code.cpu()})
+    def _offsets(
+        self, offsets: Sequence[Tensor], weights: Sequence[float] | None, params: PaintParams
+    ) -> Tensor:
+        """What learned styles, mixed, add at the strengths of ``params``; each of ``offsets`` is one style's, 0 for one that
+        was only encoded."""
+        return params.alpha * mixed(offsets, mix_weights(len(offsets), weights))
+
+    @property
+    def offset_size(self) -> int:
+        """How many numbers a learned style adds to the network's targets."""
+        return sum(self.network.decoder.offset_sizes)
+
+    def packed(self, code: Tensor, offsets: Tensor | None = None) -> bytes:
+        """A code ``(1, n)`` as it is kept, with a learned style's ``offsets`` ``(1, offset_size)``."""
+        held = {"code": code} if offsets is None else {"code": code, "offsets": offsets}
+        return save({name: value.detach().float().cpu().contiguous() for name, value in held.items()})
+
+    def with_learned(self, encoded: bytes | None, learned: LearnedStyle) -> bytes | None:
+        """A style's code with what was learned of it: ``encoded``, or the one that was learned with. ``None`` where that was
+        with another network, or does not fit this one."""
+        if (learned.method, learned.model) != (self.spec.name, self.model_hash):
+            return None
+        code = torch.from_numpy(learned.code) if encoded is None else load(encoded)["code"]
+        offsets = torch.from_numpy(learned.offsets)
+        if len(learned.offsets) != self.offset_size:
+            return None
+        return self.packed(code.view(1, -1), offsets.view(1, -1))
 
     def _put(self, image: Image.Image) -> tuple[Tensor, tuple[int, int]]:
         return pad(to_tensor(image, self.device), self.network.stride)
@@ -119,7 +144,7 @@ class MomentsMethod(FeedForward):
     def encode_style(self, style: Image.Image) -> bytes:
         x, _ = self._put(style)
         features = self.network.encode(x)
-        return self._packed(self.network.style_code(features, self.network.moments(features)))
+        return self.packed(self.network.style_code(features, self.network.moments(features)))
 
     @torch.inference_mode()
     def encode_content(self, photo: Image.Image) -> Content:
@@ -140,10 +165,13 @@ class MomentsMethod(FeedForward):
     ) -> Image.Image:
         tell = progress or (lambda _: None)
         tell(0.0)
-        styles = [load(code)["code"].to(self.device) for code in codes]
-        painted = self._decode(
-            content, self._target(content, styles, weights, params), self._noise(content, params.seed)
-        )
+        held = [{name: part.to(self.device) for name, part in load(code).items()} for code in codes]
+        offsets = None
+        if any("offsets" in style for style in held):
+            nothing = torch.zeros(1, self.offset_size, device=self.device)
+            offsets = self._offsets([style.get("offsets", nothing) for style in held], weights, params)
+        target = self._target(content, [style["code"] for style in held], weights, params)
+        painted = self._decode(content, target, self._noise(content, params.seed), offsets)
         tell(0.6)
         missing = self._missing(params)
         if any(missing):
@@ -165,10 +193,16 @@ class MomentsMethod(FeedForward):
             content.noise = {seed: [maps.to(dtype) for maps in drawn]}
         return content.noise[seed]
 
-    def _decode(self, content: Content, code: Tensor, noise: list[Tensor] | None = None) -> Tensor:
+    def _decode(
+        self,
+        content: Content,
+        code: Tensor,
+        noise: list[Tensor] | None = None,
+        offsets: Tensor | None = None,
+    ) -> Tensor:
         """The network's picture ``(1, 3, H, W)``. In the photograph's own code there is no place for noise."""
         network = content.network
-        painted: Tensor = network.decode(content.features, content.moments, code, noise).float()
+        painted: Tensor = network.decode(content.features, content.moments, code, noise, offsets).float()
         return painted if network is self.exact else painted.add_(self.centre)
 
 

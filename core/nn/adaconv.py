@@ -234,13 +234,12 @@ class AdaConvDecoder(Decoder):
         moments: Sequence[Moments],
         code: Tensor,
         noise: Sequence[Tensor] | None = None,
+        offsets: Tensor | None = None,
     ) -> Tensor:
         """As ``core.nn.codec.Decoder.forward``, with a code that holds a descriptor."""
         own, style = self.code.pack(moments), code[:, : 2 * self.code.total]
-        touch = self.touch(style, own, noise)
-        return self.decode_levels(
-            features, moments, self.targets(style, own), self.kernels(code), touch=touch
-        )
+        touch, targets = self.touch(style, own, noise, offsets), self.targets(style, own, offsets)
+        return self.decode_levels(features, moments, targets, self.kernels(code), touch=touch)
 
 
 class AdaConvNetwork(AdaINNetwork):

@@ -202,20 +202,35 @@ class Decoder(nn.Module):
             seen = seen + self.distance(F.softsign((code - own) / self.code_std))
         return F.relu(seen)
 
-    def touch(self, code: Tensor, own: Tensor, noise: Sequence[Tensor] | None) -> Touch | None:
-        """The strokes of one painting, where this decoder has any; ``noise``: see ``AdaINNetwork.noise``."""
+    @property
+    def offset_sizes(self) -> tuple[int, ...]:
+        """How many numbers a learned style adds to the corrections of the targets and, where there are strokes, to those'
+        gains and aims."""
+        strokes = () if self.strokes is None else self.strokes.offset_sizes
+        return (self.correction.out_features, *strokes)
+
+    def touch(
+        self, code: Tensor, own: Tensor, noise: Sequence[Tensor] | None, offsets: Tensor | None = None
+    ) -> Touch | None:
+        """The strokes of one painting, where this decoder has any; ``noise``: see ``AdaINNetwork.noise``; ``offsets``: see
+        ``forward``."""
         if self.strokes is None:
             return None
+        parts = None if offsets is None else offsets.split(self.offset_sizes, dim=1)[1:]
         with torch.autocast(code.device.type, enabled=False):
             code, own = code.float(), own.float()
-            return self.strokes.touch(self.seen(code, own), self.seen(own, own), noise)
+            return self.strokes.touch(self.seen(code, own), self.seen(own, own), noise, parts)
 
-    def targets(self, code: Tensor, own: Tensor) -> list[list[tuple[Tensor, Tensor]]]:
+    def targets(
+        self, code: Tensor, own: Tensor, offsets: Tensor | None = None
+    ) -> list[list[tuple[Tensor, Tensor]]]:
         """Target moments of every re-normalisation, per level, from a code ``(N, 2·ΣC)`` and the photograph's ``own``,
-        float32."""
+        float32; ``offsets``: see ``forward``."""
         with torch.autocast(code.device.type, enabled=False):
             code = code.float()
             learned = self.correction(self.seen(code, own))
+            if offsets is not None:
+                learned = learned + offsets[:, : self.correction.out_features]
         base = self.code.unpack(code)
         half = sum(self.outputs)
         means, stds = (
@@ -239,13 +254,14 @@ class Decoder(nn.Module):
         moments: Sequence[tuple[Tensor, Tensor]],
         code: Tensor,
         noise: Sequence[Tensor] | None = None,
+        offsets: Tensor | None = None,
     ) -> Tensor:
-        """``features`` of the photograph, their ``moments``, the target ``code`` and ``noise`` (see
-        ``AdaINNetwork.noise``) → RGB ``(N, 3, H, W)``, nominally in [0, 1] but not clamped."""
+        """``features`` of the photograph, their ``moments``, the target ``code``, ``noise`` (see ``AdaINNetwork.noise``) and
+        ``offsets`` of a learned style, ``(N, sum(offset_sizes))`` float32, 0 or none for the style as it was encoded → RGB
+        ``(N, 3, H, W)``, nominally in [0, 1] but not clamped."""
         own = self.code.pack(moments)
-        return self.decode_levels(
-            features, moments, self.targets(code, own), touch=self.touch(code, own, noise)
-        )
+        touch = self.touch(code, own, noise, offsets)
+        return self.decode_levels(features, moments, self.targets(code, own, offsets), touch=touch)
 
     def decode_levels(
         self, features: Features, *of_levels: Sequence[Any], touch: Touch | None = None
@@ -329,8 +345,9 @@ class AdaINNetwork(nn.Module):
         moments: Sequence[tuple[Tensor, Tensor]],
         code: Tensor,
         noise: Sequence[Tensor] | None = None,
+        offsets: Tensor | None = None,
     ) -> Tensor:
-        return self.decoder(features, moments, code, noise)
+        return self.decoder(features, moments, code, noise, offsets)
 
     def forward(self, photo: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
         """Stylise a batch: ``T(c, s, alpha)`` with the code blended between photograph (0) and style (1)."""

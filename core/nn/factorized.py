@@ -255,29 +255,65 @@ class OctaveDecoder(nn.Module):
             seen = [part + layer(apart) for part, apart, layer in zip(seen, far, self.distance, strict=True)]
         return [F.relu(part) for part in seen]
 
-    def touch(self, code: Tensor, own: Tensor, noise: Sequence[Tensor] | None) -> list[Touch] | None:
+    @property
+    def offset_sizes(self) -> tuple[int, int]:
+        """How many numbers a learned style adds in the high and in the low band."""
+        high, low = (sum(sizes) for sizes in self._offset_sizes)
+        return high, low
+
+    @property
+    def _offset_sizes(self) -> list[list[int]]:
+        """Of each band: to the corrections of the targets and, where there are strokes, to those' gains and aims."""
+        found = [[cast(nn.Linear, layer).out_features] for layer in self.correction]
+        for sizes, strokes in zip(found, self.strokes or (), strict=False):
+            sizes += cast(Strokes, strokes).offset_sizes
+        return found
+
+    def split_offsets(self, offsets: Tensor | None) -> list[list[Tensor]] | None:
+        """A learned style's offsets by band, each as ``_offset_sizes`` says."""
+        if offsets is None:
+            return None
+        return [
+            list(part.split(sizes, dim=1))
+            for part, sizes in zip(offsets.split(self.offset_sizes, dim=1), self._offset_sizes, strict=True)
+        ]
+
+    def touch(
+        self, code: Tensor, own: Tensor, noise: Sequence[Tensor] | None, offsets: Tensor | None = None
+    ) -> list[Touch] | None:
         """The strokes of both bands of one painting, where this decoder has any; ``noise``: see
-        ``FactorizedNetwork.noise``."""
+        ``FactorizedNetwork.noise``; ``offsets``: see ``forward``."""
         if self.strokes is None:
             return None
+        added = self.split_offsets(offsets)
         with torch.autocast(code.device.type, enabled=False):
             code, own = code.float(), own.float()
             return [
-                cast(Strokes, strokes).touch(seen, plain, None if noise is None else noise[band::2])
+                cast(Strokes, strokes).touch(
+                    seen,
+                    plain,
+                    None if noise is None else noise[band::2],
+                    None if added is None else added[band][1:],
+                )
                 for band, (strokes, seen, plain) in enumerate(
                     zip(self.strokes, self.seen(code, own), self.seen(own, own), strict=True)
                 )
             ]
 
-    def targets(self, code: Tensor, own: Tensor) -> list[list[tuple[Moments, Moments]]]:
+    def targets(
+        self, code: Tensor, own: Tensor, offsets: Tensor | None = None
+    ) -> list[list[tuple[Moments, Moments]]]:
         """Target moments (high, low) of every re-normalisation, per level, from a code and the photograph's ``own``,
-        float32."""
+        float32; ``offsets``: see ``forward``."""
+        added = self.split_offsets(offsets)
         with torch.autocast(code.device.type, enabled=False):
             code = code.float()
-            learned = [
-                correct(part).chunk(2, dim=1)
-                for part, correct in zip(self.seen(code, own), self.correction, strict=True)
+            corrections = [
+                correct(part) for part, correct in zip(self.seen(code, own), self.correction, strict=True)
             ]
+            if added is not None:
+                corrections = [part + band[0] for part, band in zip(corrections, added, strict=True)]
+            learned = [correction.chunk(2, dim=1) for correction in corrections]
         base = self.code.unpack(code)
         per_band: list[list[list[Moments]]] = []
         for band in (0, 1):
@@ -302,12 +338,14 @@ class OctaveDecoder(nn.Module):
         moments: Sequence[Moments],
         code: Tensor,
         noise: Sequence[Tensor] | None = None,
+        offsets: Tensor | None = None,
     ) -> Tensor:
-        """The photograph's ``features`` and their ``moments``, the target ``code`` and ``noise`` (see
-        ``FactorizedNetwork.noise``) → RGB ``(N, 3, H, W)``, not clamped."""
+        """The photograph's ``features`` and their ``moments``, the target ``code``, ``noise`` (see
+        ``FactorizedNetwork.noise``) and ``offsets`` of a learned style, ``(N, sum(offset_sizes))``, the high band's first, 0
+        or none for the style as it was encoded → RGB ``(N, 3, H, W)``, not clamped."""
         own = self.code.pack(moments)
-        touch = self.touch(code, own, noise)
-        return self.decode_levels(features, moments, self.targets(code, own), touch=touch)
+        touch = self.touch(code, own, noise, offsets)
+        return self.decode_levels(features, moments, self.targets(code, own, offsets), touch=touch)
 
     def decode_levels(
         self,
@@ -412,8 +450,9 @@ class FactorizedNetwork(nn.Module):
         moments: Sequence[Moments],
         code: Tensor,
         noise: Sequence[Tensor] | None = None,
+        offsets: Tensor | None = None,
     ) -> Tensor:
-        found: Tensor = self.decoder(features, moments, code, noise)
+        found: Tensor = self.decoder(features, moments, code, noise, offsets)
         return found
 
     def forward(

@@ -89,14 +89,28 @@ class Strokes(nn.Module):
         self.coarse = Residual(widths[-1], coarse)
         self.rise = zero_conv(widths[-1]) if coarse else None
 
-    def touch(self, seen: Tensor, own: Tensor, noise: Sequence[Tensor] | None) -> Touch:
+    @property
+    def offset_sizes(self) -> tuple[int, int]:
+        """How many numbers a learned style adds to the gains of the noise and to the aims of the residual blocks."""
+        return sum(self.places), 2 * self.places[-1] * sum(self.counts)
+
+    def touch(
+        self,
+        seen: Tensor,
+        own: Tensor,
+        noise: Sequence[Tensor] | None,
+        offsets: Sequence[Tensor] | None = None,
+    ) -> Touch:
         """What these strokes add to one painting. ``seen``, ``own``: what the decoder has seen ``(N, hidden)`` of the target
-        code and of the photograph's own; ``noise``: as ``noise_like`` draws it, none: strokes from the photograph alone."""
+        code and of the photograph's own; ``noise``: as ``noise_like`` draws it, none: strokes from the photograph alone;
+        ``offsets``: a learned style's, ``(N, size)`` each of ``offset_sizes``."""
         width = self.places[-1]
-        means, stds = self.aims(seen).unflatten(1, (-1, 2, width)).unbind(dim=2)
-        aims = [(means[:, i], (1 + stds[:, i]).clamp_min(0)) for i in range(sum(self.counts))]
-        gains = self.gains(seen - own).split(self.places, dim=1)
-        return Touch(self, gains, aims, noise)
+        gains, aims = self.gains(seen - own), self.aims(seen)
+        if offsets is not None:
+            gains, aims = gains + offsets[0], aims + offsets[1]
+        means, stds = aims.unflatten(1, (-1, 2, width)).unbind(dim=2)
+        pairs = [(means[:, i], (1 + stds[:, i]).clamp_min(0)) for i in range(sum(self.counts))]
+        return Touch(self, gains.split(self.places, dim=1), pairs, noise)
 
 
 class Touch:
