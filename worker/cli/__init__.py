@@ -25,7 +25,18 @@ EXIT_OK, EXIT_BUG, EXIT_ERROR = 0, 1, 2
 EXIT_INTERRUPTED = interrupt.EXIT_INTERRUPTED
 
 
-COMPUTING = ("stylize", "optimise", "invert", "train", "ablate", "average", "widen", "evaluate", "bench")
+COMPUTING = (
+    "stylize",
+    "optimise",
+    "learn",
+    "invert",
+    "train",
+    "ablate",
+    "average",
+    "widen",
+    "evaluate",
+    "bench",
+)
 """Subcommands that compute in this process."""
 
 
@@ -43,6 +54,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("stylize", "worker.cli.stylize", "paint photos here and now, without any server", "Painting"),
     Command(
         "optimise", "worker.cli.optimise", "paint one photo by optimisation, as long as you like", "Painting"
+    ),
+    Command(
+        "learn", "worker.cli.learn", "learn one style, for a painter of its own in a small file", "Painting"
     ),
     Command("invert", "worker.cli.invert", "show what the layers of VGG-19 know of a picture", "Painting"),
     Command("submit", "worker.cli.submit", "paint photos through the queue of a running service", "Painting"),

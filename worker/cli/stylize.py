@@ -61,13 +61,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_style(given: str, gallery_name: str | None) -> Image:
-    """The style's picture, from the gallery or from a file; raises ``PictureError``."""
+    """The style's picture, from the gallery or from a file, with what was learned of it; raises ``PictureError``."""
     from pathlib import Path
 
-    from core.images import read_picture
+    from core.learn import style
     from core.styles import style_path
 
-    return read_picture(style_path(gallery_name) if gallery_name else Path(given).expanduser())
+    return style.read_style(style_path(gallery_name) if gallery_name else Path(given).expanduser())
 
 
 def load_method(name: str, device: str) -> Method:
