@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from core.evaluate.hatching import calmest, fine, mean_correlation
-from core.evaluate.pairs import Figures, Pair, measure_side_by_side
+from core.evaluate.pairs import Figures, Paint, Pair, measure_side_by_side
 from core.images import picture_files, read_picture, resize_longest
 from core.learn.loop import Learning, learner, loss_network, photographs
 from core.learn.style import read_style
@@ -78,6 +78,16 @@ def painted(method: MomentsMethod, photo: Tensor, style: Image.Image) -> Tensor:
     ).contiguous()
 
 
+def keeping(method: MomentsMethod, style: Image.Image, kept: list[Tensor]) -> Paint:
+    """Paints in one style, and keeps what it paints."""
+
+    def paint(photo: Tensor, _: Tensor) -> Tensor:
+        kept.append(painted(method, photo, style))
+        return kept[-1]
+
+    return paint
+
+
 def hatching(paintings: Sequence[Sequence[Tensor]], photos: Sequence[Tensor]) -> float:
     """``paintings``: by style, of each photograph."""
     found = []
@@ -126,16 +136,12 @@ def main() -> int:
         target = to_tensor(picture).contiguous()
         mine: dict[str, list[Tensor]] = {ENCODED: [], LEARNED: []}
 
-        def way(which: str, style: Image.Image, mine: dict[str, list[Tensor]] = mine):  # type: ignore[no-untyped-def]
-            def paint(photo: Tensor, _: Tensor) -> Tensor:
-                mine[which].append(painted(method, photo, style))
-                return mine[which][-1]
-
-            return paint
-
         found = measure_side_by_side(
-            {ENCODED: way(ENCODED, picture), LEARNED: way(LEARNED, learned)},
-            [Pair(photo, target, name) for photo in held],
+            {
+                ENCODED: keeping(method, picture, mine[ENCODED]),
+                LEARNED: keeping(method, learned, mine[LEARNED]),
+            },
+            [Pair(shown, target, name) for shown in held],
             judge,
         )
         for which, figures in found.items():

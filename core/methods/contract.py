@@ -67,11 +67,13 @@ class PaintRequest:
 @dataclass(frozen=True)
 class Step:
     """Where a painting is: ``done``, the share that is over in [0, 1]; ``preview``, of an iterative method, what makes the
-    picture so far, good enough to be the result; ``result``, of the last step, the painting."""
+    picture so far, good enough to be the result; ``result``, of the last step, the painting; ``learned``, of a method that
+    learns, what makes the file of the style as it is learned so far (``core.learn.style``)."""
 
     done: float
     preview: Picture | None = None
     result: Image.Image | None = None
+    learned: Callable[[], bytes] | None = None
 
 
 @dataclass
