@@ -15,8 +15,8 @@ class Capabilities:
 
     ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
     that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``side_max``: longest side in pixels
-    that it paints; ``package``: a Python package that it needs, and
-    ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
+    that it paints; ``package``: a Python package that it needs, and ``extra``: what brings it
+    (``pip install 'alla-prima[EXTRA]'``).
     """
 
     iterative: bool = False

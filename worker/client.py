@@ -28,6 +28,7 @@ from worker.jobs import (
     long_line,
     new_id,
 )
+from worker.own_styles import OwnStylesClient
 from worker.people_client import PeopleClient
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
@@ -36,7 +37,7 @@ from worker.requests import GALLERY, fitted, joined, style_ref
 from worker.results import Results
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
-from worker.store import people
+from worker.store import own_styles, people
 from worker.store.blobs import UPLOAD, BlobStore
 from worker.store.database import Database, change, clock, read_clock
 from worker.store.models import Job
@@ -52,7 +53,7 @@ log = logging.getLogger(__name__)
 BOT_NAME_SECONDS = 400 * 86400.0
 
 
-class Client(PeopleClient):
+class Client(PeopleClient, OwnStylesClient):
     """Everything a front end may do. Methods that name an ``owner`` answer only for what is that person's and
     raise ``NotFoundError`` otherwise; sentences of all errors are fit to be shown."""
 
@@ -196,7 +197,9 @@ class Client(PeopleClient):
             return gallery_style(name).title
         if not self.blobs.owned(name, owner):
             raise NotFoundError("This style picture is no longer there; please send it again.")
-        return "Own picture"
+        with self.database.read() as session:
+            learned = own_styles.of_key(session, name, owner)
+        return "Own picture" if learned is None else learned.name
 
     def compare(
         self,

@@ -21,7 +21,7 @@ from worker.settings import Settings
 from worker.store import jobs
 from worker.store.blobs import BlobStore, note_erasure
 from worker.store.database import Database, change, clock
-from worker.store.models import Blob, Draft, Erasure, Job, User
+from worker.store.models import Blob, Draft, Erasure, Job, OwnStyle, User
 from worker.survey.forget import forget
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Place:
 PLACES: tuple[Place, ...] = (
     Place(
         "rows",
-        "Person, jobs, drafts and rights to pictures in the database.",
+        "Person, jobs, drafts, learned styles and rights to pictures in the database.",
         "Client.delete_user_data, in one transaction.",
     ),
     Place(
@@ -55,7 +55,7 @@ PLACES: tuple[Place, ...] = (
     ),
     Place(
         "pictures",
-        "Photographs, styles, results and previews of these in the store of pictures.",
+        "Photographs, styles, learned ones too, results and previews of these in the store of pictures.",
         "BlobStore.purge, unless somebody else has the same picture; BlobStore.sweep, what a killed process left.",
     ),
     Place(
@@ -151,6 +151,7 @@ def delete_person(
             for party in parties:  # others may stand in line with them
                 jobs.renumber(session, party)
             drafts = change(session, delete(Draft).where(Draft.owner == owner))
+            session.execute(delete(OwnStyle).where(OwnStyle.owner == owner))
             session.execute(delete(Blob).where(Blob.owner == owner))
             session.execute(delete(User).where(User.owner == owner))
             database.lock(session, NOTES)

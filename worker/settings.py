@@ -165,6 +165,7 @@ class Settings(BaseSettings):
         ge=1,
         description="Jobs of one user that may be in the queue at once; others wait their turn (fair share).",
     )
+    own_styles: int = Field(20, ge=1, description="Learned styles one user may keep.")
     jobs_waiting: int = Field(30, ge=1, description="Unfinished jobs one user may have.")
     jobs_per_hour: int = Field(60, ge=1, description="Jobs one user may send in an hour.")
     people_per_address: int = Field(

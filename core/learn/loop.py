@@ -46,7 +46,7 @@ WATCHED = 2
 WATCH_EVERY, WATCHED_EARLY = 20, (5, 10)
 
 WEIGHTS = {
-    "style": 1.0,
+    "style": 2.0,
     "structure": 1.0,
     "content": 1.3,
     "lattice": 4.0,
@@ -56,7 +56,7 @@ WEIGHTS = {
 }
 """Weights of the losses: the moments' distance over that of the encoded style, covariances, the photograph's own shapes
 (a weight to begin with), lattices, glows and fringes as in the trainings of whole networks, and colours out of range."""
-HELD = 0.9
+HELD = 0.96
 """The photograph is to be kept as well as by the encoded style: its loss is held at this share of that one's, a little
 below, as other photographs do a little worse than those learned from."""
 HOLD_RATE = 0.1

@@ -22,6 +22,7 @@ from safetensors.numpy import load, save
 from core.errors import ParameterError
 from core.images import DEFAULT_LIMITS, Limits, read_bytes, read_picture, resize_longest
 from core.images.color import srgb_profile
+from core.learn.names import checked_name
 
 if TYPE_CHECKING:
     from core.images.source import Source
@@ -35,19 +36,10 @@ BYTES_MAX = 64_000
 """A learned style's file is at most so large, picture included."""
 SIDE = 512
 QUALITIES = (90, 80, 70, 60, 50, 40, 30, 20)
-NAME_MAX = 40
 NUMBERS_MAX = 12_000
 """A code and its offsets have at most so many numbers together; ours have three to five thousand."""
 LARGEST = 1e4
 """Nothing that is learned, and no code, comes near this."""
-
-
-def checked_name(name: str) -> str:
-    """A name that people gave a style, without outer blanks; raises ``ParameterError``."""
-    name = " ".join(name.split())
-    if not 0 < len(name) <= NAME_MAX or not name.isprintable():
-        raise ParameterError(f"A style's name has 1 to {NAME_MAX} letters.")
-    return name
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,7 @@ def test_a_passing_fault_of_the_storage_is_tried_again(
 
 def test_every_table_is_known_to_hold_something_of_a_person_or_nothing() -> None:
     """A new table has to be put here, and into PLACES and the deletion where it can hold something of a person."""
-    deleted = {"users", "drafts", "jobs", "blobs"}
+    deleted = {"users", "drafts", "jobs", "blobs", "own_styles"}
     ratings = {"study_raters", "study_ratings", "study_links", "study_exclusions", "quick_ratings"}
     # Of operators and researchers, or of nobody.
     others = {"trainings", "training_slices", "model_versions", "studies", "study_pairs", "pseudonym_keys"}

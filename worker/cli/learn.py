@@ -73,7 +73,7 @@ def add_parser(subcommands: Subcommands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Learn; 0 when the file is written."""
-    from core.learn.style import checked_name
+    from core.learn.names import checked_name
     from worker.cli.stylize import read_style
 
     check_range("seed", args.seed)

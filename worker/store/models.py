@@ -127,6 +127,22 @@ class Blob(Base):
     expires_at: Mapped[float] = mapped_column(index=True)
 
 
+class OwnStyle(Base):
+    """A style that a person has learned: a stored file (``core.learn.style``) with a name."""
+
+    __tablename__ = "own_styles"
+    __table_args__ = (Index("ix_own_styles_owner_created_at", "owner", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    owner: Mapped[str] = mapped_column(ForeignKey("users.owner", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(40))
+    # The style it was learned of, and the network that it paints with.
+    source: Mapped[str] = mapped_column(String(120))
+    model: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[float]
+
+
 class Erasure(Base):
     """A picture that was deleted and of which caches and logs elsewhere may still know (see worker.erasure); the row
     holds ``worker.jobs.trace`` of its key."""

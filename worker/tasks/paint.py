@@ -13,15 +13,18 @@ from PIL import Image
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core import registry
 from core.errors import AllaPrimaError, Cancelled, ModelError, NotFoundError
 from core.images import thumbnail, to_jpeg, to_png
 from core.params import PaintParams
 from worker import leases, previews, scheduler
 from worker.engine import PaintInput, StyleSource
 from worker.jobs import LONG_QUEUE, PREVIEW_FROM_BYTES, PREVIEW_SIDE, TERMINAL, JobState, output_key, sha256
+from worker.own_styles import wanted_name
 from worker.removal import drop_unused
 from worker.store import jobs as table
-from worker.store.blobs import RESULT
+from worker.store import own_styles
+from worker.store.blobs import KEPT, RESULT
 from worker.store.counters import Figures
 from worker.store.database import clock, lock
 from worker.store.errors import StorageError
@@ -131,7 +134,11 @@ class _Run:
         hashes = [style.hash for style in styles]
         model_hash = context.engine.method(row.method).model_hash
         key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
-        if self._reuse(key):
+        learns = registry.method(row.method).capabilities.learns
+        if learns:
+            # What is learned is the person's own, and to be kept: no painting of the same order stands for it.
+            key = sha256(f"{key}:{row.id}".encode())
+        elif self._reuse(key):
             return
         wanted = PaintInput(row.photo_key, self._read_photo, styles, self.params, self._progress)
         if self._iterative:
@@ -146,9 +153,11 @@ class _Run:
             # A model was published between the question above and the painting.
             model_hash = painting.model_hash
             key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
-        if painting.cut_short:
+        if painting.cut_short or learns:
             # It is not what the same job paints in its whole time.
             key = sha256(f"{key}:{row.id}".encode())
+        if painting.learned is not None:
+            self._keep_style(painting.learned)
         result = to_png(painting.image)
         self._progress(1.0)
         self._keep(
@@ -162,6 +171,25 @@ class _Run:
             photo_side=painting.photo_side,
             paint_ms=max(1, round(painting.seconds * 1000)),
         )
+
+    def _keep_style(self, learned: bytes) -> None:
+        """Keep what was learned among the person's own styles."""
+        from core.learn.style import LearnedStyle
+
+        found = LearnedStyle.parse(learned)
+        if found is None:
+            raise RuntimeError("a method has handed out a style that is none")
+        row, key, limit = self.row, sha256(learned), self.context.settings.own_styles
+
+        def keep(session: Session) -> None:
+            own_styles.check_room(session, row.owner, limit)
+            name = own_styles.free_name(session, row.owner, wanted_name(row.context, row.style_label))
+            own_styles.add(session, row.owner, key, name, row.styles[0], found.model)
+
+        try:
+            self.context.blobs.put(learned, row.owner, KEPT, new_owner=False, also=keep)
+        except NotFoundError:
+            raise _Lost from None
 
     def _forget_preview(self) -> None:
         with contextlib.suppress(AllaPrimaError), self.context.database.read() as session:
