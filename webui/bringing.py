@@ -39,7 +39,7 @@ def scripts(settings: Settings) -> str:
 
     words = {
         "bytes": int(settings.max_upload_mb * 1_000_000),
-        "endings": sorted(SUFFIXES),
+        "endings": sorted({*SUFFIXES, ".style"}),
         "tooLarge": too_large(settings),
         "noPicture": f"This file is not a picture; please bring one as {FORMATS_TEXT}.",
         "several": "One picture at a time, please; the first of these was taken.",

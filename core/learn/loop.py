@@ -64,7 +64,7 @@ RATE = 0.06
 """Adam's step: offsets are in units of a channel's deviation."""
 WARM_STEPS = 4
 AVERAGE = 0.9
-BREACH = 4.0
+BREACH, TOLERATED = 3.0, 1.01
 """By how much more a photograph less well kept counts than a style less well met, where the best is chosen."""
 
 
@@ -288,4 +288,4 @@ class Learning:
 
 
 def _score(style: float, content: float) -> float:
-    return style + BREACH * max(0.0, content - 1)
+    return style + BREACH * max(0.0, content - TOLERATED)

@@ -15,6 +15,7 @@ from webui.hanging import SHOWN, history, wall
 from webui.pad import pad
 from webui.site import Site
 from webui.survey.quick import PLACE
+from webui.tabs.own_styles import OwnStyles
 
 if TYPE_CHECKING:
     from worker.jobs import JobView
@@ -70,6 +71,7 @@ class PaintLayout:
         self.client = site.client
         self.styles = site.client.styles()
         self.methods = site.client.methods()
+        self.own_styles = OwnStyles(self)
         self._build()
 
     def _build(self) -> None:
@@ -155,6 +157,7 @@ class PaintLayout:
                 visible=self._spec(DEFAULT_METHOD).has_bands,
             )
             self.choice = gr.HTML(views.choice(""), elem_id="choice", apply_default_css=False)
+            self.own_styles.build_tiles()
             self.tiles = picker(views.tiles(self.styles), "style-tiles")
             with gr.Accordion("Or bring your own style picture", open=False, elem_id="own-style"):
                 self.own_style = photo_field(
@@ -167,6 +170,7 @@ class PaintLayout:
                     buttons=[],
                 )
                 self.own_note = gr.HTML("", elem_id="style-note", apply_default_css=False)
+            self.own_styles.build_learning()
 
     def _build_painting(self) -> None:
         """The easel and what is pressed while one looks at it. What may grow stands last, so that nothing jumps."""

@@ -56,6 +56,7 @@ class PaintTab(Easel):
         knobs, stage, chosen = self.knobs, self.stage, self.chosen
 
         self.connect_restoring(page, quiet)
+        self.own_styles.connect(page, quiet, many)
         strengths, styles = [self.high, self.low], [self.style_ref, self.colors_ref]
         missed = [self.photo_note, self.choice]  # where it is said what is missing
         self.photo.input(

@@ -1,0 +1,226 @@
+"""One's own styles on the paint tab: having one learned, choosing among those learned, deleting one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from core.errors import AllaPrimaError
+from core.params import SECONDS_LEARN
+from webui import views
+from webui.components import picker
+from webui.people import owner_of
+from webui.pictures import small_jpeg
+from webui.tabs.common import NO_STYLE, Update, call, picked, picked_name, store
+from webui.uploads import path_of
+from worker.own_styles import learning_method
+
+if TYPE_CHECKING:
+    from webui.tabs.layout import PaintState
+    from webui.tabs.paint import PaintTab
+
+TILE_SIDE = 160
+BUTTON = f"Learn this style ({SECONDS_LEARN // 60} min)"
+LEARNED = "“{name}” is learned; it stands among your styles now."
+DELETED = "The style is deleted."
+
+
+def tiles(styles: list[tuple[str, str, str]], chosen: str = "") -> str:
+    """Learned styles as radio buttons: id, name and address of a small picture each; nothing where there are none."""
+    if not styles:
+        return ""
+    known = [style_id for style_id, _, _ in styles]
+    entry = chosen if chosen in known else known[0]
+    parts = [
+        f'<button type="button" role="radio" class="tile" aria-checked="{"true" if style_id == chosen else "false"}" '
+        f'tabindex="{0 if style_id == entry else -1}" data-name="{escape(style_id)}">'
+        f'<img src="{escape(address)}" alt="" decoding="async"><span>{escape(name)}</span></button>'
+        for style_id, name, address in styles
+    ]
+    return (
+        f'<p class="choice">Your learned styles</p><div class="tiles" role="radiogroup" '
+        f'aria-label="Your learned styles">{"".join(parts)}</div>'
+    )
+
+
+class OwnStyles:
+    """The components, and what they answer, of one paint tab."""
+
+    def __init__(self, tab: Any) -> None:
+        self.tab: PaintTab = tab
+        self.client = tab.site.client
+
+    def build_tiles(self) -> None:
+        """The tiles of what is learned, and the button that deletes the one chosen."""
+        self.tiles = picker("", "own-style-tiles")
+        self.delete = gr.Button("Delete this style", size="sm", visible=False, elem_id="own-style-delete")
+
+    def build_learning(self) -> None:
+        """What is pressed to learn a style."""
+        able = learning_method() is not None
+        self.name = gr.Textbox(
+            label="Name",
+            placeholder="What to call the style once it is learned",
+            max_length=40,
+            elem_id="learn-name",
+            visible=able,
+        )
+        self.learn = gr.Button(BUTTON, variant="secondary", elem_id="learn", visible=able)
+
+    def connect(self, page: gr.Blocks, quiet: dict[str, Any], many: dict[str, Any]) -> None:
+        """Attach the events."""
+        tab = self.tab
+        shown = [self.tiles, self.delete]
+        styles = [tab.style_ref, tab.colors_ref]
+        page.load(self.look, [tab.visitor], shown, **quiet)
+        self.learn.click(
+            self.order,
+            [tab.visitor, tab.state, self.name, tab.photo, *tab.refs],
+            [tab.visitor, tab.photo_key, tab.choice, *shown, *tab.stage],
+            **many,
+        )
+        self.tiles.select(
+            self.pick,
+            [tab.visitor, tab.state, *styles, tab.band, tab.high, tab.low],
+            [*styles, tab.choice, tab.pad, tab.status, tab.tiles, self.delete],
+            **many,
+        )
+        self.delete.click(
+            self.remove,
+            [tab.visitor, tab.state, tab.style_ref],
+            [*styles, tab.choice, tab.status, *shown],
+            **many,
+        )
+
+    async def _shown(self, owner: str, chosen: str = "") -> Update:
+        return {
+            self.tiles: tiles(await call(self._pictures, owner), chosen),
+            self.delete: gr.update(visible=bool(chosen)),
+        }
+
+    def _pictures(self, owner: str) -> list[tuple[str, str, str]]:
+        found = []
+        for style in self.client.own_styles(owner):
+            with suppress(AllaPrimaError):
+                data = self.client.style_picture(style.ref, owner)
+                small = small_jpeg(data, TILE_SIDE, self.client.limits)
+                address = f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
+                found.append((style.id, style.name, address))
+        return found
+
+    async def look(self, visitor: str) -> Update:
+        """The page was opened."""
+        if not await self.tab.site.visitors.recognises(visitor):
+            return {self.tiles: ""}
+        return await self._shown(owner_of(visitor))
+
+    async def order(
+        self,
+        request: gr.Request,
+        visitor: str,
+        state: PaintState,
+        name: str,
+        photo_file: Any,
+        *refs: str,
+    ) -> AsyncIterator[Update]:
+        """Learn was pressed: the chosen style is learned, with the chosen photo, or a sample, on the easel."""
+        tab = self.tab
+        state.act()
+        visitor = await tab.site.visitors.admit(visitor)
+        async for update in tab._guarded(
+            self._order(request, owner_of(visitor), state, name, path_of(photo_file), *refs)
+        ):
+            yield {tab.visitor: visitor} | update
+
+    async def _order(
+        self, request: gr.Request, owner: str, state: PaintState, name: str, path: str | None, *refs: str
+    ) -> AsyncIterator[Update]:
+        tab = self.tab
+        photo, style, _ = await tab._chosen(state, *refs)
+        if not style:
+            yield tab._at_rest(message=views.failure(NO_STYLE)) | {
+                tab.choice: views.choice("", missing=NO_STYLE)
+            }
+            return
+        if not photo and path is not None and not state.trouble:
+            photo = state.photo = await store(tab.site, path, owner)
+            yield {tab.photo_key: photo}
+        wanted = (owner, photo, style, "learn")
+        if state.submitted == wanted:
+            return  # the second press of a double click
+        state.submitted = wanted
+        before = {known.id for known in await call(self.client.own_styles, owner)}
+        try:
+            job = await call(
+                self.client.learn_style,
+                owner,
+                style,
+                photo=photo or None,
+                name=name or "",
+                source="web",
+                origin=tab.site.origin_of(request),
+            )
+            async for update in tab._show(state, job, owner):
+                yield update
+        finally:
+            if state.submitted is wanted:
+                state.submitted = None
+        new = [known for known in await call(self.client.own_styles, owner) if known.id not in before]
+        said = {tab.status: views.note(LEARNED.format(name=new[0].name))} if new else {}
+        yield said | await self._shown(owner)
+
+    async def pick(
+        self,
+        event: gr.EventData,
+        visitor: str,
+        state: PaintState,
+        style: str,
+        colors: str,
+        band: str,
+        high: float,
+        low: float,
+    ) -> Update:
+        """One of the learned styles was chosen."""
+        tab = self.tab
+        if not await tab.site.visitors.recognises(visitor):
+            return {tab.choice: gr.skip()}
+        try:
+            own = await call(self.client.own_style, picked_name(event), owner_of(visitor))
+        except AllaPrimaError as error:
+            return {tab.status: views.failure(str(error))}
+        state.act()
+        chosen = picked(state.style or style, state.colors or colors, own.ref, band)
+        update = tab._style_chosen(state, *chosen, high, low) | {
+            tab.tiles: tab.ticked(""),
+            self.delete: gr.update(visible=True),
+        }
+        if chosen == (own.ref, own.ref):
+            update[tab.choice] = views.choice(own.name)
+        return update
+
+    async def remove(self, visitor: str, state: PaintState, style: str) -> Update:
+        """The learned style that is chosen is deleted."""
+        tab = self.tab
+        if not await tab.site.visitors.recognises(visitor):
+            return {tab.status: gr.skip()}
+        owner, chosen = owner_of(visitor), state.style or style
+        mine = [own for own in await call(self.client.own_styles, owner) if own.ref == chosen]
+        for own in mine:
+            with suppress(AllaPrimaError):  # gone already, in another tab
+                await call(self.client.delete_style, own.id, owner)
+        update = await self._shown(owner)
+        if not mine:
+            return update
+        state.act()
+        state.style = state.colors = ""
+        return update | {
+            tab.style_ref: "",
+            tab.colors_ref: "",
+            tab.choice: views.choice(""),
+            tab.status: views.note(DELETED),
+        }
