@@ -27,6 +27,7 @@ class Verb(StrEnum):
     PAGE = "p"
     STYLE = "s"
     OWN_STYLE = "o"
+    LEARNED = "sl"
     GALLERY = "g"
     CLOSE = "z"
     CANCEL_ALBUM = "cx"
@@ -82,6 +83,7 @@ _NAME = "[a-z0-9][a-z0-9_-]{0,39}"
 _ARGUMENTS: dict[Verb, str] = {
     Verb.PAGE: "[0-9]{1,3}",
     Verb.STYLE: _NAME,
+    Verb.LEARNED: _NAME,
     Verb.ALBUM_STRENGTH: _STRENGTH,
     Verb.ALBUM_KEEP: _KEEP,
     Verb.STRENGTH: _STRENGTH,

@@ -171,7 +171,7 @@ class Delivery:
         more: dict[str, Any] = {
             "caption": status.caption(texts, job),
             "parse_mode": ParseMode.HTML,
-            "reply_markup": keyboards.result(texts, job.id, job.params),
+            "reply_markup": keyboards.result(texts, job.id, job.params, can_learn=job.can_learn),
             "reply_parameters": answering(context.reply_to),
             "filename": f"{status.file_name(texts, job)}.jpg",
             "read_timeout": uploads.ANSWER_SECONDS,
@@ -238,7 +238,7 @@ class Delivery:
         assert context.edit is not None
         words = status.caption(texts, job)
         more: dict[str, Any] = {
-            "reply_markup": keyboards.result(texts, job.id, job.params),
+            "reply_markup": keyboards.result(texts, job.id, job.params, can_learn=job.can_learn),
             "read_timeout": uploads.ANSWER_SECONDS,
         }
         name = status.file_name(texts, job)
@@ -309,7 +309,9 @@ class Delivery:
             context.edit,
             caption=status.caption(texts, previous),
             parse_mode=ParseMode.HTML,
-            reply_markup=keyboards.result(texts, previous.id, previous.params, rating),
+            reply_markup=keyboards.result(
+                texts, previous.id, previous.params, rating, can_learn=previous.can_learn
+            ),
         )
 
     async def send_file(self, texts: Texts, chat: int, job: JobView, reply_to: int | None = None) -> None:

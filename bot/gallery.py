@@ -102,6 +102,7 @@ class Gallery:
             page_count(),
             numbered(draft.page),
             own_style=bool(draft.photos),
+            learned=person.own_styles if draft.page == 0 else (),
         )
 
     async def open(

@@ -11,14 +11,17 @@ from bot.callbacks import BAND_STRENGTHS, FILES, STRENGTHS, TAKES, Callback, Ver
 from bot.survey_keyboards import rate_this
 from bot.texts import Texts, languages
 from core import registry
-from core.params import DEFAULT_METHOD, KEEP_COLORS, PARAMS, SECONDS_MAX, PaintParams
+from core.params import DEFAULT_METHOD, KEEP_COLORS, PARAMS, SECONDS_LEARN, SECONDS_MAX, PaintParams
 from core.specs import MethodSpec
 from core.styles import Style
+from worker.own_styles import learning_method
 
 if TYPE_CHECKING:
     from bot.people import Person
+    from worker.store.own_styles import OwnStyleView
 
 _STYLES_PER_ROW = 2
+_LEARNED_SHOWN = 20  # of a person's learned styles, the newest
 
 
 def _button(label: str, target: str | int, verb: Verb, argument: object = None) -> InlineKeyboardButton:
@@ -39,13 +42,21 @@ def gallery(
     numbered: Sequence[tuple[int, Style]],
     *,
     own_style: bool,
+    learned: Sequence[OwnStyleView] = (),
 ) -> InlineKeyboardMarkup:
-    """One page of style names with their numbers on the sheet, arrows, and "my next photo is the style"."""
+    """The person's ``learned`` styles, one page of style names with their numbers on the sheet, arrows, and "my next photo
+    is the style"."""
     buttons = [
         _button(f"{number} · {texts.style(style.name, style.title)}", draft_id, Verb.STYLE, style.name)
         for number, style in numbered
     ]
-    rows = [buttons[i : i + _STYLES_PER_ROW] for i in range(0, len(buttons), _STYLES_PER_ROW)]
+    own = [
+        _button(texts.button("learned", name=style.name), draft_id, Verb.LEARNED, style.id)
+        for style in learned[:_LEARNED_SHOWN]
+    ]
+    rows = [
+        line[i : i + _STYLES_PER_ROW] for line in (own, buttons) for i in range(0, len(line), _STYLES_PER_ROW)
+    ]
     last = [_button(texts.button("close"), draft_id, Verb.CLOSE)]
     if pages > 1:
         last.insert(0, _button(texts.button("previous"), draft_id, Verb.PAGE, (page - 1) % pages))
@@ -125,7 +136,11 @@ def _methods(texts: Texts, job_id: str, params: PaintParams) -> list[list[Inline
     if now is None:
         return []
     if not now.capabilities.iterative:
-        slow = (spec for spec in registry.methods() if spec.capabilities.iterative and spec.available)
+        slow = (
+            spec
+            for spec in registry.methods()
+            if spec.capabilities.iterative and not spec.capabilities.learns and spec.available
+        )
         other = next(slow, None)
         if other is None or params.weights_high is not None:  # it has one weight for a style
             return []
@@ -139,6 +154,15 @@ def _methods(texts: Texts, job_id: str, params: PaintParams) -> list[list[Inline
                 label = texts.button("chosen", label=label)
             times.append(_button(label, job_id, Verb.OWN, f"seconds-{index}"))
     return [times, [_button(texts.button("quickly"), job_id, Verb.METHOD, DEFAULT_METHOD)]]
+
+
+def _learn(texts: Texts, job_id: str) -> list[list[InlineKeyboardButton]]:
+    """From a painting in a style of one's own to that style learned."""
+    name = learning_method()
+    if name is None:
+        return []
+    label = texts.button("learn", minutes=SECONDS_LEARN // 60)
+    return [[_button(label, job_id, Verb.METHOD, name)]]
 
 
 def _length(texts: Texts, seconds: int) -> str:
@@ -177,6 +201,7 @@ def _result(
     verbs: tuple[Verb, Verb, Verb, Verb],
     file_label: str,
     *more: InlineKeyboardButton,
+    can_learn: bool = False,
 ) -> InlineKeyboardMarkup:
     strength, keep, restyle, file = verbs
     album = strength is Verb.ALBUM_STRENGTH
@@ -195,6 +220,7 @@ def _result(
             *second,
             *_take(texts, target, params, album=album),
             *([] if album else _methods(texts, target, params)),
+            *(_learn(texts, target) if can_learn else []),
             [
                 _button(texts.button("restyle"), target, restyle),
                 _button(texts.button(file_label), target, file),
@@ -204,10 +230,14 @@ def _result(
     )
 
 
-def result(texts: Texts, job_id: str, params: PaintParams, rating: int | None = None) -> InlineKeyboardMarkup:
-    """Under one painting: strength, colours, another take or style, full-size file, and its ``rating`` by the person."""
+def result(
+    texts: Texts, job_id: str, params: PaintParams, rating: int | None = None, *, can_learn: bool = False
+) -> InlineKeyboardMarkup:
+    """Under one painting: strength, colours, another take or style, full-size file, its ``rating`` by the person, and where
+    it ``can_learn`` its style, that."""
     verbs = (Verb.STRENGTH, Verb.KEEP, Verb.RESTYLE, Verb.FILE)
-    return _result(texts, job_id, params, verbs, "file", rate_this(texts, job_id, rating))
+    rate = rate_this(texts, job_id, rating)
+    return _result(texts, job_id, params, verbs, "file", rate, can_learn=can_learn)
 
 
 def album_result(texts: Texts, draft_id: str, params: PaintParams) -> InlineKeyboardMarkup:

@@ -166,6 +166,8 @@ class Client(PeopleClient, OwnStylesClient):
             people.ensure_user(session, owner)
             now = read_clock(session)
             limits.check(session, self.settings, owner, party, now)
+            if registry.method(params.method).capabilities.learns:
+                own_styles.check_room(session, owner, self.settings.own_styles)
             row = Job(
                 id=new_id(),
                 owner=owner,

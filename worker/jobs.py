@@ -132,6 +132,11 @@ class JobView(BaseModel):
         return (self.style, *self.more_styles)
 
     @property
+    def can_learn(self) -> bool:
+        """Whether its style is one picture of the person's own, quickly painted in, which can be learned."""
+        return len(self.styles) == 1 and self.style.startswith("blob:") and not self.iterative
+
+    @property
     def iterative(self) -> bool:
         """Whether it shows the picture on the way and can be told that it is enough."""
         method = registry.known(self.params.method)

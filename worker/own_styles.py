@@ -24,10 +24,10 @@ UNNAMED = "My style"
 
 
 def learning_method() -> str | None:
-    """The method that learns a style before it paints; ``None`` where what it needs is not installed."""
-    able = (spec for spec in registry.methods() if spec.capabilities.learns and spec.available)
-    found = next(able, None)
-    return None if found is None else found.name
+    """The method that learns a style before it paints, the one registered last where there are several; ``None`` where what
+    it needs is not installed."""
+    able = [spec.name for spec in registry.methods() if spec.capabilities.learns and spec.available]
+    return able[-1] if able else None
 
 
 class OwnStylesClient:
@@ -58,8 +58,6 @@ class OwnStylesClient:
         if method is None:
             raise ParameterError("Styles cannot be learned here: VGG-19 is not installed.")
         called = checked_name(name) if name.strip() else ""
-        with self.database.read() as session:
-            table.check_room(session, owner, self.settings.own_styles)
         if photo is None:
             from core.samples import samples
 

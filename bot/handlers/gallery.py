@@ -67,11 +67,21 @@ async def page(context: Context, query: CallbackQuery, person: Person, button: C
 
 async def style(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """A style was picked: paint, or wait for the photo."""
+    chosen = gallery_style(button.argument or "")
+    await _pick(context, query, person, button, f"gallery:{chosen.name}")
+
+
+async def learned(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
+    """One of the person's learned styles was picked."""
+    own = await call(service_of(context).client.own_style, button.argument or "", person.owner)
+    await _pick(context, query, person, button, own.ref)
+
+
+async def _pick(context: Context, query: CallbackQuery, person: Person, button: Callback, style: str) -> None:
     draft = await _mine(context, query, person, button)
     if draft is None or draft.gallery is None:
         return
-    chosen = gallery_style(button.argument or "")
-    draft.style = f"gallery:{chosen.name}"
+    draft.style = style
     await answer(query)
     service = service_of(context)
     if draft.photos:

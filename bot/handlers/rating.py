@@ -43,7 +43,7 @@ async def keep(context: Context, query: CallbackQuery, person: Person, button: C
         survey_state(context).surveys.rate_job, person.owner, job.id, int(button.argument or 0), source=SOURCE
     )
     await answer(query, person.texts.plain("rate_thanks", score=given.score))
-    await _swap(query, keyboards.result(person.texts, job.id, job.params, given.score))
+    await _swap(query, _buttons(person, job, given.score))
 
 
 async def back(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
@@ -51,4 +51,8 @@ async def back(context: Context, query: CallbackQuery, person: Person, button: C
     job = await _job(context, person, button)
     rating = await call(survey_state(context).surveys.job_rating, person.owner, job.id)
     await answer(query)
-    await _swap(query, keyboards.result(person.texts, job.id, job.params, rating))
+    await _swap(query, _buttons(person, job, rating))
+
+
+def _buttons(person: Person, job: JobView, rating: int | None) -> InlineKeyboardMarkup:
+    return keyboards.result(person.texts, job.id, job.params, rating, can_learn=job.can_learn)

@@ -19,7 +19,7 @@ from bot.people import Person, message_of, user_of
 from bot.service import Context, service_of
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
-from core.params import PARAMS, PaintParams
+from core.params import PARAMS, SECONDS_LEARN, PaintParams
 from worker.jobs import JobState, JobView
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ KNOBS = {
 def _turned(params: PaintParams, button: Callback) -> PaintParams:
     if button.verb is Verb.METHOD:
         name = registry.method(str(button.argument)).name
-        return PaintParams.parse(**{**params.model_dump(), "method": name, "own": {}})
+        own = {"seconds": SECONDS_LEARN} if registry.method(name).capabilities.learns else {}
+        return PaintParams.parse(**{**params.model_dump(), "method": name, "own": own})
     if button.verb is Verb.OWN:
         name, _, index = str(button.argument).rpartition("-")
         offers = PARAMS[name].offers if name in PARAMS else ()

@@ -23,6 +23,7 @@ HANDLERS: dict[Verb, Handler] = {
     Verb.PAGE: gallery.page,
     Verb.STYLE: gallery.style,
     Verb.OWN_STYLE: gallery.own_style,
+    Verb.LEARNED: gallery.learned,
     Verb.GALLERY: gallery.back,
     Verb.CLOSE: gallery.close,
     Verb.CANCEL_ALBUM: results.cancel_jobs,

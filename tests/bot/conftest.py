@@ -67,7 +67,12 @@ def studio() -> Iterator[Studio]:
         settings = Settings(
             _env_file=None,
             data_dir=Path(folder),
-            extra_methods=["tests.bot.methods", "tests.worker.band_method", "tests.worker.growing_method"],
+            extra_methods=[
+                "tests.bot.methods",
+                "tests.worker.band_method",
+                "tests.worker.growing_method",
+                "tests.worker.learning_method",
+            ],
             preload=["quick"],
             threads=1,
             device="cpu",

@@ -52,6 +52,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
             "tests.webui.patient_method",
             "tests.worker.band_method",
             "tests.worker.growing_method",
+            "tests.worker.learning_method",
         ],
         preload=["mix"],
         web_host="127.0.0.1",

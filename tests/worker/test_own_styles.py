@@ -83,8 +83,9 @@ def test_a_learned_style_is_one_s_own_and_used_like_any(at_work: Client) -> None
 def test_the_same_order_twice_learns_twice(at_work: Client) -> None:
     for _ in range(2):
         assert learn(at_work).paint_ms
-    assert [style.name for style in at_work.own_styles(ANNA)] == ["Own picture"], "one file, one style"
-    learn(at_work, name="Own picture", seconds=31)
+    learn(at_work, name="Own picture 2")
+    names = {style.name for style in at_work.own_styles(ANNA)}
+    assert names == {"Own picture", "Own picture 2", "Own picture 2 2"}, "each has a name of its own"
     learn(at_work, BEN)
     assert len(at_work.own_styles(BEN)) == 1, "somebody else's painting does not stand for it"
 
@@ -107,24 +108,22 @@ def test_that_is_enough_keeps_what_there_is(at_work: Client) -> None:
     assert learned.offsets[0] == pytest.approx(0.1, abs=1e-3)
 
 
-def test_cancelled_or_too_many_keeps_nothing(at_work: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelled_or_too_many_keeps_nothing(at_work: Client) -> None:
     client = at_work
+    client.settings = client.settings.model_copy(update={"own_styles": 1})
     style = client.put_picture(picture(7), ANNA)
     job = client.learn_style(ANNA, f"blob:{style}", source="web")
     client.cancel(job.id, ANNA)
     paint(job.id)
     assert client.own_styles(ANNA) == []
-    monkeypatch.setattr(client.settings, "own_styles", 1)
-    waiting = client.learn_style(
-        ANNA, f"blob:{client.put_picture(picture(8), ANNA)}", source="web", seconds=5
-    )
-    learn(client)
+    first, second = (client.learn_style(ANNA, f"blob:{style}", source="web", seconds=n) for n in (5, 6))
+    paint(first.id)
     with pytest.raises(LimitError, match="keep 1 learned style;"):
         client.learn_style(ANNA, f"blob:{style}", source="web")
     # One that was ordered while there was room for one: said in a sentence, nothing kept.
-    paint(waiting.id)
-    assert client.job(waiting.id).state is JobState.FAILED
-    assert "learned style" in str(client.job(waiting.id).error)
+    paint(second.id)
+    assert client.job(second.id).state is JobState.FAILED
+    assert "learned style" in str(client.job(second.id).error)
     assert len(client.own_styles(ANNA)) == 1
 
 
