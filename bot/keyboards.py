@@ -14,11 +14,10 @@ from core import registry
 from core.params import DEFAULT_METHOD, KEEP_COLORS, PARAMS, SECONDS_LEARN, SECONDS_MAX, PaintParams
 from core.specs import MethodSpec
 from core.styles import Style
-from worker.own_styles import learning_method
 
 if TYPE_CHECKING:
     from bot.people import Person
-    from worker.store.own_styles import OwnStyleView
+    from worker.jobs import OwnStyleView
 
 _STYLES_PER_ROW = 2
 _LEARNED_SHOWN = 20  # of a person's learned styles, the newest
@@ -158,7 +157,7 @@ def _methods(texts: Texts, job_id: str, params: PaintParams) -> list[list[Inline
 
 def _learn(texts: Texts, job_id: str) -> list[list[InlineKeyboardButton]]:
     """From a painting in a style of one's own to that style learned."""
-    name = learning_method()
+    name = registry.learning_method()
     if name is None:
         return []
     label = texts.button("learn", minutes=SECONDS_LEARN // 60)

@@ -8,7 +8,7 @@ from telegram import Message, Update, User
 
 from bot.texts import Texts
 from core.params import PaintParams
-from worker.store.own_styles import OwnStyleView
+from worker.jobs import OwnStyleView
 
 
 @dataclass(frozen=True)

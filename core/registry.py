@@ -34,6 +34,13 @@ def quick_methods() -> list[MethodSpec]:
     return [spec for spec in methods() if not spec.capabilities.iterative]
 
 
+def learning_method() -> str | None:
+    """The method that learns a style before it paints, the one registered last where there are several; ``None`` where what
+    it needs is not installed."""
+    able = [spec.name for spec in methods() if spec.capabilities.learns and spec.available]
+    return able[-1] if able else None
+
+
 def method(name: str) -> MethodSpec:
     """The method called ``name``; raises ``UnknownNameError`` with a suggestion."""
     try:

@@ -148,6 +148,19 @@ class JobView(BaseModel):
         return self.state in TERMINAL
 
 
+class OwnStyleView(BaseModel):
+    """A style that a person has learned. ``ref`` names it wherever a style is named; ``source``: the style it was learned
+    of; ``model``: hash of the network that it paints with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    ref: str
+    source: str
+    model: str
+
+
 class UserView(BaseModel):
     """What is remembered of a person."""
 

@@ -1,4 +1,4 @@
-"""What front ends may do with the styles that a person has learned: order the learning, list, rename, delete them."""
+"""What front ends may do with the styles that a person has learned: have one learned, list, rename, delete them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from core.errors import ParameterError
 from core.learn.names import NAME_MAX, checked_name
 from core.params import SECONDS_LEARN, PaintParams
 from worker.store import own_styles as table
-from worker.store.own_styles import OwnStyleView
 
 if TYPE_CHECKING:
-    from worker.jobs import JobView
+    from worker.jobs import JobView, OwnStyleView
     from worker.settings import Settings
     from worker.store.blobs import BlobStore
     from worker.store.database import Database
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
 NAME = "style_name"
 """Where a job's context has what the learned style is to be called."""
 UNNAMED = "My style"
-
-
-def learning_method() -> str | None:
-    """The method that learns a style before it paints, the one registered last where there are several; ``None`` where what
-    it needs is not installed."""
-    able = [spec.name for spec in registry.methods() if spec.capabilities.learns and spec.available]
-    return able[-1] if able else None
 
 
 class OwnStylesClient:
@@ -51,10 +43,10 @@ class OwnStylesClient:
         context: dict[str, Any] | None = None,
         origin: str | None = None,
     ) -> JobView:
-        """Order that a style be learned: a job that paints ``photo`` (a sample of ours unless given) in it, shows it on the
+        """Submit the learning of a style: a job that paints ``photo`` (a sample of ours unless given) in it, shows it on the
         way, can be told that it is enough, and leaves a style among the person's own. Raises what ``submit`` raises,
         ``LimitError`` where the person keeps as many as one may, and ``ParameterError`` for a name that is none."""
-        method = learning_method()
+        method = registry.learning_method()
         if method is None:
             raise ParameterError("Styles cannot be learned here: VGG-19 is not installed.")
         called = checked_name(name) if name.strip() else ""

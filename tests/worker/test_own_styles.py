@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import update
 
 import tests.worker.learning_method  # noqa: F401 - registers the method
+from core import registry
 from core.errors import LimitError, NotFoundError, ParameterError
 from core.images import read_picture
 from core.learn.style import LearnedStyle, read_style
 from core.params import PaintParams
 from tests.worker.conftest import picture, until
-from worker import own_styles
 from worker.client import Client
 from worker.jobs import JobState
 from worker.store.models import Blob, Job
@@ -31,7 +31,7 @@ def at_work(client: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]
     """A client whose jobs are painted by this process, and whose styles are learned by the tests' method."""
     monkeypatch.setattr(contexts, "_contexts", {})
     monkeypatch.setattr(contexts, "get_settings", lambda: client.settings)
-    monkeypatch.setattr(own_styles, "learning_method", lambda: "swot")
+    monkeypatch.setattr(registry, "learning_method", lambda: "swot")
     yield client
     contexts.get_context().database.close()
 
@@ -179,6 +179,6 @@ def test_without_a_photo_a_sample_is_painted(at_work: Client) -> None:
 
 
 def test_where_nothing_can_learn_it_is_said(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_styles, "learning_method", lambda: None)
+    monkeypatch.setattr(registry, "learning_method", lambda: None)
     with pytest.raises(ParameterError, match="VGG-19 is not installed"):
         client.learn_style(ANNA, "gallery:mosaic", source="web")

@@ -6,10 +6,11 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
+from core import registry
 from core.errors import AllaPrimaError
 from core.params import SECONDS_LEARN
 from webui import views
@@ -18,11 +19,6 @@ from webui.people import owner_of
 from webui.pictures import small_jpeg
 from webui.tabs.common import NO_STYLE, Update, call, picked, picked_name, store
 from webui.uploads import path_of
-from worker.own_styles import learning_method
-
-if TYPE_CHECKING:
-    from webui.tabs.layout import PaintState
-    from webui.tabs.paint import PaintTab
 
 TILE_SIDE = 160
 BUTTON = f"Learn this style ({SECONDS_LEARN // 60} min)"
@@ -49,11 +45,11 @@ def tiles(styles: list[tuple[str, str, str]], chosen: str = "") -> str:
 
 
 class OwnStyles:
-    """The components, and what they answer, of one paint tab."""
+    """The components, and what they answer, of one ``tab`` (``webui.tabs.paint.PaintTab``); ``state`` is its
+    ``PaintState``."""
 
     def __init__(self, tab: Any) -> None:
-        self.tab: PaintTab = tab
-        self.client = tab.site.client
+        self.tab, self.client = tab, tab.site.client
 
     def build_tiles(self) -> None:
         """The tiles of what is learned, and the button that deletes the one chosen."""
@@ -62,7 +58,7 @@ class OwnStyles:
 
     def build_learning(self) -> None:
         """What is pressed to learn a style."""
-        able = learning_method() is not None
+        able = registry.learning_method() is not None
         self.name = gr.Textbox(
             label="Name",
             placeholder="What to call the style once it is learned",
@@ -79,7 +75,7 @@ class OwnStyles:
         styles = [tab.style_ref, tab.colors_ref]
         page.load(self.look, [tab.visitor], shown, **quiet)
         self.learn.click(
-            self.order,
+            self.submit,
             [tab.visitor, tab.state, self.name, tab.photo, *tab.refs],
             [tab.visitor, tab.photo_key, tab.choice, *shown, *tab.stage],
             **many,
@@ -119,11 +115,11 @@ class OwnStyles:
             return {self.tiles: ""}
         return await self._shown(owner_of(visitor))
 
-    async def order(
+    async def submit(
         self,
         request: gr.Request,
         visitor: str,
-        state: PaintState,
+        state: Any,
         name: str,
         photo_file: Any,
         *refs: str,
@@ -133,12 +129,12 @@ class OwnStyles:
         state.act()
         visitor = await tab.site.visitors.admit(visitor)
         async for update in tab._guarded(
-            self._order(request, owner_of(visitor), state, name, path_of(photo_file), *refs)
+            self._submit(request, owner_of(visitor), state, name, path_of(photo_file), *refs)
         ):
             yield {tab.visitor: visitor} | update
 
-    async def _order(
-        self, request: gr.Request, owner: str, state: PaintState, name: str, path: str | None, *refs: str
+    async def _submit(
+        self, request: gr.Request, owner: str, state: Any, name: str, path: str | None, *refs: str
     ) -> AsyncIterator[Update]:
         tab = self.tab
         photo, style, _ = await tab._chosen(state, *refs)
@@ -178,7 +174,7 @@ class OwnStyles:
         self,
         event: gr.EventData,
         visitor: str,
-        state: PaintState,
+        state: Any,
         style: str,
         colors: str,
         band: str,
@@ -203,7 +199,7 @@ class OwnStyles:
             update[tab.choice] = views.choice(own.name)
         return update
 
-    async def remove(self, visitor: str, state: PaintState, style: str) -> Update:
+    async def remove(self, visitor: str, state: Any, style: str) -> Update:
         """The learned style that is chosen is deleted."""
         tab = self.tab
         if not await tab.site.visitors.recognises(visitor):

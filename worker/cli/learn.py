@@ -101,14 +101,14 @@ def run(args: argparse.Namespace) -> int:
         )
         board.now(name)
         last: Step | None = None
-        told = 0.0
+        shown_at = 0.0
         with Enough() as enough:
             for step in learning:
                 last = step
                 board.part(step.done)
                 board.now(f"{name}: {_figures(step)}")
-                if not board.live and step.seconds - told >= EVERY_SECONDS:
-                    told = step.seconds
+                if not board.live and step.seconds - shown_at >= EVERY_SECONDS:
+                    shown_at = step.seconds
                     board.complain(f"{step.done:4.0%}  {step.number} steps  {_figures(step)}")
                 if enough.asked:
                     break

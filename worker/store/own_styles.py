@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import LimitError, NotFoundError
 from core.words import count
-from worker.jobs import new_id
+from worker.jobs import OwnStyleView, new_id
 from worker.store.database import clock
 from worker.store.models import OwnStyle
 
 GONE = "There is no such style, or it is somebody else's."
 
 
-@dataclass(frozen=True)
-class OwnStyleView:
-    """One learned style. ``ref`` names it wherever a style is named; ``source``: the style it was learned of; ``model``:
-    hash of the network that it paints with."""
-
-    id: str
-    name: str
-    ref: str
-    source: str
-    model: str
-
-
 def view(row: OwnStyle) -> OwnStyleView:
     """A row as a view."""
-    return OwnStyleView(row.id, row.name, f"blob:{row.key}", row.source, row.model)
+    return OwnStyleView(id=row.id, name=row.name, ref=f"blob:{row.key}", source=row.source, model=row.model)
 
 
 def of_person(session: Session, owner: str) -> list[OwnStyle]:

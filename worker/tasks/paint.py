@@ -136,7 +136,7 @@ class _Run:
         key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
         learns = registry.method(row.method).capabilities.learns
         if learns:
-            # What is learned is the person's own, and to be kept: no painting of the same order stands for it.
+            # What is learned is the person's own, and to be kept: no painting by the same job stands for it.
             key = sha256(f"{key}:{row.id}".encode())
         elif self._reuse(key):
             return
