@@ -46,10 +46,8 @@ STYLES = (
     "palette-knife",
     "stained-glass",
     "pastel",
-    "ink-wash",
-    "cubist",
 )
-"""Those whose hatching ``core.evaluate.hatching`` looks at."""
+"""The first of those whose hatching ``core.evaluate.hatching`` looks at."""
 SIDE = 512
 FIGURES = ("ls", "lc", "gram", "patches", "ssim", "lattice", "glow", "fringe")
 COLUMNS = ("style", "way", "photos", *FIGURES, "hatching", "steps", "seconds")

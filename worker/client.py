@@ -28,7 +28,7 @@ from worker.jobs import (
     long_line,
     new_id,
 )
-from worker.own_styles import OwnStylesClient
+from worker.own_styles import OWN_PICTURE, OwnStylesClient
 from worker.people_client import PeopleClient
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
@@ -201,7 +201,7 @@ class Client(PeopleClient, OwnStylesClient):
             raise NotFoundError("This style picture is no longer there; please send it again.")
         with self.database.read() as session:
             learned = own_styles.of_key(session, name, owner)
-        return "Own picture" if learned is None else learned.name
+        return OWN_PICTURE if learned is None else learned.name
 
     def compare(
         self,

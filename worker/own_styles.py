@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 NAME = "style_name"
 """Where a job's context has what the learned style is to be called."""
-UNNAMED = "My style"
+UNNAMED, OWN_PICTURE = "My style", "Own picture"
+"""What a learned style is called that nobody has named; how jobs call a picture of one's own."""
 
 
 class OwnStylesClient:
@@ -87,7 +88,7 @@ class OwnStylesClient:
 
 def wanted_name(context: dict[str, Any], label: str) -> str:
     """What a style learned by a job is to be called: as was asked, else as the style is called that it was learned of."""
-    for name in (context.get(NAME), label):
+    for name in (context.get(NAME), None if label == OWN_PICTURE else label):
         try:
             return checked_name(str(name or "")[:NAME_MAX])
         except ParameterError:

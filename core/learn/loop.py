@@ -48,7 +48,7 @@ WATCH_EVERY, WATCHED_EARLY = 20, (5, 10)
 WEIGHTS = {
     "style": 2.0,
     "structure": 1.0,
-    "content": 1.3,
+    "content": 2.0,
     "lattice": 4.0,
     "glow": 5.0,
     "fringe": 20.0,
@@ -56,7 +56,7 @@ WEIGHTS = {
 }
 """Weights of the losses: the moments' distance over that of the encoded style, covariances, the photograph's own shapes
 (a weight to begin with), lattices, glows and fringes as in the trainings of whole networks, and colours out of range."""
-HELD = 0.96
+HELD = 0.92
 """The photograph is to be kept as well as by the encoded style: its loss is held at this share of that one's, a little
 below, as other photographs do a little worse than those learned from."""
 HOLD_RATE = 0.1
@@ -64,7 +64,7 @@ RATE = 0.06
 """Adam's step: offsets are in units of a channel's deviation."""
 WARM_STEPS = 4
 AVERAGE = 0.9
-BREACH, TOLERATED = 3.0, 1.01
+BREACH, TOLERATED = 3.0, 0.99
 """By how much more a photograph less well kept counts than a style less well met, where the best is chosen."""
 
 

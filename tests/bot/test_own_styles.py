@@ -52,7 +52,9 @@ async def test_one_s_own_style_is_learned_and_becomes_a_button(bot, server, pers
     assert studio.client.jobs(stranger.owner) == []
 
     await phone.tap(gallery, "★")
-    await server.until(lambda: len(studio.client.jobs(phone.owner)) == 3, what="the job")
+    await server.until(
+        lambda: len(jobs := studio.client.jobs(phone.owner)) == 3 and jobs[0].finished, timeout=60, what="it"
+    )
     await server.until(lambda: not studio.client.undelivered("bot"), what="all told", timeout=60)
     painted = studio.client.jobs(phone.owner)[0]
     assert (painted.state, painted.style, painted.style_label) == (JobState.DONE, own.ref, own.name)

@@ -47,7 +47,7 @@ def test_a_style_is_learned_chosen_and_deleted(
     page.locator("#own-style-tiles .tile").wait_for()
     page.locator("#own-style-tiles .tile").click()
     page.locator("#choice", has_text="Grandma's sea").wait_for()
-    studio.pick_method("Mix")
+    studio.pick_method("mix")
     studio.paint()
     studio.status("done")
     painted = database.job(studio.shown_job())

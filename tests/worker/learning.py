@@ -17,6 +17,10 @@ from core.methods.contract import Caches, Method, PaintRequest, Step
 from core.registry import MethodSpec
 
 
+PATIENT = 60
+"""With more seconds than these it stays at its first step until it is stopped."""
+
+
 class LearningMethod(Method):
     """Leaves a style for AdaIN with the same offset everywhere: the number of the step."""
 
@@ -34,9 +38,11 @@ class LearningMethod(Method):
             offsets = np.full(self.painter.offset_size, 0.1 * step, np.float32)
             return LearnedStyle("adain", self.painter.model_hash, code, offsets).file(style)
 
+        began = time.monotonic()
         for step in range(1, 4):
-            yield Step(step / 4, preview=photo.copy, learned=partial(file, step))
-            while seconds > 60:
+            yield Step(0.1, preview=photo.copy, learned=partial(file, step))
+            while seconds > PATIENT:
                 time.sleep(0.05)
-                yield Step(step / 4, preview=photo.copy, learned=partial(file, step))
+                done = min(0.99, 0.1 + (time.monotonic() - began) / seconds)
+                yield Step(done, preview=photo.copy, learned=partial(file, step))
         yield Step(1.0, result=Image.new("RGB", photo.size, "white"), learned=partial(file, 4))

@@ -83,9 +83,9 @@ def test_a_learned_style_is_one_s_own_and_used_like_any(at_work: Client) -> None
 def test_the_same_order_twice_learns_twice(at_work: Client) -> None:
     for _ in range(2):
         assert learn(at_work).paint_ms
-    learn(at_work, name="Own picture 2")
+    learn(at_work, name="My style 2")
     names = {style.name for style in at_work.own_styles(ANNA)}
-    assert names == {"Own picture", "Own picture 2", "Own picture 2 2"}, "each has a name of its own"
+    assert names == {"My style", "My style 2", "My style 2 2"}, "each has a name of its own"
     learn(at_work, BEN)
     assert len(at_work.own_styles(BEN)) == 1, "somebody else's painting does not stand for it"
 

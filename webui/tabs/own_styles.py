@@ -183,13 +183,13 @@ class OwnStyles:
     ) -> Update:
         """One of the learned styles was chosen."""
         tab = self.tab
+        state.act()  # at once: what a reloaded page still lays out would come over it
         if not await tab.site.visitors.recognises(visitor):
             return {tab.choice: gr.skip()}
         try:
             own = await call(self.client.own_style, picked_name(event), owner_of(visitor))
         except AllaPrimaError as error:
             return {tab.status: views.failure(str(error))}
-        state.act()
         chosen = picked(state.style or style, state.colors or colors, own.ref, band)
         update = tab._style_chosen(state, *chosen, high, low) | {
             tab.tiles: tab.ticked(""),
