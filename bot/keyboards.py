@@ -50,7 +50,7 @@ def gallery(
         for number, style in numbered
     ]
     own = [
-        _button(texts.button("learned", name=style.name), draft_id, Verb.LEARNED, style.id)
+        _button(texts.button("learned_style", name=style.name), draft_id, Verb.LEARNED, style.id)
         for style in learned[:_LEARNED_SHOWN]
     ]
     rows = [

@@ -21,6 +21,7 @@ from worker.jobs import new_id
 ARGUMENTS = {
     Verb.PAGE: ["0", "12"],
     Verb.STYLE: [style.name for style in styles()],
+    Verb.LEARNED: ["abcdefghijk1"],
     Verb.LANGUAGE: ["en", "ru"],
     Verb.DEFAULT_METHOD: ["adain"],
     Verb.DEFAULT_FILE: list(FILES),

@@ -16,7 +16,6 @@ from core.learn.style import LearnedStyle
 from core.methods.contract import Caches, Method, PaintRequest, Step
 from core.registry import MethodSpec
 
-
 PATIENT = 60
 """With more seconds than these it stays at its first step until it is stopped."""
 
