@@ -44,13 +44,14 @@ def test_a_style_is_learned_chosen_and_deleted(
     assert (job.state, job.iterative) == (JobState.DONE, True)
     # It is chosen like any style, and after a reload it is still there.
     studio.open()
+    page.locator("#easel .compare").wait_for()
+    before = studio.shown_job()
     page.locator("#own-style-tiles .tile").wait_for()
     page.locator("#own-style-tiles .tile").click()
     page.locator("#choice", has_text="Grandma's sea").wait_for()
     studio.pick_method("mix")
     studio.paint()
-    studio.status("done")
-    painted = database.job(studio.shown_job())
+    painted = database.job(studio.wait_other_job(before))
     assert painted.style_label == "Grandma's sea"
     page.locator("#own-style-delete").click()
     page.locator("#status", has_text="The style is deleted").wait_for()
