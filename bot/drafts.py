@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.params import PaintParams, mixed, of_two
+from core import registry
+from core.params import DEFAULT_METHOD, PaintParams, mixed, of_two
 from worker.client import Client
 from worker.jobs import DraftView
 
 ALBUM_MAX = 10
+GALLERY = "gallery:"
 RECENT = 60  # jobs of a person; more than anybody may have unfinished
 _KEPT = 100
 
@@ -51,10 +53,18 @@ class Draft(BaseModel):
 
     @property
     def job_params(self) -> PaintParams:
-        """The parameters of its jobs: with the weights that go with its styles."""
+        """The parameters of its jobs: with the weights that go with its styles, and another method where the person's usual
+        one does not paint in them."""
+        params, usual = self.params, registry.known(self.params.method)
+        if (
+            usual is not None
+            and usual.capabilities.gallery
+            and any(not style.startswith(GALLERY) for style in self.styles)
+        ):
+            params = params.model_copy(update={"method": DEFAULT_METHOD})
         if self.strokes is not None and self.style is not None:
-            return mixed(self.params, of_two(self.strokes, self.style))
-        return mixed(self.params, [])
+            return mixed(params, of_two(self.strokes, self.style))
+        return mixed(params, [])
 
     @property
     def reply_to(self) -> int | None:

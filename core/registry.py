@@ -29,9 +29,11 @@ def methods() -> list[MethodSpec]:
     return list(_METHODS.values())
 
 
-def quick_methods() -> list[MethodSpec]:
-    """Those that paint in one go: what is measured, compared and shown where nobody asked for another."""
-    return [spec for spec in methods() if not spec.capabilities.iterative]
+def quick_methods(*, any_style: bool = False) -> list[MethodSpec]:
+    """Those that paint in one go: what is measured, compared and shown where nobody asked for another; of them, with
+    ``any_style``, those that paint in any."""
+    quick = (spec for spec in methods() if not spec.capabilities.iterative)
+    return [spec for spec in quick if not (any_style and spec.capabilities.gallery)]
 
 
 def learning_method() -> str | None:
@@ -119,6 +121,20 @@ register(
             ),
             TrainingSpec("factorized-source", "core.train.tasks.source:FactorizedSourceTask"),
         ),
+    )
+)
+
+register(
+    MethodSpec(
+        name="gallery",
+        title="Gallery",
+        summary="One network that has learned the gallery's styles: quick, with strokes of each style's own; no other "
+        "pictures.",
+        paper="Dumoulin et al. 2017",
+        params=("alpha", "keep_colors", "size", "seed"),
+        weights="gallery",
+        factory="core.methods.gallery:GalleryMethod",
+        capabilities=Capabilities(gallery=True),
     )
 )
 

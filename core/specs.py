@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from core.errors import ParameterError
 from core.params import SIZE_MAX
 
 
@@ -14,13 +15,14 @@ class Capabilities:
     """What a method can do besides; front ends, estimates, limits and queues ask this, never a method's name.
 
     ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
-    that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``side_max``: longest side in pixels
-    that it paints; ``package``: a Python package that it needs, and ``extra``: what brings it
-    (``pip install 'alla-prima[EXTRA]'``).
+    that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``gallery``: it has learned the
+    gallery's styles and paints in no others; ``side_max``: longest side in pixels that it paints; ``package``: a Python
+    package that it needs, and ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
     """
 
     iterative: bool = False
     learns: bool = False
+    gallery: bool = False
     side_max: int = SIZE_MAX
     package: str | None = None
     extra: str | None = None
@@ -62,6 +64,17 @@ class MethodSpec:
     def has_bands(self) -> bool:
         """Whether strokes and colours have a strength, and weights of a mix, of their own."""
         return {"alpha_high", "alpha_low"} <= set(self.params)
+
+    def check_styles(self, names: Iterable[str | None]) -> None:
+        """Raise ``ParameterError`` where this method does not paint in a style; ``names``: the gallery's name of each,
+        ``None`` for any other picture."""
+        if self.capabilities.gallery and None in names:
+            raise ParameterError(self.only_gallery)
+
+    @property
+    def only_gallery(self) -> str:
+        """What to say where a method that has learned the gallery is asked for another style."""
+        return f"'{self.title}' paints in the gallery's styles only; choose one of them, or another method."
 
     def strengths(
         self, alpha: float | None, alpha_high: float | None = None, alpha_low: float | None = None

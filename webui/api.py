@@ -126,7 +126,7 @@ class Endpoints:
         names = [name.strip() for name in (asked.methods or "").split(",") if name.strip()] or None
         ref = await self._style(caller, asked.style, asked.style_file)
         key = await self._put(caller, asked.photo)
-        count = len(registry.quick_methods() if names is None else names)
+        count = len(registry.quick_methods(any_style=not asked.style) if names is None else names)
         origin = self._site.origin_of(caller.request, count)
         options = {"methods": names, "size": asked.size, "source": "api", "origin": origin}
         jobs = await _call(self._client.compare, caller.owner, key, ref, **options)

@@ -33,7 +33,7 @@ from worker.people_client import PeopleClient
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
 from worker.removal import has_result
-from worker.requests import GALLERY, fitted, joined, style_ref
+from worker.requests import GALLERY, check_styles, fitted, joined, style_ref
 from worker.results import Results
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
@@ -80,9 +80,12 @@ class Client(PeopleClient, OwnStylesClient):
 
     # catalogue
 
-    def methods(self) -> list[MethodSpec]:
-        """The methods on offer."""
-        return registry.methods()
+    def methods(self, style: str | None = None) -> list[MethodSpec]:
+        """The methods on offer, or those of them that paint in the style "gallery:NAME" or "blob:KEY"."""
+        every = registry.methods()
+        if style is None or style_ref(style)[0] == GALLERY:
+            return every
+        return [method for method in every if not method.capabilities.gallery]
 
     def styles(self) -> list[Style]:
         """The gallery."""
@@ -157,7 +160,9 @@ class Client(PeopleClient, OwnStylesClient):
         if not self.blobs.owned(photo, owner):
             raise NotFoundError("This photo is no longer there; please send it again.")
         party = owner if origin is None else f"origin:{origin}"
-        long = registry.method(params.method).capabilities.iterative
+        method = registry.method(params.method)
+        check_styles(method, styles)
+        long = method.capabilities.iterative
         queue = LONG_QUEUE if long else "batch" if album else "paint"
         line = long_line(party) if long else party
         with self.database.write() as session:
@@ -214,14 +219,12 @@ class Client(PeopleClient, OwnStylesClient):
         source: str,
         origin: str | None = None,
     ) -> list[JobView]:
-        """Submit a painting by each of ``methods`` (all that paint in one go unless given) at its defaults, one job each.
-        They belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having cancelled what was
-        submitted before."""
-        names = (
-            [method.name for method in registry.quick_methods()]
-            if methods is None
-            else list(dict.fromkeys(methods))
-        )
+        """Submit a painting by each of ``methods`` (all that paint in one go in this style unless given) at its defaults,
+        one job each. They belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having
+        cancelled what was submitted before."""
+        if methods is None:
+            methods = [one.name for one in self.methods(style) if not one.capabilities.iterative]
+        names = list(dict.fromkeys(methods))
         if not names:
             raise ParameterError("methods: choose at least one.")
         context = {"compare": new_id()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from core import registry
 from core.errors import ParameterError
 from core.params import ALPHA_DEFAULT, GRID_SIDE, GRID_SIDE_MAX, STYLES_MAX, WEIGHTS, PaintParams
+from core.specs import MethodSpec
 
 GALLERY, BLOB = "gallery:", "blob:"
 LABEL_LENGTH = 120
@@ -37,6 +38,11 @@ def fitted(params: PaintParams, styles: int) -> PaintParams:
         both = {"alpha_high": ALPHA_DEFAULT, "alpha_low": ALPHA_DEFAULT}
         params = params.model_copy(update={"size": params.size or GRID_SIDE, **both})
     return params
+
+
+def check_styles(method: MethodSpec, styles: Iterable[str]) -> None:
+    """Raise ``ParameterError`` where a method does not paint in one of these styles."""
+    method.check_styles(name if kind == GALLERY else None for kind, name in map(style_ref, styles))
 
 
 def _count(number: int, thing: str) -> str:

@@ -78,7 +78,8 @@ def write_card(
         *grid,
         "## File",
         "",
-        f"- `{entry.path.name}`, {entry.path.stat().st_size / 1e6:.1f} MB, {entry.parameters:,} parameters, float32",
+        f"- `{entry.path.name}`, {entry.path.stat().st_size / 1e6:.1f} MB, {entry.parameters:,} parameters, "
+        f"{training.get('precision', 'float32')}",
         f"- SHA-256 `{entry.sha256}`",
         f"- Network: `{json.dumps(entry.network)}`",
         "",

@@ -99,21 +99,25 @@ def run(args: argparse.Namespace) -> int:
     if shared and gallery is not None:
         print(write_methods_sheet(gallery))
     paints = {name: _paint(method) for name, method in methods.items()}
-    for paint in paints.values():
-        paint(choose[0].photo, choose[0].style)
-    own = own_pairs(args.side) if args.card or args.out else []
-    with tqdm(total=(len(choose) + len(own)) * len(paints), desc=", ".join(paints), unit="painting") as bar:
-        figures = measure_side_by_side(paints, choose, vgg, done=bar.update)
+    # What has learned the gallery is measured on the program's own pictures only.
+    of_any = {name: paint for name, paint in paints.items() if not methods[name].spec.capabilities.gallery}
+    own = own_pairs(args.side) if args.card or args.out or len(of_any) < len(paints) else []
+    for name, paint in paints.items():
+        first = (choose if name in of_any else own)[0]
+        paint(first.photo, first.style)
+    total = len(choose) * len(of_any) + len(own) * len(paints)
+    with tqdm(total=total, desc=", ".join(paints), unit="painting") as bar:
+        figures = measure_side_by_side(of_any, choose, vgg, done=bar.update)
         own_figures = measure_side_by_side(paints, own, vgg, done=bar.update)
     summaries: dict[str, Summary] = {}
     notes: list[str] = []
     for name, method in methods.items():
         spec = method.spec
-        rows = {name: summarise(figures[name])}
+        rows = {name: summarise(figures[name])} if name in of_any else {}
         if own:
             rows[f"{name}, own gallery"] = summarise(own_figures[name])
         summaries |= rows
-        lines = [_identity(name, method, choose)]
+        lines = [_identity(name, method, choose if name in of_any else own)]
         if own:
             lines.append(f"{name}: {measure_hatching(paints[name], vgg).line()}")
         if spec.has_bands and isinstance(method, FeedForward):
@@ -135,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
         (args.out / "table.md").write_text(text + "\n", encoding="utf-8")
         write_csv(args.out / "pairs.csv", figures, choose)
         write_csv(args.out / "own-pairs.csv", own_figures, own)
-        pairs_sheet(choose[:10], paints).save(args.out / "sheet.png")
+        pairs_sheet(choose[:10], of_any).save(args.out / "sheet.png")
         gallery.save(args.out / "gallery.png")
         print(f"written to {args.out}")
     return 0
@@ -170,9 +174,8 @@ def _identity(name: str, method: Method, pairs: Sequence[Pair]) -> str:
     exact, own = _paint(method, 0.0), _paint(method)
     zero = fmean(psnr(exact(p.photo, p.style), p.photo) for p in pairs)
     photos = list({id(p.photo): p.photo for p in pairs}.values())
+    at_rest = f"{name}: PSNR at alpha 0 {zero:.1f} dB ({count(len(pairs), 'pair')})"
+    if method.spec.capabilities.gallery:
+        return at_rest
     back = fmean(psnr(own(photo, photo), photo) for photo in photos)
-    return (
-        f"{name}: PSNR at alpha 0 {zero:.1f} dB ({count(len(pairs), 'pair')}), "
-        f"with the photo as its own style {back:.1f} dB "
-        f"({count(len(photos), 'photo')})"
-    )
+    return f"{at_rest}, with the photo as its own style {back:.1f} dB ({count(len(photos), 'photo')})"

@@ -23,7 +23,7 @@ from core.samples import samples
 from core.styles import styles
 
 # Tests of other rooms register faulty methods of their own in the same process.
-NAMES = [spec.name for spec in registry.quick_methods() if spec.factory.startswith("core.")]
+NAMES = [spec.name for spec in registry.quick_methods(any_style=True) if spec.factory.startswith("core.")]
 
 
 @pytest.fixture(scope="module", params=NAMES)

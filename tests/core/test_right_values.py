@@ -23,7 +23,7 @@ from core.styles import styles
 from core.survey import statistics
 from tests.core.test_train import tiny, trainer
 
-NAMES = [spec.name for spec in registry.quick_methods() if spec.factory.startswith("core.")]
+NAMES = [spec.name for spec in registry.quick_methods(any_style=True) if spec.factory.startswith("core.")]
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -315,7 +315,10 @@ class CompareTab:
             if missing := self._missing(table, photo, style, methods):
                 yield missing
                 return
-            wanted = [name for name in self.titles if name in methods]
+            chosen = [name for name in self.titles if name in methods]
+            # What has learned the gallery alone stays out where an own picture is the style; asked for alone, it says so.
+            able = [method.name for method in self.client.methods(style)]
+            wanted = [name for name in chosen if name in able] or chosen
             options = {
                 "methods": wanted,
                 "size": int(size) or None,

@@ -24,6 +24,8 @@ EPILOG = """examples:
 
 Ctrl-C means "that is enough": what has been learned so far is written. Pressed twice, nothing is."""
 
+GALLERY_STEPS = 100
+"""Each style of the gallery is learned for so many steps, unless told."""
 EVERY_SECONDS = 10.0
 """Where no bar is drawn, a line is printed so often."""
 
@@ -36,11 +38,12 @@ def add_parser(subcommands: Subcommands) -> None:
         "the style as it is encoded. Every command that takes a style takes the file. Needs VGG-19: pip install "
         "'alla-prima[vgg]'.",
         epilog=EPILOG,
-        usage="allaprima learn PICTURE [--name NAME] [options]",
+        usage="allaprima learn PICTURE [--name NAME] [options] | allaprima learn --gallery FOLDER [options]",
     )
     parser.add_argument(
         "style",
         metavar="PICTURE",
+        nargs="?",
         help="the picture, or a name from 'allaprima styles', or a file that this wrote",
     )
     parser.add_argument("--name", metavar="NAME", help="what to call it (as the picture, unless given)")
@@ -67,6 +70,12 @@ def add_parser(subcommands: Subcommands) -> None:
         help="the method it is for (%(default)s unless given)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another number is another take")
+    parser.add_argument(
+        "--gallery",
+        metavar="FOLDER",
+        help="learn every style of the gallery, a file each in this folder (those that are there stay), and put them into "
+        "the program as the weights of the method 'gallery'",
+    )
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1 (the best found unless given)")
     parser.set_defaults(run=run)
 
@@ -79,6 +88,10 @@ def run(args: argparse.Namespace) -> int:
     check_range("seed", args.seed)
     if args.steps is not None and args.steps < 1:
         raise ParameterError("--steps: at least one step is needed.")
+    if bool(args.gallery) == bool(args.style):
+        raise ParameterError("Name either a picture or, with --gallery, a folder.")
+    if args.gallery:
+        return _gallery(args)
     gallery = gallery_style(args.style)
     name = checked_name(args.name or gallery or Path(args.style).stem)
     out = Path(args.out).expanduser() if args.out else Path(f"{name.replace('/', '-')}.style")
@@ -117,6 +130,28 @@ def run(args: argparse.Namespace) -> int:
         board.next()
         figures = f"  {last.number} steps in {last.seconds:.0f} s, {_figures(last)}" if last else ""
         board.say(f"{out}  {len(data) / 1000:.0f} kB{figures}")
+    return 0
+
+
+def _gallery(args: argparse.Namespace) -> int:
+    """Learn the gallery; 0 when its weights are written."""
+    from core.learn.gallery import assemble, learn_gallery
+    from core.learn.loop import learner, loss_network, photographs
+    from core.train.export import export
+    from core.weights import weights
+
+    photos = photographs(Path(args.photos).expanduser() if args.photos else None)
+    method = learner(DEFAULT_METHOD, args.device)
+    steps = args.steps or GALLERY_STEPS
+    folder = Path(args.gallery).expanduser()
+    learned = learn_gallery(method, loss_network(method.device), photos, folder, steps=steps, say=print)
+    state, network = assemble(method.exact, learned)
+    training = {
+        "start": f"{DEFAULT_METHOD} (SHA-256 {weights(DEFAULT_METHOD).sha256[:12]}…), unchanged",
+        "learned": f"{len(learned)} styles of the gallery",
+    }
+    export("gallery", state, network, training=training)
+    print(f"exported as 'gallery', {len(learned)} styles")
     return 0
 
 

@@ -43,6 +43,7 @@ def add_parser(subcommands: Subcommands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Paint; 0 when every photo was painted, else 2."""
+    from core import registry
     from worker.plugins import load_extra_methods
     from worker.settings import get_settings
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     params = painting_params(args)
     names = [share.style for share in painting_shares(args)]
     known = [gallery_style(name) for name in names]
+    registry.method(params.method).check_styles(known)
     tasks = plan(args.photos, names, args.out)
     with Tally(args.photos) as tally, Board(len(tasks), "Loading") as board:
         styles = [read_style(name, gallery) for name, gallery in zip(names, known, strict=True)]

@@ -1,0 +1,48 @@
+"""AdaIN's network with what it has learned of a gallery of styles: conditional instance normalisation (Dumoulin et al. 2017,
+section 2.2), whose scales and shifts are here a style's code and its learned offsets on all targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.nn.codec import AdaINNetwork
+
+THUMBNAIL = 16
+ALIKE = 8 / 255
+"""A picture whose thumbnail differs by no more on average is the style, at whatever size or quality."""
+
+
+class GalleryNetwork(AdaINNetwork):
+    """An ``AdaINNetwork`` and, for each of the named ``styles`` it is for, one row of ``codes`` ``(S, n)``, of ``offsets``
+    ``(S, m)`` (see ``core.nn.codec.Decoder.forward``) and of ``thumbnails`` ``(S, 3, 16, 16)`` in [0, 1]."""
+
+    codes: Tensor
+    offsets: Tensor
+    thumbnails: Tensor
+
+    def __init__(self, *, styles: Sequence[str], **network: Any) -> None:
+        super().__init__(**network)
+        self.styles = list(styles)
+        self.config |= {"styles": self.styles}
+        count = len(self.styles)
+        self.register_buffer("codes", torch.zeros(count, 2 * self.decoder.code.total))
+        self.register_buffer("offsets", torch.zeros(count, sum(self.decoder.offset_sizes)))
+        self.register_buffer("thumbnails", torch.zeros(count, 3, THUMBNAIL, THUMBNAIL))
+
+    def find(self, picture: Tensor) -> int | None:
+        """The row of the style that a picture ``(1, 3, H, W)``, RGB in [0, 1], shows; ``None`` for any other."""
+        if not self.styles:
+            return None
+        differences = (self.thumbnails - thumbnail(picture)).abs().mean(dim=(1, 2, 3))
+        nearest = int(differences.argmin())
+        return nearest if float(differences[nearest]) <= ALIKE else None
+
+
+def thumbnail(picture: Tensor) -> Tensor:
+    """A picture ``(1, 3, H, W)`` averaged over 16 × 16 fields."""
+    return F.adaptive_avg_pool2d(picture.float(), THUMBNAIL)
