@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.evaluate import patterns
+from core.losses.statistics import gram, mean_and_variance
 
 QUANTILES = 256
 """Quantiles per channel that a histogram keeps, as many as Risser et al. 2017 keep bins."""
@@ -35,11 +35,6 @@ def places(x: Tensor) -> Tensor:
     """The features of ``(1, C, h, w)`` at each place as columns ``(C, h·w)``; half precision becomes float32."""
     columns = x[0].flatten(1)
     return columns if columns.dtype == torch.float64 else columns.float()
-
-
-def gram(x: Tensor) -> Tensor:
-    """The Gram matrix of ``(1, C, h, w)``: ``(C, C)``; see ``core.evaluate.patterns.gram``."""
-    return patterns.gram(x)[0]
 
 
 def relative_squares(found: Tensor, wanted: Tensor) -> Tensor:
@@ -97,8 +92,8 @@ def gaussian_mmd(x: Tensor, wanted: Tensor) -> Tensor:
 
 def moments(x: Tensor) -> Tensor:
     """Channel means and deviations: ``(C, 2)``."""
-    columns = places(x)
-    return torch.stack([columns.mean(dim=1), (columns.var(dim=1, correction=0) + TINY).sqrt()], dim=1)
+    mean, variance = mean_and_variance(x)
+    return torch.stack([mean, (variance + TINY).sqrt()], dim=1)
 
 
 def quantiles(x: Tensor, count: int = QUANTILES) -> Tensor:
