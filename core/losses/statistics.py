@@ -1,7 +1,7 @@
 """Statistics of feature maps with gradients of their own: what a picture descends on a thousand times.
 
-Written out, a Gram matrix and two moments read and write the largest feature map a dozen times, forward and back, in
-float32. Here each is one pass over the features as the network left them, half precision or not; sums are kept in float32
+Written out, a Gram matrix reads and writes the largest feature map a dozen times, forward and back, in float32. Here it is
+one pass over the features as the network left them, half precision or not; sums are kept in float32
 (float64 for such features).
 """
 
@@ -24,10 +24,15 @@ def gram(x: Tensor) -> Tensor:
     return found
 
 
-def mean_and_variance(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and variances over the places of ``(1, C, h, w)``, ``(C,)`` each. Differentiable once."""
-    mean, variance = _Moments.apply(x)  # type: ignore[no-untyped-call]
-    return mean, variance
+def covariance(x: Tensor, weight: Tensor | None = None) -> Tensor:
+    """The covariance of the channels of ``(1, C, h, w)``: ``(C, C)``; with ``weight`` ``(1, 1, h, w)`` ≥ 0 each place counts
+    by it (the centred form of a guided Gram matrix, Gatys et al. 2017, eq. 6). Differentiable once, in ``x``."""
+    share = None
+    if weight is not None:
+        share = weight[0, 0].flatten().to(_wide(x.dtype))
+        share = share / share.sum().clamp_min(1e-6)
+    found: Tensor = _Covariance.apply(x, share)  # type: ignore[no-untyped-call]
+    return found
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -71,30 +76,36 @@ class _Gram(torch.autograd.Function):
         return _as_features(rows @ both.to(rows.dtype), x)
 
 
-class _Moments(torch.autograd.Function):
+class _Covariance(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, x: Tensor, share: Tensor | None) -> Tensor:
         rows, wide = _rows(x), _wide(x.dtype)
-        # From some place on: of what is the same everywhere nothing is left, whatever its size.
-        first = rows[len(rows) // 2].to(wide)
-        total, squares = torch.zeros_like(first), torch.zeros_like(first)
-        for part in rows.split(ROWS):
-            apart = part.to(wide) - first
-            total += apart.sum(dim=0)
-            squares += apart.square().sum(dim=0)
-        apart_mean = total / len(rows)
-        variance = (squares / len(rows) - apart_mean.square()).clamp_min(0)
-        mean = first + apart_mean
-        ctx.save_for_backward(x, mean)
-        return mean, variance
+        sums = [
+            part.to(wide).sum(dim=0) if some is None else some @ part.to(wide)
+            for part, some in _parts(rows, share)
+        ]
+        mean = torch.stack(sums).sum(dim=0)
+        mean = mean / len(rows) if share is None else mean
+        apart = torch.empty_like(rows)
+        for (part, some), place in zip(_parts(rows, share), apart.split(ROWS), strict=True):
+            centred = part.to(wide) - mean
+            place.copy_(centred if some is None else centred * some.sqrt()[:, None])
+        ctx.save_for_backward(apart, share)
+        ctx.like = x
+        return _products(apart) / (len(rows) if share is None else 1)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        x, mean = ctx.saved_tensors
-        rows, (of_mean, of_variance) = _rows(x), gradients
-        slope = 2 * of_variance / len(rows)
-        start = of_mean / len(rows) - slope * mean
-        found = torch.empty_like(rows)
-        for part, place in zip(rows.split(ROWS), found.split(ROWS), strict=True):
-            place.copy_(torch.addcmul(start, part.to(slope.dtype), slope))
-        return _as_features(found, x)
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        # What the mean changes adds up to nothing: deviations from it do.
+        apart, share = ctx.saved_tensors
+        both = gradients[0] + gradients[0].T
+        both = both / len(apart) if share is None else both
+        found = apart @ both.to(apart.dtype)
+        if share is not None:
+            found = found * share.sqrt()[:, None].to(found.dtype)
+        return _as_features(found, ctx.like), None
+
+
+def _parts(rows: Tensor, share: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:
+    parts = rows.split(ROWS)
+    return [*zip(parts, [None] * len(parts) if share is None else share.split(ROWS), strict=True)]

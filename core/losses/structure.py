@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.evaluate.patterns import shifted_covariance
+from core.losses import statistics
 
 
 def pyramid(x: Tensor, scales: int) -> list[Tensor]:
@@ -28,15 +28,14 @@ def weighted_covariance(x: Tensor, weight: Tensor) -> Tensor:
     """Covariance of the channels of ``(N, C, H, W)`` with each place counted by ``weight`` ``(N, 1, H, W)`` ≥ 0:
     ``(N, C, C)`` float32 (the centred form of a guided Gram matrix, Gatys et al. 2017, eq. 6). Differentiable in ``x``."""
     with torch.autocast(x.device.type, enabled=False):
-        share = (weight / weight.sum(dim=(2, 3), keepdim=True).clamp_min(1e-6)).flatten(2).float()
-        flat = x.flatten(2).float()
-        centred = (flat - (flat * share).sum(dim=2, keepdim=True)) * share.sqrt()
-        return centred @ centred.transpose(1, 2)
+        pairs = zip(x.split(1), weight.split(1), strict=True)
+        return torch.stack([statistics.covariance(sample, places) for sample, places in pairs])
 
 
 def covariance(x: Tensor) -> Tensor:
     """Covariance of the channels of ``(N, C, H, W)``: ``(N, C, C)`` float32. Differentiable."""
-    return shifted_covariance(x, 0, 0)
+    with torch.autocast(x.device.type, enabled=False):
+        return torch.stack([statistics.covariance(sample) for sample in x.split(1)])
 
 
 def relative_distance(mine: Tensor, wanted: Tensor) -> Tensor:

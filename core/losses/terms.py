@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.losses.statistics import gram, mean_and_variance
+from core.losses.statistics import gram
+from core.nn.adain import EPSILON, channel_moments
 
 QUANTILES = 256
 """Quantiles per channel that a histogram keeps, as many as Risser et al. 2017 keep bins."""
@@ -92,8 +93,12 @@ def gaussian_mmd(x: Tensor, wanted: Tensor) -> Tensor:
 
 def moments(x: Tensor) -> Tensor:
     """Channel means and deviations: ``(C, 2)``."""
-    mean, variance = mean_and_variance(x)
-    return torch.stack([mean, (variance + TINY).sqrt()], dim=1)
+    if x.dtype == torch.float64:
+        columns = places(x)
+        mean, std = columns.mean(dim=1), (columns.var(dim=1, correction=0) + EPSILON).sqrt()
+    else:
+        (mean,), (std,) = channel_moments(x)
+    return torch.stack([mean, std], dim=1)
 
 
 def quantiles(x: Tensor, count: int = QUANTILES) -> Tensor:
