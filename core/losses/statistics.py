@@ -20,7 +20,7 @@ being added up in float32, are as exact as the features."""
 def gram(x: Tensor) -> Tensor:
     """The Gram matrix ``F Fᵀ / (h·w)`` of ``(1, C, h, w)``: ``(C, C)`` (Gatys et al. 2016, eq. 3, as a mean over places).
     Differentiable once."""
-    found: Tensor = _Gram.apply(x)  # type: ignore[no-untyped-call]
+    found: Tensor = _Gram.apply(x)
     return found
 
 
@@ -31,7 +31,7 @@ def covariance(x: Tensor, weight: Tensor | None = None) -> Tensor:
     if weight is not None:
         share = weight[0, 0].flatten().to(_wide(x.dtype))
         share = share / share.sum().clamp_min(1e-6)
-    found: Tensor = _Covariance.apply(x, share)  # type: ignore[no-untyped-call]
+    found: Tensor = _Covariance.apply(x, share)
     return found
 
 

@@ -95,9 +95,9 @@ def run(args: argparse.Namespace) -> int:
         prepare(vgg, device, layers)
         x = to_tensor(picture, device)
         if args.fields:
-            found = {layer: fields.field(vgg, x, layer) for layer in layers}
-            pictures = [picture, *(fields.shown(picture, one) for one in found.values())]
-            for layer, one in found.items():
+            reached = {layer: fields.field(vgg, x, layer) for layer in layers}
+            pictures = [picture, *(fields.shown(picture, one) for one in reached.values())]
+            for layer, one in reached.items():
                 board.say(
                     f"{layer}  {one.side} px, {fields.INFLUENCE:.0%} of its influence within {one.effective}"
                 )
