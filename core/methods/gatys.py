@@ -22,7 +22,7 @@ from core.optimise.recipe import Recipe
 from core.params import DEFAULT_METHOD, PaintParams, parse_terms
 from core.specs import MethodSpec
 
-VERSION = "gatys-1"
+VERSION = "gatys-2"
 """Another one where the same request is to be painted otherwise."""
 LAYER = "4_1"
 LOADED = 0.02
