@@ -37,6 +37,15 @@ class RedactingFilter(logging.Filter):
         return True
 
 
+def lost_acknowledgement(record: logging.LogRecord) -> bool:
+    """A filter that tells in one sentence, without a traceback, that the queue server went away just when a message was to
+    be acknowledged: it is delivered again, and the job then found done."""
+    if record.msg.startswith("Couldn't ack"):
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+        record.msg, record.exc_info = "the queue went away before it heard that message %r is done (%r)", None
+    return True
+
+
 def setup_logging(settings: Settings, level: str | None = None, stream: TextIO | None = None) -> None:
     """Log to ``stream`` (stderr by default) at ``level`` (the setting's by default), with secrets left
     out."""
@@ -46,6 +55,7 @@ def setup_logging(settings: Settings, level: str | None = None, stream: TextIO |
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level or settings.log_level)
+    logging.getLogger("celery.worker.request").addFilter(lost_acknowledgement)
     # At INFO these write a line per request or message, with addresses that contain the token.
     for name in ("httpx", "httpcore", "celery", "kombu", "amqp", "alembic", "botocore"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

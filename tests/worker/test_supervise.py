@@ -122,9 +122,8 @@ def test_what_is_killed_comes_back_and_a_second_one_takes_over(tmp_path: Path, u
             killed.kill()
             until(lambda part=part: first.child(*part) is not None, f"{name}, started again")
             paint()
-            assert re.search(
-                rf"{name} has ended \(exit code -9\); it is started again in \d+ s", first.said()
-            )
+            sentence = rf"{name} has ended \(exit code -9\); it is started again in \d+ s"
+            until(lambda sentence=sentence: re.search(sentence, first.said()), f"the line of {name}")
         until(first.healthy, "the first service, whole again")
 
         second = Up(tmp_path, "second", 7972)
@@ -132,7 +131,8 @@ def test_what_is_killed_comes_back_and_a_second_one_takes_over(tmp_path: Path, u
         assert second.child(*QUEUE) is None
         first.stop()
         until(lambda: second.child(*QUEUE) is not None, "a queue server of the second service")
-        assert "the other service has ended; its queue server is started here" in second.said()
+        sentence = "the other service has ended; its queue server is started here"
+        until(lambda: sentence in second.said(), "the second service's line")
         until(second.healthy, "the second service")
         paint()
     children = psutil.Process(second.process.pid).children(recursive=True)
