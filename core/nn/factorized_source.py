@@ -57,9 +57,10 @@ class BottleneckDecoder(nn.Module):
         moments: Sequence[Moments],
         code: Tensor,
         noise: Sequence[Tensor] | None = None,
+        offsets: Tensor | None = None,
     ) -> Tensor:
         """The bottleneck's bands of the photograph and their ``moments``, the target ``code`` → RGB ``(N, 3, H, W)``,
-        not clamped. ``noise`` has no place here and is left."""
+        not clamped. ``noise`` and ``offsets`` have no place here and are left."""
         high, low = (
             restyle(band, own, *aim)
             for band, own, aim in zip(features, moments, self.code.unpack(code), strict=True)
