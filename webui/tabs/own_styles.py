@@ -75,7 +75,7 @@ class OwnStyles:
         styles = [tab.style_ref, tab.colors_ref]
         page.load(self.look, [tab.visitor], shown, **quiet)
         self.learn.click(
-            self.submit,
+            self.start,
             [tab.visitor, tab.state, self.name, tab.photo, *tab.refs],
             [tab.visitor, tab.photo_key, tab.choice, *shown, *tab.stage],
             **many,
@@ -115,7 +115,7 @@ class OwnStyles:
             return {self.tiles: ""}
         return await self._shown(owner_of(visitor))
 
-    async def submit(
+    async def start(
         self,
         request: gr.Request,
         visitor: str,
@@ -129,11 +129,11 @@ class OwnStyles:
         state.act()
         visitor = await tab.site.visitors.admit(visitor)
         async for update in tab._guarded(
-            self._submit(request, owner_of(visitor), state, name, path_of(photo_file), *refs)
+            self._start(request, owner_of(visitor), state, name, path_of(photo_file), *refs)
         ):
             yield {tab.visitor: visitor} | update
 
-    async def _submit(
+    async def _start(
         self, request: gr.Request, owner: str, state: Any, name: str, path: str | None, *refs: str
     ) -> AsyncIterator[Update]:
         tab = self.tab
