@@ -59,6 +59,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     from fastapi import FastAPI
 
     from webui.site import Site
+    from webui.states import keep_little
 
     links = pictures.Links.in_folder(settings.data_dir)
     site = Site(settings, client, links, Shelf(cache, quota_of(settings)))
@@ -87,7 +88,7 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
     # Gradio's own check of the paths it is given rests on this, which only its launch() would set.
     page.has_launched = True
     page.state_session_capacity = SESSIONS
-    return gr.mount_gradio_app(
+    mounted = gr.mount_gradio_app(
         app,
         page,
         path="/",
@@ -106,6 +107,8 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
         css_paths=[*theme.STYLESHEETS, *STYLESHEETS, training_page.STYLESHEET],
         head=head,
     )
+    keep_little(page)
+    return mounted
 
 
 def quota_of(settings: Settings) -> Quota:
