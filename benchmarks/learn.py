@@ -22,6 +22,7 @@ from statistics import fmean
 from PIL import Image
 from torch import Tensor
 
+from core.evaluate.hatching import STYLES as HATCHED
 from core.evaluate.hatching import calmest, fine, mean_correlation
 from core.evaluate.pairs import Figures, Paint, Pair, measure_side_by_side
 from core.images import picture_files, read_picture, resize_longest
@@ -35,18 +36,7 @@ from core.sheets import sheet
 from core.styles import style_path
 from core.tensors import to_image, to_tensor
 
-STYLES = (
-    "night-swirls",
-    "oil-flow",
-    "woodcut",
-    "pointillism",
-    "watercolour",
-    "mosaic",
-    "engraving",
-    "palette-knife",
-    "stained-glass",
-    "pastel",
-)
+STYLES = HATCHED[:10]
 """The first of those whose hatching ``core.evaluate.hatching`` looks at."""
 SIDE = 512
 FIGURES = ("ls", "lc", "gram", "patches", "ssim", "lattice", "glow", "fringe")

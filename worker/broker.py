@@ -248,3 +248,15 @@ class Broker:
                 self.redis.incr(PREFIX + key)
         except QueueError:
             log.debug("%s not advanced", key)
+
+
+def answers(settings: Settings) -> bool:
+    """Whether the queue server of these settings can be reached."""
+    broker = Broker(settings)
+    try:
+        broker.ping()
+        return True
+    except QueueError:
+        return False
+    finally:
+        broker.close()

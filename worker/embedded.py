@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import IO
 
-from worker.broker import Broker, QueueError
+from worker.broker import answers
 from worker.private import close_folder, keep_private, open_private, private_folder
 from worker.processes import ServiceError, die_with_parent, stop_process
 from worker.settings import Settings
@@ -160,14 +160,7 @@ class QueueServer:
     def _answers(self) -> bool:
         if not self.socket.exists():
             return False
-        broker = Broker(self.settings)
-        try:
-            broker.ping()
-            return True
-        except QueueError:
-            return False
-        finally:
-            broker.close()
+        return answers(self.settings)
 
     def _wait(self, trouble: str) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from worker.broker import Broker, QueueError
+from worker.broker import answers
 from worker.embedded import QueueServer
 from worker.private import open_private
 from worker.processes import PARENT_VARIABLE, ServiceError, die_with_parent, stop_at_exit, stop_process
@@ -85,7 +85,7 @@ def services(
             server.start()
             if keep:
                 keepers.append(keep_queue(server))
-        elif not _reachable(settings):
+        elif not answers(settings):
             raise ServiceError(
                 "The queue that REDIS_URL names does not answer; start that server or correct it."
             )
@@ -102,14 +102,3 @@ def services(
         if process is not None:
             stop_process(keepers[-1].process or process if keep else process)
         server.stop()
-
-
-def _reachable(settings: Settings) -> bool:
-    broker = Broker(settings)
-    try:
-        broker.ping()
-        return True
-    except QueueError:
-        return False
-    finally:
-        broker.close()
