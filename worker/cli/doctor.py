@@ -174,12 +174,15 @@ def models(settings: Settings) -> Finding:
     from PIL import Image
 
     from core import registry
+    from core.images import read_picture
     from core.params import PaintParams
+    from core.styles import style_path, styles
     from worker.cli.stylize import load_method
     from worker.plugins import load_extra_methods
 
     load_extra_methods(settings)
     good, bad = [], []
+    style = read_picture(style_path(styles()[0].name))
     photo = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
     for spec in registry.methods():
         try:
@@ -188,7 +191,7 @@ def models(settings: Settings) -> Finding:
                 continue
             method = load_method(spec.name, settings.device)
             if not spec.capabilities.iterative:
-                method.stylize(photo, photo.rotate(90), PaintParams(method=spec.name))
+                method.stylize(photo, style, PaintParams(method=spec.name))
             good.append(f"{spec.name} {method.model_hash[:8]}")
         except AllaPrimaError as error:
             bad.append(f"{spec.name}: {error}")
