@@ -18,7 +18,8 @@
   const look = () => {
     if (!pressed || !narrow.matches) return;
     pressed = false;
-    const easel = document.getElementById('easel'), seen = easel.getBoundingClientRect();
+    const seen = document.getElementById('easel')?.getBoundingClientRect();
+    if (!seen) return;
     const bottom = innerHeight - parseFloat(root.style.getPropertyValue('--dock') || 0);
     if (seen.top >= 0 && seen.bottom <= bottom) return;
     scrollTo({top: scrollY + seen.bottom - bottom + 24, behavior: still.matches ? 'auto' : 'smooth'});
@@ -27,13 +28,14 @@
   document.addEventListener('click', (event) => { if (event.target.closest?.('#dock #paint')) pressed = true; });
 
   const mount = () => {
-    const found = document.getElementById('dock');
-    if (!found || found === dock) return;
+    // While the page is being built one may be there before the other.
+    const found = document.getElementById('dock'), easel = document.getElementById('easel');
+    if (!found || !easel || found === dock) return;
     dock = found;
     sizes.disconnect();
     sizes.observe(dock);
     changes.disconnect();
-    changes.observe(document.getElementById('easel'), {subtree: true, childList: true});
+    changes.observe(easel, {subtree: true, childList: true});
     measure();
   };
   new MutationObserver(mount).observe(document, {subtree: true, childList: true});
