@@ -93,7 +93,7 @@ def build_application(settings: Settings, client: Client) -> App:
         base = settings.telegram_api_url.rstrip("/")
         builder = builder.base_url(f"{base}/bot").base_file_url(f"{base}/file/bot")
     application = builder.build()
-    install(application, Service(settings, client, Gallery(), Notifier(client, settings)))
+    install(application, Service(settings, client, Gallery(client), Notifier(client, settings)))
     registry.register(application)
     return application
 

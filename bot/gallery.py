@@ -17,6 +17,7 @@ from bot.drafts import Draft
 from bot.people import Person
 from bot.texts import Texts, texts_for
 from core.styles import PER_PAGE, Style, contact_sheet, page_count, styles
+from worker.client import Client
 
 _COLUMNS, _TILE = 3, 320  # reads well on a phone: 1088 pixels wide
 _WHOLE_TILE = 240  # of the sheet with all styles, whose height Telegram bounds, too
@@ -39,7 +40,8 @@ def _sheet(language: str, page: int | None) -> bytes:
 class Gallery:
     """Draws each page once in each language; after the first upload Telegram's file id is used instead of the bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: Client) -> None:
+        self._client = client
         self._file_ids: dict[tuple[str, int | None], str] = {}
 
     async def _with_sheet(
@@ -92,9 +94,9 @@ class Gallery:
             return person.texts.say("gallery_album", count=len(draft.photos), **place)
         return person.texts.say("gallery", **place)
 
-    @staticmethod
-    def keyboard(person: Person, draft_id: str, draft: Draft) -> InlineKeyboardMarkup:
-        """The buttons of the draft's page."""
+    async def keyboard(self, person: Person, draft_id: str, draft: Draft) -> InlineKeyboardMarkup:
+        """The buttons of the draft's page; on the first one those of the person's learned styles, too."""
+        learned = await call(self._client.own_styles, person.owner) if draft.page == 0 else []
         return keyboards.gallery(
             person.texts,
             draft_id,
@@ -102,7 +104,7 @@ class Gallery:
             page_count(),
             numbered(draft.page),
             own_style=bool(draft.photos),
-            learned=person.own_styles if draft.page == 0 else (),
+            learned=learned,
         )
 
     async def open(
@@ -111,6 +113,7 @@ class Gallery:
         """Send the gallery for a draft; the message's id."""
         reply = reply_to or draft.reply_to
         parameters = ReplyParameters(reply, allow_sending_without_reply=True) if reply else None
+        keyboard = await self.keyboard(person, draft_id, draft)
         message = await self._with_sheet(
             person.texts,
             draft.page,
@@ -119,7 +122,7 @@ class Gallery:
                 photo,
                 self.caption(person, draft),
                 parse_mode=ParseMode.HTML,
-                reply_markup=self.keyboard(person, draft_id, draft),
+                reply_markup=keyboard,
                 reply_parameters=parameters,
                 filename="styles.jpg",
             ),
@@ -128,7 +131,7 @@ class Gallery:
 
     async def turn(self, bot: Bot, person: Person, draft_id: str, draft: Draft, message: int) -> None:
         """Show the draft's page in the message of the gallery."""
-        caption, keyboard = self.caption(person, draft), self.keyboard(person, draft_id, draft)
+        caption, keyboard = self.caption(person, draft), await self.keyboard(person, draft_id, draft)
         try:
             await self._with_sheet(
                 person.texts,

@@ -8,13 +8,11 @@ from telegram import Message, Update, User
 
 from bot.texts import Texts
 from core.params import PaintParams
-from worker.jobs import OwnStyleView
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who is speaking: owner string, language, usual parameters, how full-size files are wanted, and the styles that they
-    have learned."""
+    """Who is speaking: owner string, language, usual parameters, and how full-size files are wanted."""
 
     id: int
     owner: str
@@ -22,7 +20,6 @@ class Person:
     defaults: PaintParams
     file: str = "png"
     metadata: bool = False
-    own_styles: tuple[OwnStyleView, ...] = ()
 
 
 def owner_of(user_id: int) -> str:

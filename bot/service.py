@@ -43,8 +43,7 @@ class Service:
         if view is None:
             return Person(user.id, owner, texts_for(None, user.language_code), PaintParams())
         texts = texts_for(view.language, user.language_code)
-        own = await call(self.client.own_styles, owner)
-        return Person(user.id, view.owner, texts, view.defaults, view.file, view.metadata, tuple(own))
+        return Person(user.id, view.owner, texts, view.defaults, view.file, view.metadata)
 
     def tapped_again(self, message: int, data: str) -> bool:
         """Whether the same button was pressed within the last seconds. A courtesy against doubled files;

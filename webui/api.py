@@ -123,11 +123,11 @@ class Endpoints:
         """Queue one photo in one style with several methods (names separated by commas; none: all that paint in one go),
         one job each."""
         _check_pictures(asked)
-        names = [name.strip() for name in (asked.methods or "").split(",") if name.strip()] or None
+        names = [name.strip() for name in (asked.methods or "").split(",") if name.strip()]
         ref = await self._style(caller, asked.style, asked.style_file)
         key = await self._put(caller, asked.photo)
-        count = len(registry.quick_methods(any_style=not asked.style) if names is None else names)
-        origin = self._site.origin_of(caller.request, count)
+        names = names or self._client.compared(ref)
+        origin = self._site.origin_of(caller.request, len(names))
         options = {"methods": names, "size": asked.size, "source": "api", "origin": origin}
         jobs = await _call(self._client.compare, caller.owner, key, ref, **options)
         return [describe(job, caller.visitor) for job in jobs]

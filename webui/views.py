@@ -3,9 +3,9 @@ text from outside is escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core import registry
 from webui.pictures import Links, download_name, tile_address
@@ -50,18 +50,35 @@ def tiles(styles: Iterable[Style], chosen: str = "") -> str:
     known = list(styles)
     if not known:
         return '<p class="empty">The gallery is empty; bring your own style picture.</p>'
-    entry = chosen if any(style.name == chosen for style in known) else known[0].name
+    rows = [Tile(style.name, style.title, tile_address(style.name), style.summary) for style in known]
+    return tile_group("Gallery of styles", rows, chosen)
+
+
+class Tile(NamedTuple):
+    """A style to be chosen: what the server calls it, what people read, the address of its picture, and more words."""
+
+    name: str
+    title: str
+    address: str
+    summary: str = ""
+
+
+def tile_group(label: str, rows: Sequence[Tile], chosen: str = "") -> str:
+    """Styles as a group of radio buttons called ``label``, at least one; ``chosen``: the name of the one that is ticked.
+    Pictures that are fetched come when they are in view."""
+    entry = chosen if any(row.name == chosen for row in rows) else rows[0].name
     parts = []
-    for style in known:
-        ticked = style.name == chosen
+    for row in rows:
+        ticked = row.name == chosen
+        summary = f' title="{escape(row.summary)}"' if row.summary else ""
+        lazy = "" if row.address.startswith("data:") else ' loading="lazy"'
         parts.append(
             f'<button type="button" role="radio" class="tile" aria-checked="{"true" if ticked else "false"}" '
-            f'tabindex="{0 if style.name == entry else -1}" data-name="{escape(style.name)}" '
-            f'title="{escape(style.summary)}">'
-            f'<img src="{escape(tile_address(style.name))}" alt="" loading="lazy" decoding="async">'
-            f"<span>{escape(style.title)}</span></button>"
+            f'tabindex="{0 if row.name == entry else -1}" data-name="{escape(row.name)}"{summary}>'
+            f'<img src="{escape(row.address)}" alt=""{lazy} decoding="async">'
+            f"<span>{escape(row.title)}</span></button>"
         )
-    return f'<div class="tiles" role="radiogroup" aria-label="Gallery of styles">{"".join(parts)}</div>'
+    return f'<div class="tiles" role="radiogroup" aria-label="{escape(label)}">{"".join(parts)}</div>'
 
 
 def choice(label: str, colors: str = "", missing: str = "") -> str:

@@ -208,6 +208,10 @@ class Client(PeopleClient, OwnStylesClient):
             learned = own_styles.of_key(session, name, owner)
         return OWN_PICTURE if learned is None else learned.name
 
+    def compared(self, style: str) -> list[str]:
+        """Names of the methods that are compared in a style unless others are given: all that paint in it in one go."""
+        return [one.name for one in self.methods(style) if not one.capabilities.iterative]
+
     def compare(
         self,
         owner: str,
@@ -222,9 +226,7 @@ class Client(PeopleClient, OwnStylesClient):
         """Submit a painting by each of ``methods`` (all that paint in one go in this style unless given) at its defaults,
         one job each. They belong together by ``"compare"`` in their context. Raises what ``submit`` raises, having
         cancelled what was submitted before."""
-        if methods is None:
-            methods = [one.name for one in self.methods(style) if not one.capabilities.iterative]
-        names = list(dict.fromkeys(methods))
+        names = self.compared(style) if methods is None else list(dict.fromkeys(methods))
         if not names:
             raise ParameterError("methods: choose at least one.")
         context = {"compare": new_id()}

@@ -133,7 +133,7 @@ async def back(context: Context, query: CallbackQuery, person: Person, button: C
         draft,
         draft.gallery,
         gallery.caption(person, draft),
-        gallery.keyboard(person, button.target, draft),
+        await gallery.keyboard(person, button.target, draft),
     )
 
 

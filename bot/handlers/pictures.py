@@ -214,5 +214,5 @@ async def _recount(context: Context, service: Service, person: Person, draft_id:
         draft,
         draft.gallery,
         gallery.caption(person, draft),
-        gallery.keyboard(person, draft_id, draft),
+        await gallery.keyboard(person, draft_id, draft),
     )

@@ -17,7 +17,7 @@ from core.methods.moments import MomentsMethod
 from core.nn.codec import AdaINNetwork
 from core.nn.gallery import thumbnail
 from core.nn.vgg import VGG
-from core.styles import Style, styles
+from core.styles import styles
 from core.tensors import to_tensor
 
 Say = Callable[[str], None]
@@ -40,11 +40,12 @@ def learn_gallery(
     for number, style in enumerate(styles(), 1):
         path = folder / f"{style.name}.webp"
         if not path.exists():
-            learning = Learning(method, vgg, read_picture(style.file), photos, steps=steps)
+            picture = read_picture(style.file)
+            learning = Learning(method, vgg, picture, photos, steps=steps)
             for step in learning:  # noqa: B007, the last one is told of
                 pass
             temporary = path.with_suffix(".tmp")
-            temporary.write_bytes(learning.learned(style.title).file(read_picture(style.file)))
+            temporary.write_bytes(learning.learned(style.title).file(picture))
             temporary.replace(path)
             say(
                 f"{number} of {len(styles())}: {style.title}, {step.seconds:.0f} s; distance to the style "
@@ -66,7 +67,7 @@ def assemble(
 ) -> tuple[dict[str, Tensor], dict[str, object]]:
     """Weights of a ``GalleryNetwork`` in half precision, codes apart, and its constructor's arguments: the ``network`` that
     the styles were learned with and, by name, what was ``learned``."""
-    of_gallery: list[Style] = [style for style in styles() if style.name in learned]
+    of_gallery = [style for style in styles() if style.name in learned]
     rows = [learned[style.name] for style in of_gallery]
     state = {name: value.detach().cpu().half() for name, value in network.state_dict().items()}
     state["codes"] = torch.stack([torch.from_numpy(row.code) for row in rows])

@@ -18,8 +18,8 @@ from core.errors import ParameterError
 from core.images import resize_longest
 from core.learn.style import LearnedStyle
 from core.losses import functional as L
-from core.losses import halos
 from core.losses import structure as S
+from core.losses.penalties import PENALTIES
 from core.methods import feedforward
 from core.methods.contract import STYLE_SIDE
 from core.methods.moments import MomentsMethod
@@ -45,6 +45,8 @@ WATCHED = 2
 """Squares of photographs that are not learned from; what does best on them is kept."""
 WATCH_EVERY, WATCHED_EARLY = 20, (5, 10)
 
+AGAINST = ("lattice", "glow", "fringe")
+"""Penalties (``core.losses.penalties``) that count."""
 WEIGHTS = {
     "style": 2.0,
     "structure": 1.0,
@@ -221,14 +223,11 @@ class Learning:
         seen = self._see(painted)
         deep = instance_normalise(seen["relu4_1"])
         shown = painted.clamp(0, 1)
-        luma = L.luma(painted)
         return {
             "style": L.style_loss(list(seen.values()), self._wanted).mean() / max(square.style, 1e-6),
             "structure": S.covariance_loss(list(seen.values()), self._covariances).mean(),
             "content": (deep - square.deep.float()).square().mean(),
-            "lattice": L.lattice_penalty(luma),
-            "glow": halos.glow(painted, square.picture).mean(),
-            "fringe": halos.fringe(painted, square.picture).mean(),
+            **{name: PENALTIES[name].of(painted, square.picture) for name in AGAINST},
             "clip": (painted - shown).abs().mean(),
         }
 

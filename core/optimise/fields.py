@@ -25,11 +25,13 @@ GAMMA = 0.4
 @dataclass(frozen=True)
 class Field:
     """The receptive field of a layer's unit. ``side``: of the square that can reach it, pixels; ``stride``: distance of
-    neighbouring units, pixels; ``effective``: side of the square that holds ``INFLUENCE`` of the influence, pixels;
+    neighbouring units, pixels; ``centre``: the unit's row and column, pixels; ``effective``: side of the square that holds
+    ``INFLUENCE`` of the influence, pixels;
     ``influence``: of each pixel on the unit in the middle, ``(H, W)``, the largest 1."""
 
     side: int
     stride: int
+    centre: tuple[int, int]
     effective: int
     influence: Tensor
 
@@ -71,7 +73,9 @@ def field(vgg: VGG, photo: Tensor, layer: str, *, seed: int = 0) -> Field:
         assert x.grad is not None
         influence += x.grad[0].abs().sum(dim=0).float().cpu()
     centre = (int((row + 0.5) * stride), int((column + 0.5) * stride))
-    return Field(side, stride, _holding(influence, centre), influence / influence.max().clamp_min(1e-12))
+    return Field(
+        side, stride, centre, _holding(influence, centre), influence / influence.max().clamp_min(1e-12)
+    )
 
 
 def _holding(influence: Tensor, centre: tuple[int, int]) -> int:
@@ -94,7 +98,7 @@ def shown(photo: Image.Image, found: Field) -> Image.Image:
     pixels = np.asarray(photo.convert("RGB"), np.float32) * light[..., None]
     picture = Image.fromarray(pixels.round().astype(np.uint8))
     draw = ImageDraw.Draw(picture)
-    row, column = (int((side // found.stride // 2 + 0.5) * found.stride) for side in found.influence.shape)
+    row, column = found.centre
     for side, colour in ((found.side, (255, 255, 255)), (found.effective, (255, 210, 60))):
         half = side // 2
         draw.rectangle((column - half, row - half, column + half, row + half), outline=colour)

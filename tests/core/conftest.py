@@ -12,8 +12,7 @@ from PIL import Image
 from core.nn.vgg import VGG
 
 
-@pytest.fixture(scope="session")
-def teacher() -> VGG:
+def untrained_vgg() -> VGG:
     """An untrained VGG-19 up to relu4_1 with features of about the trained one's size."""
     torch.manual_seed(0)
     net = VGG("vgg19", "4_1").eval()
@@ -21,6 +20,12 @@ def teacher() -> VGG:
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     return net
+
+
+@pytest.fixture(scope="session")
+def teacher() -> VGG:
+    """The untrained loss network."""
+    return untrained_vgg()
 
 
 def texture(seed: int, width: int = 72, height: int = 56) -> Image.Image:

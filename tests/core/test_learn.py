@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from safetensors.numpy import save
 from safetensors.torch import load
@@ -26,7 +25,7 @@ from core.methods.moments import MomentsMethod
 from core.nn import vgg
 from core.nn.vgg import VGG
 from core.params import PaintParams
-from tests.core.conftest import texture
+from tests.core.conftest import texture, untrained_vgg
 
 QUICK = ("adain", "adaconv", "factorized")
 
@@ -41,12 +40,7 @@ def teacher() -> VGG:
     """An untrained loss network, many times narrower than VGG."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vgg, "WIDTHS", (8, 12, 16, 16, 16))
-        torch.manual_seed(0)
-        net = VGG("vgg19", "4_1").eval()
-    for module in net.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-    return net
+        return untrained_vgg()
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from core.nn.vgg import VGG
 from core.train import checkpoint
 from core.train.recipe import Recipe
-from tests.core.conftest import texture
+from tests.core.conftest import texture, untrained_vgg
 from tests.worker.conftest import until
 from worker.client import Client
 from worker.embedded import QueueServer
@@ -56,12 +53,7 @@ class Material:
             kind.mkdir(parents=True)
             for number in range(count):
                 texture(number + 100 * len(kind.name)).save(kind / f"{number}.png")
-        torch.manual_seed(0)
-        teacher = VGG("vgg19", "4_1").eval()
-        for module in teacher.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        teacher.save(self.vgg)
+        untrained_vgg().save(self.vgg)
 
 
 class School:

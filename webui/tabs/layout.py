@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,20 @@ class PaintState:
     growing: str = ""
     grown: float = 0.0
     grown_at: float = 0.0
+
+    @contextmanager
+    def submitting(self, wanted: tuple[Any, ...]) -> Iterator[bool]:
+        """While something that was pressed for is submitted and painted: whether it is the first press, or the second of a
+        double click."""
+        if self.submitted == wanted:
+            yield False
+            return
+        self.submitted = wanted
+        try:
+            yield True
+        finally:
+            if self.submitted is wanted:
+                self.submitted = None
 
     def act(self) -> int:
         """Count something that the person does; the new count."""

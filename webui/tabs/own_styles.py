@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -17,12 +16,13 @@ from webui import views
 from webui.components import picker
 from webui.people import owner_of
 from webui.pictures import small_jpeg
-from webui.tabs.common import NO_STYLE, Update, call, picked, picked_name, store
+from webui.tabs.common import NO_STYLE, Update, call, picked, picked_name
 from webui.uploads import path_of
 
 TILE_SIDE = 160
 BUTTON = f"Learn this style ({SECONDS_LEARN // 60} min)"
 LEARNED = "“{name}” is learned; it stands among your styles now."
+LABEL = "Your learned styles"
 DELETED = "The style is deleted."
 
 
@@ -30,18 +30,8 @@ def tiles(styles: list[tuple[str, str, str]], chosen: str = "") -> str:
     """Learned styles as radio buttons: id, name and address of a small picture each; nothing where there are none."""
     if not styles:
         return ""
-    known = [style_id for style_id, _, _ in styles]
-    entry = chosen if chosen in known else known[0]
-    parts = [
-        f'<button type="button" role="radio" class="tile" aria-checked="{"true" if style_id == chosen else "false"}" '
-        f'tabindex="{0 if style_id == entry else -1}" data-name="{escape(style_id)}">'
-        f'<img src="{escape(address)}" alt="" decoding="async"><span>{escape(name)}</span></button>'
-        for style_id, name, address in styles
-    ]
-    return (
-        f'<p class="choice">Your learned styles</p><div class="tiles" role="radiogroup" '
-        f'aria-label="Your learned styles">{"".join(parts)}</div>'
-    )
+    rows = [views.Tile(*style) for style in styles]
+    return f'<p class="choice">{LABEL}</p>{views.tile_group(LABEL, rows, chosen)}'
 
 
 class OwnStyles:
@@ -143,15 +133,13 @@ class OwnStyles:
                 tab.choice: views.choice("", missing=NO_STYLE)
             }
             return
-        if not photo and path is not None and not state.trouble:
-            photo = state.photo = await store(tab.site, path, owner)
+        if found := await tab.bring(request, state, owner, photo, path):
+            photo = found
             yield {tab.photo_key: photo}
-        wanted = (owner, photo, style, "learn")
-        if state.submitted == wanted:
-            return  # the second press of a double click
-        state.submitted = wanted
-        before = {known.id for known in await call(self.client.own_styles, owner)}
-        try:
+        with state.submitting((owner, photo, style, "learn")) as first:
+            if not first:
+                return
+            before = {known.id for known in await call(self.client.own_styles, owner)}
             job = await call(
                 self.client.learn_style,
                 owner,
@@ -163,9 +151,6 @@ class OwnStyles:
             )
             async for update in tab._show(state, job, owner):
                 yield update
-        finally:
-            if state.submitted is wanted:
-                state.submitted = None
         new = [known for known in await call(self.client.own_styles, owner) if known.id not in before]
         said = {tab.status: views.note(LEARNED.format(name=new[0].name))} if new else {}
         yield said | await self._shown(owner)

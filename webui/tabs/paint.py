@@ -188,26 +188,30 @@ class PaintTab(Easel):
         self, request: gr.Request, owner: str, state: PaintState, photo_path: str | None, *chosen: Any
     ) -> AsyncIterator[Update]:
         (photo, style, colors), knobs = await self._chosen(state, *chosen[:3]), chosen[3:]
-        if not photo and photo_path is not None and not state.trouble:
-            self.site.bringing(request)
-            photo = state.photo = await store(self.site, photo_path, owner)
+        if found := await self.bring(request, state, owner, photo, photo_path):
+            photo = found
             yield {self.photo_key: photo}
         if missing := self._missing(state, photo, style):
             yield self._at_rest() | missing
             return
         styles, params = styles_and_params(self._spec(knobs[METHOD]), style, colors, knobs)
-        wanted = (owner, photo, tuple(styles), params)
-        if state.submitted == wanted:
-            return  # the second press of a double click
-        state.submitted = wanted
-        try:
+        with state.submitting((owner, photo, tuple(styles), params)) as first:
+            if not first:
+                return
             origin = self.site.origin_of(request)
             job = await call(self.client.submit, owner, photo, styles, params, source="web", origin=origin)
             async for update in self._show(state, job, owner):
                 yield update
-        finally:
-            if state.submitted is wanted:
-                state.submitted = None
+
+    async def bring(
+        self, request: gr.Request, state: PaintState, owner: str, photo: str, path: str | None
+    ) -> str:
+        """The key of the photograph in the field where none is known, as after a restart of the server; else nothing."""
+        if photo or path is None or state.trouble:
+            return ""
+        self.site.bringing(request)
+        state.photo = await store(self.site, path, owner)
+        return state.photo
 
     async def _chosen(self, state: PaintState, photo: str, style: str, colors: str) -> tuple[str, str, str]:
         """What is chosen by now; the fields of the page know it when this server was started after them."""

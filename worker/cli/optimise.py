@@ -20,6 +20,7 @@ from worker.cli.show import Board
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from core.nn.vgg import VGG
     from core.optimise.loop import Step
     from core.optimise.recipe import Recipe
 
@@ -153,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
         enough = Enough()
         last: list[Step] = []
         paintings: list[Image] = []
+        vgg: VGG | None = None
 
         def tell(step: Step) -> bool:
             last[:] = [step]
@@ -162,7 +164,10 @@ def run(args: argparse.Namespace) -> int:
         started = time.perf_counter()
         with enough:
             for recipe, alpha in cells:
-                painting = Painter(recipe, device=args.device).paint(
+                # One loss network for all: they descend on the same layers.
+                painter = Painter(recipe, vgg, args.device)
+                vgg = painter.vgg
+                painting = painter.paint(
                     photo,
                     styles,
                     weights=[share.high for share in shares.values()],

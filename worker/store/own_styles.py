@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.errors import LimitError, NotFoundError
+from core.learn.names import NAME_MAX
 from core.words import count
 from worker.jobs import OwnStyleView, new_id
 from worker.store.database import clock
@@ -61,7 +62,7 @@ def add(session: Session, owner: str, key: str, name: str, source: str, model: s
     return row.id
 
 
-def free_name(session: Session, owner: str, wanted: str, most: int = 40) -> str:
+def free_name(session: Session, owner: str, wanted: str, most: int = NAME_MAX) -> str:
     """``wanted``, with a number behind it where a style of the person's is called so already."""
     taken = {row.name for row in of_person(session, owner)}
     number, name = 1, wanted[:most]
