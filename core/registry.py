@@ -135,6 +135,7 @@ register(
         weights="gallery",
         factory="core.methods.gallery:GalleryMethod",
         capabilities=Capabilities(gallery=True),
+        trainings=(TrainingSpec("gallery", "core.train.tasks.gallery:GalleryTask", {"student": "adain"}),),
     )
 )
 
