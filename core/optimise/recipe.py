@@ -10,8 +10,8 @@ from core.errors import ParameterError
 from core.params import PARAMS, checked_terms, parse_terms
 from core.words import complaint
 
-SIDE_MAX = 2048
-"""Longest side of a painting in pixels: the loss network keeps some 1.5 kB for every pixel of it."""
+SIDE_MAX = 4096
+"""Longest side of a painting in pixels."""
 COARSEST = 128
 """Longest side at which a painting begins, in pixels."""
 
