@@ -59,6 +59,7 @@ lint: setup-dev ## check format, lint and types
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy tools
 
 format: setup-dev ## put the code into its usual form
 	$(BIN)/python -m ruff format .

@@ -22,7 +22,7 @@ from worker import cli, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("core", "worker", "bot", "webui")
-FOLDERS = {*PACKAGES, "docker", "tests", "benchmarks", ".ci", ".github"}
+FOLDERS = {*PACKAGES, "docker", "tests", "benchmarks", "tools", ".ci", ".github"}
 LARGEST_FILE = 12 * 2**20
 # What a front end may take from other packages. `worker.jobs` and `worker.settings` hold the types that
 # `worker.client` takes and returns.
@@ -341,7 +341,7 @@ def test_every_package_imported_is_a_requirement() -> None:
     ]
     required = {canonical(re.split(r"[^A-Za-z0-9._-]", line)[0]) for line in lines} | set(COME_WITH)
     assert set(COME_WITH.values()) <= required
-    ours = {*PACKAGES, "tests", "benchmarks", *sys.stdlib_module_names}
+    ours = {*PACKAGES, "tests", "benchmarks", "tools", *sys.stdlib_module_names}
     owners = importlib.metadata.packages_distributions()
     for path in (path for path in files() if path.suffix == ".py"):
         for module in {name.split(".")[0] for name in imported(path)} - ours:

@@ -1,7 +1,7 @@
-"""Sample photographs that ship with the program, rendered by its own code (``core.samples.renderers``).
+"""Sample photographs that ship with the program, rendered by its own code (``tools.artwork.renderers``).
 
 Importing this package needs neither numpy nor Pillow;
-``python -m core.samples.render`` makes the pictures again.
+``python -m tools.artwork.render`` makes the pictures again.
 """
 
 from __future__ import annotations

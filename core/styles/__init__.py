@@ -1,6 +1,6 @@
-"""The gallery: pictures painted by our own code (``core.styles.painters``), shipped as small files.
+"""The gallery: pictures painted by our own code (``tools.artwork.painters``), shipped as small files.
 
-Listing imports neither torch nor numpy; only ``contact_sheet`` needs Pillow. ``python -m core.styles.paint``
+Listing imports neither torch nor numpy; only ``contact_sheet`` needs Pillow. ``python -m tools.artwork.paint``
 renders the pictures again.
 """
 

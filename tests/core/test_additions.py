@@ -17,10 +17,10 @@ import pytest
 
 from core import registry
 from core import styles as styles_module
-from core.styles.paint import render
-from core.styles.painters import prints
 from core.train import recipe as recipe_module
 from core.train.recipe import load_recipe, recipes
+from tools.artwork.paint import render
+from tools.artwork.painters import prints
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {Path("worker/settings.py")}

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core import samples
 from core.errors import UnknownNameError
-from core.samples import render
+from tools.artwork import render
 
 CHEAP = ("skyline", "dunes")
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from core import styles as gallery
 from core.errors import UnknownNameError
-from core.styles import paint
-from core.styles.painters import painter
+from tools.artwork import paint
+from tools.artwork.painters import painter
 
 NAMES = [s.name for s in gallery.styles()]
 
