@@ -65,6 +65,7 @@ def drop_unused(database: Database, blobs: BlobStore, owner: str, *keys: str | N
             Job.preview_key == key,
             Job.photo_key == key,
             cast(Job.styles, Text).contains(ref),
+            cast(Job.masks, Text).contains(key),
         )
         with database.write() as session:
             lock(session, key)
