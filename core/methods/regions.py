@@ -58,8 +58,11 @@ class Regions:
 
     def of_style(self, number: int) -> Share:
         """Where a style has a part in what is painted, ``(H, W)`` in [0, 1]."""
-        shares = [region.share for region in self.painted if number in region.styles]
-        return sum(shares, np.zeros(self.size[::-1], np.float32))
+        found: Share = np.zeros((self.size[1], self.size[0]), np.float32)
+        for region in self.painted:
+            if number in region.styles:
+                found += region.share
+        return found
 
 
 def regions_of(masks: Sequence[Image.Image | None], size: tuple[int, int]) -> Regions | None:
