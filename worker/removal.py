@@ -1,6 +1,6 @@
 """Paintings that their owner deletes one by one: hidden at once, brought back for a while, then erased by housekeeping.
 
-The photograph and a style picture stay for their own time, since one may want to paint them again."""
+The photograph, a style picture and masks stay for their own time, since one may want to paint with them again."""
 
 from __future__ import annotations
 
