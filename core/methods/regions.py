@@ -77,10 +77,10 @@ def regions_of(masks: Sequence[Image.Image | None], size: tuple[int, int]) -> Re
     for number, mask in enumerate(masks):
         if mask is not None:
             shares = _divided(shares, number, _softened(mask, number, size))
-    if len(shares) > REGIONS_MAX:
-        raise ParameterError(
-            f"The masks overlap in {len(shares)} ways; a painting has at most {REGIONS_MAX} regions."
-        )
+        if len(shares) > REGIONS_MAX:
+            raise ParameterError(
+                f"The masks overlap in {len(shares)} ways or more; a painting has at most {REGIONS_MAX} regions."
+            )
     rest = shares.pop(nobody, None)
     painted = [Region(styles, share) for styles, share in shares.items()]
     if rest is None:
@@ -98,7 +98,8 @@ def _softened(mask: Image.Image, number: int, size: tuple[int, int]) -> Share:
     if mask.size != size:
         mask = mask.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
     soft = mask.filter(ImageFilter.GaussianBlur(max(size) * SOFTNESS))
-    return np.asarray(soft, dtype=np.float32) / 255
+    share: Share = np.asarray(soft, dtype=np.float32)
+    return share / np.float32(255)
 
 
 def _divided(shares: dict[tuple[int, ...], Share], number: int, mask: Share) -> dict[tuple[int, ...], Share]:
