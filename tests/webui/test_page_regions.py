@@ -85,10 +85,9 @@ def test_what_is_brushed_over_is_painted_and_the_rest_stays(
     assert np.array_equal(painted[:, -70:], original[:, -70:])
     assert np.abs(painted[:, :70] - original[:, :70]).mean() > 5
 
-    # Another style elsewhere; a knob keeps both.
+    # Another style elsewhere is painted at once; a knob keeps both.
     page.locator("#elsewhere input").click()
     page.get_by_role("option", name=database.styles()[5].title, exact=True).click()
-    studio.paint()
     second = studio.wait_other_job(first)
     two = database.job(second)
     assert (two.masks, two.styles[1]) == ((key, None), f"gallery:{database.styles()[5].name}")

@@ -121,7 +121,7 @@ class PaintTab(Easel):
             pressed,
             **many,
         )
-        for knob in (self.keep, self.size, *self.own.values()):
+        for knob in (self.keep, self.size, self.elsewhere, *self.own.values()):
             turn = knob.release if isinstance(knob, gr.Slider) else knob.input
             turn(self.adjust, turned, stage, **many)
         self.another.click(lambda take: int(take or 0) + 1, [self.take], [self.take], **many).then(
