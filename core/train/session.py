@@ -214,12 +214,12 @@ class Session:
             figures = {k: round(v, 4) for k, v in self.task.correlation(shown).items()}
         elif isinstance(self.task, ClassifyTask):
             figures = {k: round(v, 4) for k, v in self.task.validate().items()}
-        elif isinstance(self.task, AdaINTask) and self.pairs:
+        elif isinstance(self.task, AdaINTask) and (pairs := self.task.validation_pairs(self.pairs)):
             paint = network_paint(self.task.network, self.device)
-            summary = summarise(measure(paint, self.pairs, self.teacher))
+            summary = summarise(measure(paint, pairs, self.teacher))
             found = asdict(summary) | {"hatching": quick_hatching(paint)}
             figures = {k: round(v, 4) for k, v in found.items()}
-            pairs_sheet(self.pairs[:SHEET_PAIRS], {f"step {step}": paint}).save(
+            pairs_sheet(pairs[:SHEET_PAIRS], {f"step {step}": paint}).save(
                 self.folder / f"sheet-{step:07d}.png"
             )
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import ModelError, ParameterError
+from core.evaluate.pairs import Pair
 from core.losses import functional as L
 from core.losses import halos
 from core.losses import structure as S
@@ -81,6 +82,10 @@ class AdaINTask(Task):
 
     def material(self) -> dict[str, int]:
         return super().material() | ({"gallery": len(self.gallery)} if self.gallery else {})
+
+    def validation_pairs(self, held_out: Sequence[Pair]) -> Sequence[Pair]:
+        """What its milestones are measured on, ``held_out`` being the pairs that are not trained on."""
+        return held_out
 
     def new_network(self) -> Network:
         """The untrained network of the recipe."""
