@@ -38,6 +38,7 @@ FRONT_END_MAY_IMPORT = {
     "worker.training.service",
     "core.errors",
     "core.images",
+    "core.learn.names",
     "core.memory",
     "core.params",
     "core.registry",

@@ -16,29 +16,36 @@ from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
-from core.params import DEFAULT_METHOD, PaintParams, Share, mixed, of_two, own_params
+from core.params import DEFAULT_METHOD, SECONDS_LEARN, PaintParams, Share, mixed, of_two, own_params
 from webui.api_calls import (
     CompareCall,
     DataCall,
     JobCall,
+    LearnCall,
     ListCall,
     NoParameters,
     PaintCall,
+    RenameCall,
     RepaintCall,
+    StyleCall,
+    VisitorCall,
     controls,
 )
 from webui.bodies import Body, checked
 from webui.follow import follow
 from webui.people import is_visitor, owner_of
-from webui.pictures import download_name
+from webui.pictures import download_name, plain
 from webui.uploads import path_of
 
 if TYPE_CHECKING:
     from core.specs import MethodSpec
     from webui.site import Site
-    from worker.jobs import JobView
+    from worker.jobs import JobView, OwnStyleView
 
 log = logging.getLogger(__name__)
+
+OWN_STYLE = "own:"
+"""How a learned style is named where a gallery's name may stand: with its id behind."""
 
 
 def describe(job: JobView, visitor: str) -> dict[str, Any]:
@@ -48,6 +55,11 @@ def describe(job: JobView, visitor: str) -> dict[str, Any]:
     )
     more = {"masks": [mask is not None for mask in job.masks], "finished": job.finished}
     return view | {"styles": list(job.styles), "visitor": visitor, **more}
+
+
+def _described(own: OwnStyleView, visitor: str) -> dict[str, Any]:
+    """A learned style for a program."""
+    return {"id": own.id, "name": own.name, "style": f"{OWN_STYLE}{own.id}", "visitor": visitor}
 
 
 def _check_bands(params: PaintParams, two: bool) -> None:
@@ -61,6 +73,11 @@ def _check_pictures(asked: PaintCall | CompareCall) -> None:
     """A photo and one style are needed; raises ``ParameterError``."""
     if asked.photo is None:
         raise ParameterError("photo: a picture is expected.")
+    _check_style(asked)
+
+
+def _check_style(asked: PaintCall | CompareCall | LearnCall) -> None:
+    """One style is needed; raises ``ParameterError``."""
     if bool(asked.style) == (asked.style_file is not None):
         raise ParameterError("Give either style, a gallery name, or style_file, a picture.")
 
@@ -176,6 +193,44 @@ class Endpoints:
         """Delete everything sent under this id: rows, pictures, copies, caches; running jobs are cancelled."""
         return dict(await _call(self._site.forget, caller.owner))
 
+    async def learn(self, caller: Caller, asked: LearnCall) -> dict[str, Any]:
+        """Queue the learning of a style and return at once: a job, like a painting; /enough ends it with what is learned so
+        far. When it is done, the style is among /own_styles."""
+        _check_style(asked)
+        ref = await self._style(caller, asked.style, asked.style_file)
+        photo = None if asked.photo is None else await self._put(caller, asked.photo)
+        job = await _call(
+            self._client.learn_style,
+            caller.owner,
+            ref,
+            photo=photo,
+            name=asked.name or "",
+            seconds=SECONDS_LEARN if asked.seconds is None else asked.seconds,
+            source="api",
+            origin=self._site.origin_of(caller.request),
+        )
+        return describe(job, caller.visitor)
+
+    async def own_styles(self, caller: Caller, asked: VisitorCall) -> list[dict[str, Any]]:
+        """The styles that the caller has learned, newest first: id, name, and what to write for ``style``."""
+        return [_described(own, caller.visitor) for own in await _call(self._client.own_styles, caller.owner)]
+
+    async def own_style(self, caller: Caller, asked: StyleCall) -> str:
+        """The file of one of them."""
+        own = await _call(self._client.own_style, asked.style_id, caller.owner)
+        data = await _call(self._client.style_picture, own.ref, caller.owner)
+        return await self._put_up(caller, data, ".style", f"{plain(own.name) or 'style'}.style")
+
+    async def rename_style(self, caller: Caller, asked: RenameCall) -> dict[str, Any]:
+        """Call one of them otherwise."""
+        own = await _call(self._client.rename_style, asked.style_id, caller.owner, asked.name or "")
+        return _described(own, caller.visitor)
+
+    async def delete_style(self, caller: Caller, asked: StyleCall) -> list[dict[str, Any]]:
+        """Delete one of them; those that are left."""
+        await _call(self._client.delete_style, asked.style_id, caller.owner)
+        return await self.own_styles(caller, VisitorCall(visitor=caller.visitor))
+
     async def styles(self, caller: Caller, asked: NoParameters) -> list[dict[str, str]]:
         """The gallery: name, title, summary."""
         return [
@@ -245,7 +300,12 @@ class Endpoints:
         return [None if file is None else await self._put(caller, file, mask=True) for file in given]
 
     async def _style(self, caller: Caller, name: str | None, file: Any) -> str:
-        return f"gallery:{name}" if file is None else f"blob:{await self._put(caller, file)}"
+        if file is not None:
+            return f"blob:{await self._put(caller, file)}"
+        if name is not None and name.startswith(OWN_STYLE):
+            own = await _call(self._client.own_style, name.removeprefix(OWN_STYLE), caller.owner)
+            return str(own.ref)
+        return f"gallery:{name}"
 
     async def _put(self, caller: Caller, file: Any, *, mask: bool = False) -> str:
         def put() -> str:
@@ -260,7 +320,11 @@ class Endpoints:
 
     async def _file(self, job: JobView, caller: Caller) -> str:
         data = await _call(self._client.result, job.id, caller.owner)
-        path: str = await _call(self._site.shelf.put, data, ".png", name=download_name(job))
+        return await self._put_up(caller, data, ".png", download_name(job))
+
+    async def _put_up(self, caller: Caller, data: bytes, ending: str, name: str) -> str:
+        """A file that the caller may fetch; its path."""
+        path: str = await _call(self._site.shelf.put, data, ending, name=name)
         await _call(self._site.copies.note, caller.owner, path)
         return path
 
@@ -277,6 +341,11 @@ CALLS: dict[str, tuple[type[Body], tuple[str, ...]]] = {
     "enough": (JobCall, (INFO,)),
     "cancel": (JobCall, (INFO,)),
     "delete_my_data": (DataCall, (INFO,)),
+    "learn": (LearnCall, (INFO,)),
+    "own_styles": (VisitorCall, (INFO,)),
+    "own_style": (StyleCall, (PAINTING,)),
+    "rename_style": (RenameCall, (INFO,)),
+    "delete_style": (StyleCall, (INFO,)),
     "styles": (NoParameters, (INFO,)),
     "methods": (NoParameters, (INFO,)),
 }

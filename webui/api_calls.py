@@ -36,6 +36,7 @@ Number = float | None
 Whole = Annotated[int | None, BeforeValidator(_whole)]
 Flag = bool | None
 
+STYLE = "a gallery name, or own:ID of a style that you have learned"
 VISITOR = "your id; empty: a new one"
 METHODS = "names separated by commas; empty: all that paint in one go"
 MASK = "where style paints, white within; styles without one paint the rest, else the photo stays"
@@ -51,7 +52,7 @@ class PaintCall(Body):
     ``mix``."""
 
     photo: File = None
-    style: Text = Field(None, description="a gallery name")
+    style: Text = Field(None, description=STYLE)
     style_file: File = Field(None, description="a picture, instead of style")
     alpha: Number = Field(None, description="strength, 0 to 1.5")
     keep_colors: Text = Field(None, description=", ".join(KEEP_COLORS))
@@ -61,7 +62,7 @@ class PaintCall(Body):
     visitor: Text = Field(None, description=VISITOR)
     alpha_high: Number = Field(None, description="strokes, 0 to 1.5")
     alpha_low: Number = Field(None, description="colours and shapes, 0 to 1.5")
-    style_low: Text = Field(None, description="a gallery name: another style for colours and shapes")
+    style_low: Text = Field(None, description="another one for colours and shapes, named like style")
     style_low_file: File = Field(None, description="a picture, instead of style_low")
     mix: Text = Field(None, description="more gallery styles: NAME=WEIGHT or NAME=STROKES/COLOURS, …")
     grid: Flag = Field(None, description="a sheet of small paintings over both strengths")
@@ -76,7 +77,7 @@ class CompareCall(Body):
     """One photo in one style by several methods."""
 
     photo: File = None
-    style: Text = Field(None, description="a gallery name")
+    style: Text = Field(None, description=STYLE)
     style_file: File = Field(None, description="a picture, instead of style")
     methods: Text = Field(None, description=METHODS)
     size: Whole = Field(None, description="longest side in pixels")
@@ -95,6 +96,38 @@ class RepaintCall(Body):
     alpha_high: Number = Field(None, description="strokes, 0 to 1.5")
     alpha_low: Number = Field(None, description="colours and shapes, 0 to 1.5")
     own: Text = Field("", description=OWN)
+
+
+class LearnCall(Body):
+    """A style to be learned: one of ``style`` and ``style_file``."""
+
+    style: Text = Field(None, description=STYLE)
+    style_file: File = Field(None, description="a picture, instead of style")
+    photo: File = Field(None, description="shown in the style so far; empty: a sample")
+    name: Text = Field(None, description="what to call it")
+    seconds: Whole = None
+    visitor: Text = Field(None, description=VISITOR)
+
+
+class StyleCall(Body):
+    """One of the caller's learned styles."""
+
+    style_id: Text = None
+    visitor: Text = Field(None, description=VISITOR)
+
+
+class RenameCall(Body):
+    """Another name for one of the caller's learned styles."""
+
+    style_id: Text = None
+    name: Text = Field(None, description="what to call it")
+    visitor: Text = Field(None, description=VISITOR)
+
+
+class VisitorCall(Body):
+    """A call that only has to know whose."""
+
+    visitor: Text = Field(None, description=VISITOR)
 
 
 class JobCall(Body):

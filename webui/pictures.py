@@ -32,6 +32,9 @@ DOWNLOADS = {"painting.png": "png", "full.jpg": "jpeg", "full.webp": "webp"}
 """Files of a painting in full size, and their formats; the first is the one offered at once."""
 _FILES = (*DOWNLOADS, "painting.jpg", "so-far.jpg", "photo.jpg", "thumb.jpg", "photo-thumb.jpg")
 
+SHARED = "learned"
+"""The parameter of the page's address that brings a style which somebody shares."""
+
 
 class Links:
     """Makes and checks the addresses of a job's pictures. ``key``: the secret the signatures are made with."""
@@ -76,6 +79,24 @@ class Links:
         """Whether the signature belongs to the job; takes the same time for every wrong one."""
         return hmac.compare_digest(self._signature(job_id).encode(), signature.encode("utf-8", "replace"))
 
+    def style_token(self, style_id: str) -> str:
+        """What lets whoever has it use a learned style: its id, and a signature over it."""
+        return f"{style_id}.{self.sign(f'learned:{style_id}')[:40]}"
+
+    def shared_style(self, token: str) -> str | None:
+        """The id of the style that a token is of; ``None`` for one that this service has not made."""
+        style_id = token.partition(".")[0]
+        good = hmac.compare_digest(self.style_token(style_id).encode(), token.encode("utf-8", "replace"))
+        return style_id if good else None
+
+    def style_address(self, style_id: str) -> str:
+        """Relative address of a learned style's file."""
+        return f"pictures/learned/{self.style_token(style_id)}/file.style"
+
+    def share_address(self, style_id: str) -> str:
+        """Relative address of the page that takes a learned style among the visitor's own."""
+        return f"?{SHARED}={self.style_token(style_id)}"
+
 
 def tile_address(style: str) -> str:
     """Relative address of a gallery style's small picture."""
@@ -84,8 +105,12 @@ def tile_address(style: str) -> str:
 
 def download_name(job: JobView, file: str = "painting.png") -> str:
     """Name under which a finished painting is saved, made of safe characters only; ``file``: one of ``DOWNLOADS``."""
-    label = "".join(c if c.isascii() and c.isalnum() else "-" for c in job.style_label.lower()).strip("-")
-    return f"alla-prima-{label[:40] or 'painting'}-{job.id[:8]}.{file.rpartition('.')[2]}"
+    return f"alla-prima-{plain(job.style_label) or 'painting'}-{job.id[:8]}.{file.rpartition('.')[2]}"
+
+
+def plain(name: str) -> str:
+    """A name in characters that are safe in a file's, 40 at most; maybe nothing is left of it."""
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")[:40]
 
 
 def small_jpeg(data: bytes, side: int, limits: Limits) -> bytes:
@@ -121,6 +146,17 @@ def add_routes(app: FastAPI, client: Client, links: Links) -> None:
             return answer(tile(name), "image/jpeg", public=True)
         except AllaPrimaError:
             return gone
+
+    @app.get("/pictures/learned/{token}/file.style", include_in_schema=False)
+    def learned_style(token: str) -> Response:
+        style_id = links.shared_style(token)
+        try:
+            name, data = client.style_file(style_id) if style_id is not None else ("", None)
+        except AllaPrimaError:
+            return gone
+        return (
+            gone if data is None else answer(data, "image/webp", attachment=f"{plain(name) or 'style'}.style")
+        )
 
     @app.get("/pictures/job/{job_id}/{signature}/{file}", include_in_schema=False)
     def job_picture(job_id: str, signature: str, file: str) -> Response:

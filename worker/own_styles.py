@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from core import registry
-from core.errors import ParameterError
+from core.errors import NotFoundError, ParameterError
 from core.learn.names import NAME_MAX, checked_name
 from core.params import SECONDS_LEARN, PaintParams
 from worker.store import own_styles as table
+from worker.store.blobs import KEPT
+from worker.store.models import OwnStyle
+from worker.store.people import ensure_user
 
 if TYPE_CHECKING:
     from worker.jobs import JobView, OwnStyleView
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "style_name"
 """Where a job's context has what the learned style is to be called."""
+NOT_SHARED = "This style is not shared any more; ask whoever sent you the link."
 UNNAMED, OWN_PICTURE = "My style", "Own picture"
 """What a learned style is called that nobody has named; how jobs call a picture of one's own."""
 
@@ -69,6 +73,15 @@ class OwnStylesClient:
         with self.database.read() as session:
             return table.view(table.find(session, style_id, owner))
 
+    def style_file(self, style_id: str) -> tuple[str, bytes]:
+        """Name and file of a learned style, whosever it is: for those who have been given it. Raises ``NotFoundError``."""
+        with self.database.read() as session:
+            row = session.get(OwnStyle, style_id)
+            if row is None:
+                raise NotFoundError(NOT_SHARED)
+            name, key, owner = row.name, row.key, row.owner
+        return name, self.blobs.get(key, owner)
+
     def rename_style(self, style_id: str, owner: str, name: str) -> OwnStyleView:
         """Call it otherwise; raises ``NotFoundError`` and ``ParameterError``."""
         called = checked_name(name)
@@ -76,6 +89,31 @@ class OwnStylesClient:
             row = table.find(session, style_id, owner)
             row.name = called
             return table.view(row)
+
+    def take_style(self, style_id: str, owner: str) -> OwnStyleView:
+        """Keep a style that somebody else has learned, and shares with whoever calls, among a person's own; one that is
+        there already stays as it is. Raises ``NotFoundError`` where it is gone, and ``LimitError``."""
+        with self.database.read() as session:
+            shared = session.get(OwnStyle, style_id)
+            if shared is None:
+                raise NotFoundError(NOT_SHARED)
+            key, name, model, known = (
+                shared.key,
+                shared.name,
+                shared.model,
+                table.of_key(session, shared.key, owner),
+            )
+            if known is not None:
+                return table.view(known)
+            table.check_room(session, owner, self.settings.own_styles)
+        with self.database.write() as session:
+            ensure_user(session, owner)
+        if not self.blobs.share(key, owner, KEPT):
+            raise NotFoundError(NOT_SHARED)
+        with self.database.write() as session:
+            table.check_room(session, owner, self.settings.own_styles)
+            taken = table.add(session, owner, key, table.free_name(session, owner, name), "", model)
+            return table.view(session.get_one(OwnStyle, taken))
 
     def delete_style(self, style_id: str, owner: str) -> None:
         """Delete it with its file; raises ``NotFoundError``. Paintings made with it stay."""

@@ -45,7 +45,7 @@ WATCHED = 2
 """Squares of photographs that are not learned from; what does best on them is kept."""
 WATCH_EVERY, WATCHED_EARLY = 20, (5, 10)
 
-AGAINST = ("lattice", "glow", "fringe")
+AGAINST = ("lattice", "glow", "fringe", "clip")
 """Penalties (``core.losses.penalties``) that count."""
 WEIGHTS = {
     "style": 2.0,
@@ -222,13 +222,11 @@ class Learning:
     def _terms(self, painted: Tensor, square: _Square) -> dict[str, Tensor]:
         seen = self._see(painted)
         deep = instance_normalise(seen["relu4_1"])
-        shown = painted.clamp(0, 1)
         return {
             "style": L.style_loss(list(seen.values()), self._wanted).mean() / max(square.style, 1e-6),
             "structure": S.covariance_loss(list(seen.values()), self._covariances).mean(),
             "content": (deep - square.deep.float()).square().mean(),
             **{name: PENALTIES[name].of(painted, square.picture) for name in AGAINST},
-            "clip": (painted - shown).abs().mean(),
         }
 
     def _paint(self, square: _Square, offsets: Tensor | None, generator: torch.Generator) -> Tensor:

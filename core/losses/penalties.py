@@ -48,6 +48,11 @@ def _variation(result: Tensor, photo: Tensor) -> Tensor:
     return functional.total_variation(result.float())
 
 
+def _clip(result: Tensor, photo: Tensor) -> Tensor:
+    result = result.float()
+    return (result - result.clamp(0, 1)).abs().mean()
+
+
 PENALTIES: dict[str, Penalty] = {
     penalty.name: penalty
     for penalty in (
@@ -74,6 +79,12 @@ PENALTIES: dict[str, Penalty] = {
             "Against noise: the mean squared difference of neighbouring pixels.",
             "core.losses.functional.total_variation",
             _variation,
+        ),
+        Penalty(
+            "clip",
+            "Against colours darker than black and lighter than white, which nobody will see.",
+            "the mean of |result − result clamped to [0, 1]|",
+            _clip,
         ),
     )
 }

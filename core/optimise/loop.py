@@ -27,6 +27,9 @@ UNDIVIDED = 2048
 """Longest side in pixels of a picture that the loss network sees whole: it keeps some 1.5 kB for every pixel."""
 TILE, BORDER = 1024, 96
 """Side of the tiles of a larger one, and how far beyond its edges a tile is seen: as far as relu4_1 sees."""
+TILES_COST = 2.0
+"""A step in tiles, for each pixel, in steps of a picture that is seen whole: the photograph's features are asked for anew
+each time, and borders are seen twice."""
 POOLED = 8
 """VGG pools by so much until relu4_1."""
 CALMING = 0.9
@@ -202,13 +205,15 @@ class Optimisation:
     def _scale(self, size: tuple[int, int], began: float, until: float, index: int) -> Iterator[Step]:
         made = self._made(index)
         entered = self.clock() - began
-        if self.steps is not None:
-            if made >= self.steps:
-                return
-        elif entered >= until or self._pace * size[0] * size[1] > self.seconds - entered:
-            # Not even one step would end in time.
+        if self.steps is not None and made >= self.steps:
             return
-        descend = self._in_tiles(size) if max(size) > UNDIVIDED else self._at_once(size)
+        in_tiles = max(size) > UNDIVIDED
+        if self.steps is None:
+            step = self._pace * size[0] * size[1] * (TILES_COST if in_tiles else 1)
+            if entered >= until or step > self.seconds - entered:
+                # Not even one step would end in time.
+                return
+        descend = self._in_tiles(size) if in_tiles else self._at_once(size)
         x = resized(self._average, size).clamp(0, 1).contiguous().requires_grad_(True)
         optimiser = self._optimiser(x)
         kept, number, weight = torch.zeros_like(x), made, 0.0

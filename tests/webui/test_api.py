@@ -15,6 +15,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from core.learn.style import LearnedStyle
 from core.styles import styles as gallery
 from tests.webui.page_process import ROOT, Page, get
 from webui.pictures import Links
@@ -57,6 +58,11 @@ PARAMETERS: dict[str, list[str]] = {
     "job": ["job_id", "visitor"],
     "jobs": ["visitor", "limit"],
     "delete_my_data": ["visitor"],
+    "learn": ["style", "style_file", "photo", "name", "seconds", "visitor"],
+    "own_styles": ["visitor"],
+    "rename_style": ["style_id", "name", "visitor"],
+    "own_style": ["style_id", "visitor"],
+    "delete_style": ["style_id", "visitor"],
 }
 PARAMETERS |= {"submit": PARAMETERS["stylize"]} | dict.fromkeys(
     ("result", "cancel", "enough"), PARAMETERS["job"]
@@ -74,7 +80,7 @@ def call(api: Client, endpoint: str, **values: Any) -> Any:
     """One endpoint, with every value it was not given left empty."""
     wanted = PARAMETERS.get(endpoint, [])
     assert set(values) <= set(wanted)
-    numbers = {"alpha", "alpha_high", "alpha_low", "size", "seed", "limit", "grid"}
+    numbers = {"alpha", "alpha_high", "alpha_low", "size", "seed", "limit", "grid", "seconds"}
     files = {"photo", "style_file", "style_low_file", "mask", "mask_second"}
     empty = {name: None if name in numbers | files else "" for name in wanted}
     given = {name: handle_file(str(value)) if name in files else value for name, value in values.items()}
@@ -111,10 +117,15 @@ def test_only_the_named_endpoints_are_offered(api: Client) -> None:
         "/cancel",
         "/compare",
         "/delete_my_data",
+        "/delete_style",
         "/enough",
         "/job",
         "/jobs",
+        "/learn",
         "/methods",
+        "/own_style",
+        "/own_styles",
+        "/rename_style",
         "/repaint",
         "/result",
         "/styles",
@@ -274,6 +285,39 @@ def test_parameters_of_a_method_s_own_and_an_early_end(api: Client, photo: Path)
     ):
         assert words in refusal(api, "submit", **order, own=own)
     assert {one["name"] for one in call(api, "methods") if one["iterative"]} >= {"gatys", "grow"}
+
+
+def test_a_style_is_learned_named_used_fetched_and_deleted(
+    api: Client, photo: Path, style_picture: Path, tmp_path: Path
+) -> None:
+    job = call(api, "learn", style_file=style_picture, photo=photo, name="sea", seconds=5)
+    visitor = job["visitor"]
+    assert wait(api, job)["state"] == "done"
+    [own] = call(api, "own_styles", visitor=visitor)
+    assert (own["name"], own["style"]) == ("sea", f"own:{own['id']}")
+    assert call(api, "rename_style", style_id=own["id"], name="my sea", visitor=visitor)["name"] == "my sea"
+    _, painted = call(api, "stylize", photo=photo, style=own["style"], visitor=visitor, size=64)
+    assert (painted["state"], painted["style_label"]) == ("done", "my sea")
+    fetched = Path(call(api, "own_style", style_id=own["id"], visitor=visitor))
+    assert fetched.name == "my-sea.style"
+    assert LearnedStyle.parse(fetched.read_bytes()) is not None
+    # Somebody else's are out of reach, by any way.
+    for endpoint, values in (
+        ("own_style", {"style_id": own["id"]}),
+        ("delete_style", {"style_id": own["id"]}),
+        ("rename_style", {"style_id": own["id"], "name": "x"}),
+        ("stylize", {"photo": photo, "style": own["style"]}),
+        ("learn", {"style": own["style"]}),
+    ):
+        assert "no such style" in refusal(api, endpoint, **values)
+    assert call(api, "delete_style", style_id=own["id"], visitor=visitor) == []
+    assert "no such style" in refusal(api, "own_style", style_id=own["id"], visitor=visitor)
+    for values, words in (
+        ({}, "Give either style, a gallery name, or style_file, a picture."),
+        ({"style": "mosaic", "name": "x" * 41}, "1 to 40 letters"),
+        ({"style": "mosaic", "seconds": 1}, "seconds: must lie between 5 and 1800"),
+    ):
+        assert words in refusal(api, "learn", **values)
 
 
 def test_nobody_reaches_anothers_job(api: Client, photo: Path) -> None:

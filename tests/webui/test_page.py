@@ -34,12 +34,13 @@ def database(settings: Settings, running_page: Page) -> Iterator[Client]:
 
 @pytest.fixture
 def new_studio(browser: Browser, running_page: Page) -> Iterator[Callable[..., Studio]]:
-    """Opens pages, each as another person; at the end none may have asked the internet or raised."""
+    """Opens pages, each as another person (``at`` an address below the page's); at the end none may have asked the internet
+    or raised."""
     opened: list[Studio] = []
 
-    def enter(**options: Any) -> Studio:
+    def enter(at: str = "", **options: Any) -> Studio:
         context = browser.new_context(**{"viewport": WIDE, "accept_downloads": True, **options})
-        opened.append(Studio(context, running_page.url))
+        opened.append(Studio(context, f"{running_page.url}/{at}" if at else running_page.url))
         return opened[-1]
 
     yield enter

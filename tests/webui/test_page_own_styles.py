@@ -24,7 +24,7 @@ def test_tiles_are_escaped_and_empty_without_any() -> None:
 
 
 def test_a_style_is_learned_chosen_and_deleted(
-    new_studio: Callable[..., Studio], photo: Path, style_picture: Path, database: Client
+    new_studio: Callable[..., Studio], photo: Path, style_picture: Path, database: Client, out: Path
 ) -> None:
     studio = new_studio()
     page = studio.page
@@ -53,8 +53,37 @@ def test_a_style_is_learned_chosen_and_deleted(
     studio.paint()
     painted = database.job(studio.wait_other_job(before))
     assert painted.style_label == "Grandma's sea"
+    # It can be called otherwise, fetched, and given to somebody else.
+    field = page.locator("#own-style-name textarea, #own-style-name input").first
+    assert field.input_value() == "Grandma's sea"
+    field.fill("Our sea")
+    page.locator("#own-style-rename").click()
+    page.locator("#own-style-tiles .tile", has_text="Our sea").wait_for()
+    page.locator("#status", has_text="is called “Our sea” now").wait_for()
+    with page.expect_download() as waiting:
+        page.locator("#own-style-links a").click()
+    assert waiting.value.suggested_filename == "our-sea.style"
+    [kept] = database.own_styles(painted.owner)
+    assert Path(waiting.value.path()).read_bytes() == database.style_picture(kept.ref, painted.owner)
+    page.screenshot(path=out / "own-styles.png", full_page=True)
+    address = page.locator("#own-style-links [data-copy]").get_attribute("data-copy") or ""
+
+    other = new_studio(at=address)
+    other.page.locator("#status", has_text="which somebody shares with you").wait_for()
+    other.page.locator("#own-style-tiles .tile", has_text="Our sea").wait_for()
+    assert "learned=" not in other.page.url
+    other.page.locator("#own-style-tiles .tile").click()
+    other.page.locator("#choice", has_text="Our sea").wait_for()
+    assert not other.faults
+
     page.locator("#own-style-delete").click()
     page.locator("#status", has_text="The style is deleted").wait_for()
     assert not page.locator("#own-style-tiles .tile").count()
     assert database.own_styles(painted.owner) == []
     assert not studio.faults
+    # What was taken stays; the link gives nothing any more, and an invented one never did.
+    assert other.page.locator("#own-style-tiles .tile").count() == 1
+    for wrong, words in ((address, "is not shared any more"), ("?learned=abc.def", "not one of ours")):
+        stranger = new_studio(at=wrong)
+        stranger.page.locator("#status", has_text=words).wait_for()
+        assert not stranger.page.locator("#own-style-tiles .tile").count()

@@ -150,6 +150,30 @@ def test_names_and_deleting(at_work: Client) -> None:
         client.style_picture(style.ref, ANNA)
 
 
+def test_a_shared_style_is_everybody_s_own(at_work: Client) -> None:
+    client = at_work
+    learn(client, name="sea")
+    [style] = client.own_styles(ANNA)
+    assert client.style_file(style.id) == ("sea", client.style_picture(style.ref, ANNA))
+    taken = client.take_style(style.id, BEN)
+    assert (taken.name, taken.ref) == ("sea", style.ref)
+    assert client.take_style(style.id, BEN).id == taken.id, "taken once"
+    assert client.take_style(style.id, ANNA).id == style.id, "one's own stays as it is"
+    assert np.abs(painted(client, taken.ref, BEN)).any()
+    # Neither can touch the other's: what one deletes, the other keeps.
+    with pytest.raises(NotFoundError):
+        client.delete_style(style.id, BEN)
+    client.delete_style(style.id, ANNA)
+    assert np.abs(painted(client, taken.ref, BEN, alpha=0.5)).any()
+    for gone in (lambda: client.take_style(style.id, "web:carl"), lambda: client.style_file(style.id)):
+        with pytest.raises(NotFoundError, match="not shared any more"):
+            gone()
+    client.settings = client.settings.model_copy(update={"own_styles": 0})
+    with pytest.raises(LimitError):
+        client.take_style(taken.id, "web:carl")
+    assert not client.blobs.owned(style.ref.removeprefix("blob:"), "web:carl")
+
+
 def test_it_stays_for_ever_and_goes_with_its_person(at_work: Client) -> None:
     client = at_work
     learn(client)

@@ -55,6 +55,15 @@
     link.click();
   });
 
+  /* Addresses to be sent to others: copied, or, where the browser does not let us, shown. */
+  document.addEventListener('click', async (event) => {
+    const button = event.target.closest?.('[data-copy]');
+    if (!button) return;
+    const address = new URL(button.dataset.copy, location.href).href;
+    try { await navigator.clipboard.writeText(address); button.textContent = button.dataset.copied; }
+    catch { window.prompt('', address); }
+  });
+
   /* The divider between photo and painting. Its place is kept on the easel, which outlives each painting. */
   const split = (input) => {
     const easel = input.closest('#easel') || input.parentElement;

@@ -121,7 +121,7 @@ class InsideTab(PhotoStep):
             [self.visitor, self.photo_note, *stage],
             **many,
         )
-        self.stop.click(self.enough, [self.visitor, self.looking], [self.status], **many)
+        self.stop.click(self.end, [self.visitor, self.looking], [self.status], **many)
 
     async def look_back(self, visitor: str, looking: Looking) -> AsyncIterator[Update]:
         """A page was opened or reloaded: this browser's last sheet, made or in the making."""
@@ -166,7 +166,7 @@ class InsideTab(PhotoStep):
         except Exception as error:
             yield self._at_rest(views.failure(said(error)))
 
-    async def enough(self, visitor: str, looking: Looking) -> Any:
+    async def end(self, visitor: str, looking: Looking) -> Any:
         """Stop was pressed: the sheet stays as far as it has come. The follower of the job shows the end of it."""
         if not looking.job or not await self.site.visitors.recognises(visitor):
             return gr.skip()

@@ -5,25 +5,43 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from core import registry
 from core.errors import AllaPrimaError
+from core.learn.names import NAME_MAX
 from core.params import SECONDS_LEARN
 from webui import views
 from webui.components import picker
 from webui.people import owner_of
-from webui.pictures import small_jpeg
+from webui.pictures import SHARED, small_jpeg
 from webui.tabs.common import NO_STYLE, Update, call, picked, picked_name
 from webui.uploads import path_of
+
+if TYPE_CHECKING:
+    from webui.pictures import Links
 
 TILE_SIDE = 160
 BUTTON = f"Learn this style ({SECONDS_LEARN // 60} min)"
 LEARNED = "“{name}” is learned; it stands among your styles now."
 LABEL = "Your learned styles"
 DELETED = "The style is deleted."
+RENAMED = "The style is called “{name}” now."
+TAKEN = "“{name}”, which somebody shares with you, stands among your styles now."
+STRANGE = "This link to a style is not one of ours; ask for it again."
+
+# The style that the address of the page brings; said once, so that a reload after it was deleted does not bring it again.
+_SHARED = f"""(visitor) => {{
+  const address = new URL(location.href), token = address.searchParams.get('{SHARED}') || '';
+  if (token) {{
+    address.searchParams.delete('{SHARED}');
+    history.replaceState(null, '', address);
+  }}
+  return [visitor, token];
+}}"""
 
 
 def tiles(styles: list[tuple[str, str, str]], chosen: str = "") -> str:
@@ -34,6 +52,15 @@ def tiles(styles: list[tuple[str, str, str]], chosen: str = "") -> str:
     return f'<p class="choice">{LABEL}</p>{views.tile_group(LABEL, rows, chosen)}'
 
 
+def sharing(links: Links, style_id: str) -> str:
+    """The link to a learned style's file, and the button that copies the one by which others take it."""
+    file, address = (escape(to(style_id)) for to in (links.style_address, links.share_address))
+    return (
+        f'<p class="formats"><a href="{file}" download>Download its file</a> · '
+        f'<button type="button" data-copy="{address}" data-copied="Copied">Copy a link to share it</button></p>'
+    )
+
+
 class OwnStyles:
     """The components, and what they answer, of one ``tab`` (``webui.tabs.paint.PaintTab``); ``state`` is its
     ``PaintState``."""
@@ -42,9 +69,17 @@ class OwnStyles:
         self.tab, self.client = tab, tab.site.client
 
     def build_tiles(self) -> None:
-        """The tiles of what is learned, and the button that deletes the one chosen."""
+        """The tiles of what is learned, and what can be done with the one chosen."""
+        self.shared = gr.Textbox(visible="hidden", show_label=False, elem_id="own-style-shared")
         self.tiles = picker("", "own-style-tiles")
-        self.delete = gr.Button("Delete this style", size="sm", visible=False, elem_id="own-style-delete")
+        with gr.Column(visible=False, elem_id="own-style-actions") as self.actions:
+            with gr.Row():
+                self.called = gr.Textbox(
+                    show_label=False, max_length=NAME_MAX, container=False, elem_id="own-style-name", scale=3
+                )
+                self.rename = gr.Button("Rename", size="sm", elem_id="own-style-rename", scale=1)
+                self.delete = gr.Button("Delete", size="sm", elem_id="own-style-delete", scale=1)
+            self.links = gr.HTML("", elem_id="own-style-links", apply_default_css=False)
 
     def build_learning(self) -> None:
         """What is pressed to learn a style."""
@@ -52,7 +87,7 @@ class OwnStyles:
         self.name = gr.Textbox(
             label="Name",
             placeholder="What to call the style once it is learned",
-            max_length=40,
+            max_length=NAME_MAX,
             elem_id="learn-name",
             visible=able,
         )
@@ -61,9 +96,11 @@ class OwnStyles:
     def connect(self, page: gr.Blocks, quiet: dict[str, Any], many: dict[str, Any]) -> None:
         """Attach the events."""
         tab = self.tab
-        shown = [self.tiles, self.delete]
+        shown = [self.tiles, self.actions, self.called, self.links]
         styles = [tab.style_ref, tab.colors_ref]
-        page.load(self.look, [tab.visitor], shown, **quiet)
+        page.load(
+            self.look, [tab.visitor, self.shared], [tab.visitor, tab.status, *shown], js=_SHARED, **quiet
+        )
         self.learn.click(
             self.start,
             [tab.visitor, tab.state, self.name, tab.photo, *tab.refs],
@@ -73,7 +110,7 @@ class OwnStyles:
         self.tiles.select(
             self.pick,
             [tab.visitor, tab.state, *styles, tab.band, tab.high, tab.low],
-            [*styles, tab.choice, tab.pad, tab.status, tab.tiles, self.delete],
+            [*styles, tab.choice, tab.pad, tab.status, tab.tiles, self.actions, self.called, self.links],
             **many,
         )
         self.delete.click(
@@ -83,11 +120,32 @@ class OwnStyles:
             **many,
         )
 
-    async def _shown(self, owner: str, chosen: str = "") -> Update:
+        for asked in (self.rename.click, self.called.submit):
+            asked(
+                self.call,
+                [tab.visitor, tab.state, tab.style_ref, self.called],
+                [tab.choice, tab.status, *shown],
+                **many,
+            )
+
+    async def _shown(self, owner: str, chosen: Any = None) -> Update:
+        """The tiles; ``chosen``: the learned style that is ticked."""
+        pictures = await call(self._pictures, owner)
+        return {self.tiles: tiles(pictures, chosen.id if chosen else "")} | self._of_chosen(chosen)
+
+    def _of_chosen(self, chosen: Any) -> Update:
+        """What can be done with the learned style that is chosen, nothing where none is."""
+        links = "" if chosen is None else sharing(self.tab.site.links, chosen.id)
         return {
-            self.tiles: tiles(await call(self._pictures, owner), chosen),
-            self.delete: gr.update(visible=bool(chosen)),
+            self.actions: gr.update(visible=chosen is not None),
+            self.called: "" if chosen is None else chosen.name,
+            self.links: links,
         }
+
+    async def _chosen(self, owner: str, ref: str) -> Any:
+        """The learned style of a person's that ``ref`` is; ``None`` for any other."""
+        mine = await call(self.client.own_styles, owner)
+        return next((own for own in mine if own.ref == ref), None)
 
     def _pictures(self, owner: str) -> list[tuple[str, str, str]]:
         found = []
@@ -99,11 +157,46 @@ class OwnStyles:
                 found.append((style.id, style.name, address))
         return found
 
-    async def look(self, visitor: str) -> Update:
-        """The page was opened."""
-        if not await self.tab.site.visitors.recognises(visitor):
+    async def look(self, visitor: str, token: str) -> Update:
+        """The page was opened, maybe by a link to a style that somebody shares."""
+        tab = self.tab
+        if token:
+            visitor = await tab.site.visitors.admit(visitor)
+            said = await self._take(owner_of(visitor), token)
+            return {tab.visitor: visitor, tab.status: said} | await self._shown(owner_of(visitor))
+        if not await tab.site.visitors.recognises(visitor):
             return {self.tiles: ""}
         return await self._shown(owner_of(visitor))
+
+    async def _take(self, owner: str, token: str) -> str:
+        """Keep a shared style among the person's own; what to say of it."""
+        style_id = self.tab.site.links.shared_style(token)
+        if style_id is None:
+            return views.failure(STRANGE)
+        try:
+            taken = await call(self.client.take_style, style_id, owner)
+        except AllaPrimaError as error:
+            return views.failure(str(error))
+        return views.note(TAKEN.format(name=taken.name))
+
+    async def call(self, visitor: str, state: Any, style: str, name: str) -> Update:
+        """The learned style that is chosen is called otherwise."""
+        tab = self.tab
+        if not await tab.site.visitors.recognises(visitor):
+            return {tab.status: gr.skip()}
+        state.act()
+        owner = owner_of(visitor)
+        chosen = await self._chosen(owner, state.style or style)
+        if chosen is None:
+            return await self._shown(owner)
+        try:
+            named = await call(self.client.rename_style, chosen.id, owner, name or "")
+        except AllaPrimaError as error:
+            return {tab.status: views.failure(str(error))}
+        return await self._shown(owner, named) | {
+            tab.choice: views.choice(named.name),
+            tab.status: views.note(RENAMED.format(name=named.name)),
+        }
 
     async def start(
         self,
@@ -176,10 +269,8 @@ class OwnStyles:
         except AllaPrimaError as error:
             return {tab.status: views.failure(str(error))}
         chosen = picked(state.style or style, state.colors or colors, own.ref, band)
-        update = tab._style_chosen(state, *chosen, high, low) | {
-            tab.tiles: tab.ticked(""),
-            self.delete: gr.update(visible=True),
-        }
+        update = tab._style_chosen(state, *chosen, high, low) | {tab.tiles: tab.ticked("")}
+        update |= self._of_chosen(own)
         if chosen == (own.ref, own.ref):
             update[tab.choice] = views.choice(own.name)
         return update
@@ -189,13 +280,13 @@ class OwnStyles:
         tab = self.tab
         if not await tab.site.visitors.recognises(visitor):
             return {tab.status: gr.skip()}
-        owner, chosen = owner_of(visitor), state.style or style
-        mine = [own for own in await call(self.client.own_styles, owner) if own.ref == chosen]
-        for own in mine:
+        owner = owner_of(visitor)
+        chosen = await self._chosen(owner, state.style or style)
+        if chosen is not None:
             with suppress(AllaPrimaError):  # gone already, in another tab
-                await call(self.client.delete_style, own.id, owner)
+                await call(self.client.delete_style, chosen.id, owner)
         update = await self._shown(owner)
-        if not mine:
+        if chosen is None:
             return update
         state.act()
         state.style = state.colors = ""
