@@ -33,7 +33,7 @@ _HTML = """<div class="brush empty">
       <label>Size<input type="range" min="2" max="40" value="12" aria-label="Size of the brush"></label>
     </div>
     <div class="brush-row">
-      <button type="button" data-do="undo" disabled>Undo</button>
+      <button type="button" data-do="undo" aria-label="Undo the last stroke" disabled>Undo</button>
       <button type="button" data-do="swap" title="What is marked for what is not">Swap</button>
       <button type="button" data-do="clear" disabled>Clear</button>
       <label class="brush-file" title="A mask in black and white: white is painted"><input type="file"
