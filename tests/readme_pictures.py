@@ -1,4 +1,4 @@
-"""The pictures of README.md, made anew: ``python -m tests.readme_pictures [paintings] [page] [chat] [--out DIR]``.
+"""The pictures of README.md, made anew: ``python -m tests.readme_pictures [paintings] [regions] [page] [chat] [--out DIR]``.
 
 Nothing is drawn for show: the shipped models paint, a real page is photographed over a real queue and worker, and the chat
 is one that the bot held. To be run after new weights or a change of the page or the bot, and to be looked at.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from core.samples import sample
 from core.sheets import sheet
@@ -26,6 +26,46 @@ from tests.webui.studio import Studio
 from worker.local import services
 from worker.settings import Settings
 
+SKY = (
+    (0, 0),
+    (1, 0),
+    (1, 0.437),
+    (0.944, 0.439),
+    (0.913, 0.432),
+    (0.881, 0.449),
+    (0.782, 0.458),
+    (0.78, 0.447),
+    (0.771, 0.426),
+    (0.738, 0.423),
+    (0.734, 0.409),
+    (0.718, 0.399),
+    (0.635, 0.405),
+    (0.625, 0.449),
+    (0.621, 0.449),
+    (0.615, 0.269),
+    (0.619, 0.259),
+    (0.619, 0.232),
+    (0.607, 0.227),
+    (0.605, 0.212),
+    (0.592, 0.191),
+    (0.579, 0.214),
+    (0.578, 0.227),
+    (0.567, 0.235),
+    (0.567, 0.259),
+    (0.571, 0.269),
+    (0.566, 0.449),
+    (0.556, 0.451),
+    (0.528, 0.449),
+    (0.46, 0.465),
+    (0.397, 0.454),
+    (0.369, 0.458),
+    (0.353, 0.492),
+    (0.23, 0.5),
+    (0.194, 0.534),
+    (0.184, 0.566),
+    (0, 0.561),
+)
+"""The outline of the lighthouse's sky, in parts of the photograph's width and height."""
 PHOTOS = ("lake", "still_life", "lighthouse", "canal")
 STYLES = ("oil-flow", "stained-glass", "woodcut", "night-swirls", "fauve-garden")
 SCALE = 0.67
@@ -47,6 +87,22 @@ def paintings() -> Image.Image:
         rows.append([photo, *(method.stylize(photo, style, params) for style in wanted)])
     labels = ["photo", *(titles[name] for name in STYLES)]
     return sheet(rows, column_labels=labels, tile=(260, 195))
+
+
+def regions() -> Image.Image:
+    """One photograph, the mask of its sky, the sky in one style and the rest in another, and the sky alone painted."""
+    from core import registry
+    from core.images import read_picture, resize_longest
+
+    method, photo = registry.load("adain", "cpu"), resize_longest(read_picture(sample("lighthouse")), 1024)
+    mask = Image.new("L", photo.size)
+    outline = [(x * photo.width, y * photo.height) for x, y in SKY]
+    ImageDraw.Draw(mask).polygon(outline, fill=255)
+    sky, rest = (read_picture(style_path(name)) for name in ("night-swirls", "woodcut"))
+    both = method.stylize(photo, [sky, rest], masks=[mask, None])
+    alone = method.stylize(photo, sky, masks=[mask])
+    labels = ["photo", "mask", "two styles", "one, and the photo"]
+    return sheet([[photo, mask.convert("RGB"), both, alone]], column_labels=labels, tile=(390, 293))
 
 
 def the_page() -> Image.Image:
@@ -111,7 +167,12 @@ def the_chat() -> Image.Image:
         return Image.open(file).convert("RGB")
 
 
-PICTURES: dict[str, Callable[[], Image.Image]] = {"paintings": paintings, "page": the_page, "chat": the_chat}
+PICTURES: dict[str, Callable[[], Image.Image]] = {
+    "paintings": paintings,
+    "regions": regions,
+    "page": the_page,
+    "chat": the_chat,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -123,7 +184,7 @@ def main(argv: list[str] | None = None) -> int:
     if wrong := [name for name in args.which if name not in PICTURES]:
         parser.error(f"There is no picture {wrong[0]!r}; there are {', '.join(PICTURES)}.")
     wanted = args.which or list(PICTURES)
-    if find_browser() is None and set(wanted) - {"paintings"}:
+    if find_browser() is None and set(wanted) - {"paintings", "regions"}:
         print("no Chromium on this machine (set CHROMIUM to its path)", file=sys.stderr)
         return 2
     args.out.mkdir(parents=True, exist_ok=True)

@@ -53,7 +53,8 @@ def describe(job: JobView, visitor: str) -> dict[str, Any]:
     view = job.model_dump(
         mode="json", exclude={"owner", "context", "photo_key", "result_key", "album", "source", "delivered"}
     )
-    return view | {"styles": list(job.styles), "finished": job.finished, "visitor": visitor}
+    more = {"masks": [mask is not None for mask in job.masks], "finished": job.finished}
+    return view | {"styles": list(job.styles), "visitor": visitor, **more}
 
 
 def _described(own: OwnStyleView, visitor: str) -> dict[str, Any]:
@@ -247,6 +248,7 @@ class Endpoints:
                 "paper": method.paper,
                 "params": list(method.params),
                 "iterative": method.capabilities.iterative,
+                "masks": method.capabilities.masks,
             }
             for method in await _call(self._client.methods)
         ]
@@ -277,12 +279,25 @@ class Endpoints:
         elif further:
             refs += [f"gallery:{share.style}" for share in further]
             params = mixed(params, [Share(refs[0], 1.0, 1.0), *further])
+        masks = await self._masks(caller, asked, spec, len(refs))
         key = await self._put(caller, asked.photo)
         origin = self._site.origin_of(caller.request)
-        job: JobView = await _call(
-            self._client.submit, caller.owner, key, refs, params, source="api", origin=origin
-        )
+        options = {"masks": masks, "source": "api", "origin": origin}
+        job: JobView = await _call(self._client.submit, caller.owner, key, refs, params, **options)
         return job
+
+    async def _masks(
+        self, caller: Caller, asked: PaintCall, spec: MethodSpec, styles: int
+    ) -> list[str | None]:
+        """Keys of the masks given, one for each style, or none at all."""
+        files = [asked.mask, asked.mask_second]
+        if files[1] is not None and styles < 2:
+            raise ParameterError("mask_second: there is no second style.")
+        given: list[Any] = [*files, *[None] * styles][:styles]
+        if not any(given):
+            return []
+        spec.check_masks(given, styles)
+        return [None if file is None else await self._put(caller, file, mask=True) for file in given]
 
     async def _style(self, caller: Caller, name: str | None, file: Any) -> str:
         if file is not None:
@@ -292,12 +307,13 @@ class Endpoints:
             return str(own.ref)
         return f"gallery:{name}"
 
-    async def _put(self, caller: Caller, file: Any) -> str:
+    async def _put(self, caller: Caller, file: Any, *, mask: bool = False) -> str:
         def put() -> str:
             self._site.bringing(caller.request)
             path = path_of(file) or ""
             self._site.copies.note(caller.owner, path)
-            return str(self._client.put_picture(self._site.shelf.read(path), caller.owner))
+            take = self._client.put_mask if mask else self._client.put_picture
+            return str(take(self._site.shelf.read(path), caller.owner))
 
         key: str = await _call(put)
         return key

@@ -39,6 +39,7 @@ Flag = bool | None
 STYLE = "a gallery name, or own:ID of a style that you have learned"
 VISITOR = "your id; empty: a new one"
 METHODS = "names separated by commas; empty: all that paint in one go"
+MASK = "where style paints, white within; styles without one paint the rest, else the photo stays"
 OWN = 'parameters of the method\'s own as JSON, such as {"seconds": 60}'
 
 
@@ -66,6 +67,10 @@ class PaintCall(Body):
     mix: Text = Field(None, description="more gallery styles: NAME=WEIGHT or NAME=STROKES/COLOURS, …")
     grid: Flag = Field(None, description="a sheet of small paintings over both strengths")
     own: Text = Field("", description=OWN)
+    mask: File = Field(None, description=f"a picture: {MASK}")
+    mask_second: File = Field(
+        None, description="the same for the second style, style_low or the first of mix"
+    )
 
 
 class CompareCall(Body):

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 STATIC = Path(__file__).parent / "static"
-STYLESHEETS = (STATIC / "style.css", STATIC / "stand.css", STATIC / "hanging.css")
+STYLESHEETS = (STATIC / "style.css", STATIC / "stand.css", STATIC / "hanging.css", STATIC / "brush.css")
 FRAME = STATIC / "frame.css"
-SCRIPTS = tuple(STATIC / name for name in ("news.js", "page.js", "fields.js", "stand.js"))
+SCRIPTS = tuple(STATIC / name for name in ("news.js", "page.js", "fields.js", "stand.js", "brush.js"))
 ICON = STATIC / "favicon.svg"
 
 TEXT_FONTS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]

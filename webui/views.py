@@ -328,7 +328,7 @@ def keeping(upload_hours: float, result_hours: float) -> str:
         return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"
 
     return (
-        f'<p class="keeping">Only this browser can see your pictures. Photos are kept for {span(upload_hours)} '
+        f'<p class="keeping">Only this browser can see your pictures. Photos and masks are kept for {span(upload_hours)} '
         f"after their last use, paintings for {span(result_hours)}. "
         "Files carry nothing of what a photo says of itself, unless you ask for its date and camera; never its place.</p>"
     )

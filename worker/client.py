@@ -30,6 +30,7 @@ from worker.jobs import (
 )
 from worker.own_styles import OWN_PICTURE, OwnStylesClient
 from worker.people_client import PeopleClient
+from worker.pictures_client import PicturesClient
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
 from worker.removal import has_result
@@ -38,13 +39,12 @@ from worker.results import Results
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
 from worker.store import own_styles, people
-from worker.store.blobs import UPLOAD, BlobStore
+from worker.store.blobs import BlobStore
 from worker.store.database import Database, change, clock, read_clock
 from worker.store.models import Job
 from worker.watching import Watcher, watch
 
 if TYPE_CHECKING:
-    from core.images import Limits
     from core.styles import Style
     from worker.training.service import TrainingService
 
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 BOT_NAME_SECONDS = 400 * 86400.0
 
 
-class Client(PeopleClient, OwnStylesClient):
+class Client(PicturesClient, PeopleClient, OwnStylesClient):
     """Everything a front end may do. Methods that name an ``owner`` answer only for what is that person's and
     raise ``NotFoundError`` otherwise; sentences of all errors are fit to be shown."""
 
@@ -105,32 +105,6 @@ class Client(PeopleClient, OwnStylesClient):
             raise NotFoundError("This picture is no longer there; please send it again.")
         return self.blobs.get(name, owner)
 
-    # pictures
-
-    @property
-    def limits(self) -> Limits:
-        """What uploaded pictures may measure."""
-        from core.images import Limits
-
-        return Limits(
-            max_bytes=int(self.settings.max_upload_mb * 1_000_000), max_pixels=self.settings.max_pixels
-        )
-
-    def put_picture(self, data: bytes, owner: str) -> str:
-        """Check an uploaded picture and keep its bytes; the key (hex SHA-256).
-
-        Raises ``PictureError`` (the sentence says what to send instead) and ``StorageError``.
-        """
-        from core.images import apart
-
-        apart.check_picture(data, self.limits)
-        return self.blobs.put(data, owner, UPLOAD)
-
-    def picture(self, key: str, owner: str, *, used: bool = True) -> bytes:
-        """An uploaded picture or a result, as stored; raises ``NotFoundError``. An upload's time begins anew, unless it
-        is only looked at (``used`` false)."""
-        return self.blobs.get(key, owner, used=used)
-
     # jobs
 
     def submit(
@@ -140,14 +114,17 @@ class Client(PeopleClient, OwnStylesClient):
         style: str | Sequence[str],
         params: PaintParams,
         *,
+        masks: Sequence[str | None] = (),
         source: str,
         album: str | None = None,
         context: dict[str, Any] | None = None,
         origin: str | None = None,
     ) -> JobView:
         """Submit a painting of the picture with key ``photo`` in the style "gallery:NAME" or "blob:KEY", or in a mix
-        of several with the weights of ``params``. ``origin``: what stands for the network address it comes from, where
-        people have no accounts; those of one origin share a place in line and a limit.
+        of several with the weights of ``params``. ``masks``: for each style the key of a mask (``put_mask``) that says where
+        it paints, or ``None`` for one that paints the rest; none at all: all paint everywhere. ``origin``: what stands for
+        the network address it comes from, where people have no accounts; those of one origin share a place in line and a
+        limit.
 
         The job is kept even while the queue server is down. Raises ``LimitError``, ``UnknownNameError``,
         ``NotFoundError``, ``ParameterError``.
@@ -162,6 +139,10 @@ class Client(PeopleClient, OwnStylesClient):
         party = owner if origin is None else f"origin:{origin}"
         method = registry.method(params.method)
         check_styles(method, styles)
+        method.check_masks(masks, len(styles))
+        for mask in filter(None, masks):
+            if not self.blobs.owned(mask, owner):
+                raise NotFoundError("This mask is no longer there; please send it again.")
         long = method.capabilities.iterative
         queue = LONG_QUEUE if long else "batch" if album else "paint"
         line = long_line(party) if long else party
@@ -184,6 +165,7 @@ class Client(PeopleClient, OwnStylesClient):
                 params=params.stored(),
                 photo_key=photo,
                 styles=styles,
+                masks=list(masks) if any(masks) else None,
                 style_label=label,
                 context=context or {},
                 party=line,
@@ -243,11 +225,12 @@ class Client(PeopleClient, OwnStylesClient):
         return made
 
     def repaint(self, job_id: str, owner: str, **changes: Any) -> JobView:
-        """Submit the same photo again with other parameters, or with ``style=``, ``source=``, ``album=``, ``origin=`` or
-        ``context=`` replaced (neither album nor origin is taken over, the context is; nor are the weights of other
-        styles)."""
+        """Submit the same photo again with other parameters, or with ``style=``, ``masks=``, ``source=``, ``album=``,
+        ``origin=`` or ``context=`` replaced (neither album nor origin is taken over, the context is; nor are the weights and
+        masks of other styles, nor masks by a method that takes none)."""
         job = self.job(job_id, owner)
         style = changes.pop("style", None)
+        same = style is None or list(job.styles) == ([style] if isinstance(style, str) else list(style))
         if style is None:
             style = job.styles
         else:
@@ -255,7 +238,12 @@ class Client(PeopleClient, OwnStylesClient):
         source = changes.pop("source", job.source)
         album = changes.pop("album", None)
         more = {"context": changes.pop("context", job.context), "origin": changes.pop("origin", None)}
+        masks = changes.pop("masks", None)
         params = PaintParams.parse(**{**job.params.model_dump(), **changes})
+        if masks is None:
+            kept = same and registry.method(params.method).capabilities.masks
+            masks = job.masks if kept else ()
+        more["masks"] = masks
         return self.submit(owner, job.photo_key, style, params, source=source, album=album, **more)
 
     def job(self, job_id: str, owner: str | None = None) -> JobView:

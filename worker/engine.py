@@ -55,14 +55,16 @@ class StyleSource:
 @dataclass
 class PaintInput:
     """One painting to make. Pictures are read only when no cache has what is made of them. The order of
-    ``styles`` is that of the weights in ``params``. ``watch`` sees the steps of an iterative method, and says ``False``
-    when the picture so far is to be the result; ``beginning``: where another process had come to."""
+    ``styles`` is that of the weights in ``params`` and of ``masks``, which say where each paints. ``watch`` sees the steps
+    of an iterative method, and says ``False`` when the picture so far is to be the result; ``beginning``: where another
+    process had come to."""
 
     photo_key: str
     read_photo: Callable[[], bytes]
     styles: Sequence[StyleSource]
     params: PaintParams
     progress: Callable[[float], None]
+    masks: Sequence[Callable[[], bytes] | None] = ()
     watch: Watch | None = None
     beginning: Beginning | None = None
 
@@ -243,6 +245,7 @@ class Engine:
             lambda: _open(wanted.read_photo()),
             [partial(_read, style) for style in wanted.styles],
             wanted.params,
+            [None if read is None else partial(_mask, read) for read in wanted.masks],
             side_max=min(self.settings.max_side, method.spec.capabilities.side_max),
             scale=scale,
             beginning=wanted.beginning,
@@ -304,6 +307,12 @@ def _read(style: StyleSource) -> Image.Image:
     from core.learn.style import read_style
 
     return read_style(style.read(), _checked())
+
+
+def _mask(read: Callable[[], bytes]) -> Image.Image:
+    from core.images.masks import read_mask
+
+    return read_mask(read(), _checked())
 
 
 def _checked() -> Limits:

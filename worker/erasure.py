@@ -55,7 +55,7 @@ PLACES: tuple[Place, ...] = (
     ),
     Place(
         "pictures",
-        "Photographs, styles, learned ones too, results and previews of these in the store of pictures.",
+        "Photographs, styles, learned ones too, masks, results and previews of these in the store of pictures.",
         "BlobStore.purge, unless somebody else has the same picture; BlobStore.sweep, what a killed process left.",
     ),
     Place(

@@ -81,13 +81,20 @@ PREVIEW_FROM_BYTES = 1_000_000
 
 
 def output_key(
-    photo_key: str, style_hashes: Sequence[str], params: PaintParams, model_hash: str, max_side: int
+    photo_key: str,
+    style_hashes: Sequence[str],
+    params: PaintParams,
+    model_hash: str,
+    max_side: int,
+    masks: Sequence[str | None] = (),
 ) -> str:
-    """Hex SHA-256 of everything that decides a result: the pictures' contents, the parameters, the model
+    """Hex SHA-256 of everything that decides a result: the pictures' contents, masks included, the parameters, the model
     and the largest side painted. Two jobs of the same key have the same result."""
     # One style stands alone, as it did before there were mixes: its paintings keep their keys.
     styles = style_hashes[0] if len(style_hashes) == 1 else list(style_hashes)
-    parts = [photo_key, styles, params.digest(), model_hash, max_side]
+    parts: list[Any] = [photo_key, styles, params.digest(), model_hash, max_side]
+    if any(masks):  # a painting without any keeps its key, too
+        parts.append(list(masks))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -105,6 +112,7 @@ class JobView(BaseModel):
     photo_key: str
     style: str = Field(description="gallery:NAME or blob:KEY")
     more_styles: tuple[str, ...] = Field((), description="further styles of a mix")
+    masks: tuple[str | None, ...] = Field((), description="keys of where each style paints; none: everywhere")
     style_label: str
     position: int | None = Field(None, description="1 is next; None unless waiting or queued")
     eta_seconds: float | None = None

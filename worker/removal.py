@@ -1,6 +1,6 @@
 """Paintings that their owner deletes one by one: hidden at once, brought back for a while, then erased by housekeeping.
 
-The photograph and a style picture stay for their own time, since one may want to paint them again."""
+The photograph, a style picture and masks stay for their own time, since one may want to paint with them again."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ def drop_unused(database: Database, blobs: BlobStore, owner: str, *keys: str | N
             Job.preview_key == key,
             Job.photo_key == key,
             cast(Job.styles, Text).contains(ref),
+            cast(Job.masks, Text).contains(key),
         )
         with database.write() as session:
             lock(session, key)

@@ -33,7 +33,13 @@ async def help_(update: Update, context: Context) -> None:
     megabytes = min(20, round(service.settings.max_upload_mb))
     absent = await call(menu.absent, service.client)
     lines = [person.texts.plain(f"help_{name}") for name in (menu.SURVEY, menu.RESULTS) if name not in absent]
-    words = person.texts.say("help", megabytes=megabytes, surveys="".join(f"{line}\n" for line in lines))
+    page = service.settings.web_public_url
+    words = person.texts.say(
+        "help",
+        megabytes=megabytes,
+        surveys="".join(f"{line}\n" for line in lines),
+        regions=person.texts.plain("help_regions", page=page) + "\n" if page else "",
+    )
     await message_of(update).reply_text(words.strip(), parse_mode=ParseMode.HTML)
 
 

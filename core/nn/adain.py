@@ -7,6 +7,9 @@ ten times, these pass two or three times, which is what training on a CPU costs.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -22,6 +25,9 @@ FLAT = 1 / 64
 """A deviation of this share of the mean counts as hardly any: bfloat16 keeps 8 significant bits, so what lies far below
 is rounding, not picture."""
 
+PLACES = 1 << 17
+"""Places of a map that are weighed at once: a copy of all of them would be large."""
+
 VECTOR = 64
 """Numbers that a CPU's reductions like to have side by side."""
 
@@ -32,7 +38,50 @@ def _flat(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, x.shape[1])
 
 
+class _Share:
+    """A region's weight of each place of a picture ``(1, 1, H, W)``, averaged over the places of smaller maps."""
+
+    def __init__(self, share: Tensor) -> None:
+        self._share = share
+        self._sizes: dict[tuple[int, int], Tensor] = {}
+
+    def at(self, size: tuple[int, int]) -> Tensor:
+        """The weights ``(h, w)`` of the places of a map of ``size``."""
+        if size not in self._sizes:
+            self._sizes[size] = F.adaptive_avg_pool2d(self._share, size)[0, 0]
+        return self._sizes[size]
+
+
+_weighing: ContextVar[_Share | None] = ContextVar("weighing", default=None)
+
+
+@contextmanager
+def weighing(share: Tensor) -> Iterator[None]:
+    """Within it, moments are those of a region: each place counts by its ``share`` ``(1, 1, H, W)``, positive, of a picture
+    whose maps are all that is measured, one at a time and without gradients (statistics of regions: Huang & Belongie 2017,
+    section 7.3)."""
+    token = _weighing.set(_Share(share))
+    try:
+        yield
+    finally:
+        _weighing.reset(token)
+
+
+def _weighted(x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance ``(C,)`` float32 of ``(1, C, H, W)`` by the weights ``(H, W)`` of its places."""
+    parts = list(
+        zip(_flat(x)[0].split(PLACES), (weights / weights.sum()).flatten().split(PLACES), strict=True)
+    )
+    with undivided():
+        mean = torch.stack([share @ flat.float() for flat, share in parts]).sum(dim=0)
+        spread = [share @ (flat.float() - mean).square() for flat, share in parts]
+        return mean, torch.stack(spread).sum(dim=0)
+
+
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    if (region := _weighing.get()) is not None:
+        mean, variance = _weighted(x, region.at((x.shape[2], x.shape[3])))
+        return mean[None], (variance + EPSILON).sqrt()[None]
     if x.device.type == "cpu":
         found = [_mean_and_variance(sample) for sample in x.split(1)]
         mean, variance = (torch.stack(part) for part in zip(*found, strict=True))
@@ -64,11 +113,16 @@ class RunningMoments:
     accurate where the mean is large against the deviation."""
 
     def __init__(self) -> None:
-        self.parts: list[tuple[int, Tensor, Tensor]] = []
+        self.parts: list[tuple[float, Tensor, Tensor]] = []
 
-    def add(self, x: Tensor) -> None:
-        """Some rows ``(1, C, H, W)`` of the map."""
-        self.parts.append((x.shape[2] * x.shape[3], *_mean_and_variance(x)))
+    def add(self, x: Tensor, top: int = 0, height: int | None = None) -> None:
+        """Some rows ``(1, C, h, W)`` of a map; of which rows they are, the upper one being row ``top`` of ``height``, counts
+        for a region's moments only (``weighing``)."""
+        if (region := _weighing.get()) is None:
+            self.parts.append((x.shape[2] * x.shape[3], *_mean_and_variance(x)))
+            return
+        weights = region.at((height or x.shape[2], x.shape[3]))[top : top + x.shape[2]]
+        self.parts.append((float(weights.sum()), *_weighted(x, weights)))
 
     def result(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation, as of ``channel_moments``: two float32 tensors ``(1, C)``."""

@@ -100,7 +100,7 @@ def decode(
         if touch is not None:
             touch.with_noise(0, place, slice(first, last))
         y = convolve_relu(repeat_edges(with_h, *ends), inner.weight, inner.bias)
-        seen.add(y)
+        seen.add(y, top, height)
         features[:, :, top:bottom] = y
     repeat_edges(wide)
     weight, bias = folded(out, seen.result(), targets[1])

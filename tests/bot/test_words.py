@@ -9,7 +9,7 @@ from PIL import Image
 
 from bot import menu
 from bot.texts import languages
-from tests.bot.conftest import picture, running
+from tests.bot.conftest import picture, running, with_bot
 from tests.bot.phone import Phone
 from tests.bot.telegram_methods import BOT, Chat
 
@@ -103,6 +103,22 @@ async def test_surveys_are_offered_only_where_there_is_one(studio, server, bot_s
         sent = await phone.say("/help")
         told = await phone.expect("How it works", kind="text", after=sent)
         assert "/survey – rate paintings\n/settings" in told["text"]
+    assert not server.refusals
+
+
+async def test_regions_are_told_of_where_there_is_a_page(studio, server, person):
+    for address, language, words in (
+        ("https://paint.example/?a&b", "en", "is a brush on the page: https://paint.example/?a&b"),
+        (None, "en", None),
+        ("https://paint.example", "ru", "на странице есть кисть: https://paint.example"),
+    ):
+        phone = person(language=language)
+        async with running(with_bot(studio.settings, server, web_public_url=address), studio.client):
+            await phone.say("/help")
+            told = await phone.expect("How it works" if language == "en" else "Как это работает", kind="text")
+        lines = [line for line in told["text"].splitlines() if "brush" in line or "кисть" in line]
+        assert [line for line in lines if words is None or not line.endswith(words)] == []
+        assert bool(lines) == bool(words)
     assert not server.refusals
 
 

@@ -40,6 +40,8 @@ PARAMETERS: dict[str, list[str]] = {
         "mix",
         "grid",
         "own",
+        "mask",
+        "mask_second",
     ],
     "repaint": [
         "job_id",
@@ -79,7 +81,7 @@ def call(api: Client, endpoint: str, **values: Any) -> Any:
     wanted = PARAMETERS.get(endpoint, [])
     assert set(values) <= set(wanted)
     numbers = {"alpha", "alpha_high", "alpha_low", "size", "seed", "limit", "grid", "seconds"}
-    files = {"photo", "style_file", "style_low_file"}
+    files = {"photo", "style_file", "style_low_file", "mask", "mask_second"}
     empty = {name: None if name in numbers | files else "" for name in wanted}
     given = {name: handle_file(str(value)) if name in files else value for name, value in values.items()}
     return api.predict(*(empty | given).values(), api_name=f"/{endpoint}")
@@ -210,6 +212,38 @@ def test_two_strengths_and_several_styles(api: Client, photo: Path, style_pictur
     assert "one strength only" in refusal(api, "submit", photo=photo, style=first, method="mix", grid=True)
     assert "one of style_low" in refusal(api, "submit", **bands, style_low=second, mix=f"{third}=1")
     assert "NAME=WEIGHT" in refusal(api, "submit", **bands, mix=second)
+
+
+def test_regions(api: Client, photo: Path, tmp_path: Path) -> None:
+    first, second = (style.name for style in gallery()[:2])
+    left, dark = Image.new("L", (90, 60)), tmp_path / "dark.png"
+    left.save(dark)
+    left.paste(255, (0, 0, 45, 60))
+    left.save(tmp_path / "left.png")
+    asked = {"photo": photo, "style": first, "method": "adain"}
+    file, info = call(api, "stylize", **asked, mask=tmp_path / "left.png")
+    assert info["masks"] == [True]
+    painted, original = (np.asarray(Image.open(one).convert("RGB"), int) for one in (file, photo))
+    middle = painted.shape[1] // 2
+    assert np.array_equal(painted[:, middle + 8 :], original[:, middle + 8 :])
+    assert np.abs(painted[:, : middle - 8] - original[:, : middle - 8]).mean() > 5
+    visitor = info["visitor"]
+    again = call(api, "repaint", job_id=info["id"], visitor=visitor, alpha=0.5)
+    assert again["masks"] == [True]
+    mask = {"mask_second": tmp_path / "left.png"}
+    two = call(api, "submit", **asked, visitor=visitor, mix=f"{second}=1", **mask)
+    assert (two["masks"], two["styles"]) == ([False, True], [f"gallery:{first}", f"gallery:{second}"])
+    assert [wait(api, job)["state"] for job in (again, two)] == ["done", "done"]
+    assert call(api, "submit", photo=photo, style=first, **MIX)["masks"] == []
+    methods = {method["name"]: method["masks"] for method in call(api, "methods")}
+    assert (methods["adain"], methods["learned"], methods["mix"]) == (True, False, False)
+
+    assert "dark all over; white is where" in refusal(api, "submit", **asked, mask=dark)
+    assert "mask_second: there is no second style" in refusal(api, "submit", **asked, **mask)
+    (tmp_path / "note.png").write_text("not a picture")
+    assert "picture" in refusal(api, "submit", **asked, mask=tmp_path / "note.png").lower()
+    unable = asked | {"method": "mix", "mask": tmp_path / "left.png"}
+    assert "'mix' takes no masks" in refusal(api, "submit", **unable)
 
 
 def test_compare_is_one_job_per_method(api: Client, photo: Path) -> None:

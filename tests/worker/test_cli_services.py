@@ -112,6 +112,25 @@ def test_submit_mixes_what_stylize_mixes(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("running")
+def test_submit_paints_regions_as_stylize_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, mask = make_photo(tmp_path / "photo.png"), tmp_path / "left.png"
+    left = Image.new("L", (40, 30))
+    left.paste(255, (0, 0, 20, 30))
+    left.save(mask)
+    regions = ("--mix", "woodcut=1", "--mask", f"woodcut={mask}", "--size", "64")
+    painted = []
+    for command in ("submit", "stylize"):
+        out = tmp_path / f"{command}.png"
+        assert main([command, str(photo), STYLE, "-o", str(out), *regions]) == 0
+        painted.append(np.asarray(Image.open(out), int))
+    assert np.abs(painted[0] - painted[1]).max() <= 1
+    capsys.readouterr()
+    Image.new("L", (40, 30)).save(mask)
+    assert main(["submit", str(photo), STYLE, "-o", str(tmp_path / "out.png"), *regions]) == 2
+    assert "dark all over; white is where" in one_sentence(capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("running")
 def test_submit_a_folder_with_a_bad_photo_and_a_style_of_ones_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

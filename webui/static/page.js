@@ -101,8 +101,8 @@
   const used = new Set();
   const AREAS = {metadata: '#metadata', studio: '#studio', compare: '#comparing, #side-by-side'};
   const USED = {
-    click: 'button, label, [role=radio], [role=option], input:not([type=file])', pointerdown: 'input[type=range]',
-    input: 'input, textarea, select', change: 'input, select', keydown: 'input, [role=radio]', drop: '*', paste: '*',
+    click: 'button, label, [role=radio], [role=option], input:not([type=file])', pointerdown: 'input[type=range], canvas',
+    input: 'input, textarea, select', change: 'input, select', keydown: 'input, [role=radio], canvas', drop: '*', paste: '*',
   };
   Object.entries(USED).forEach(([kind, what]) => document.addEventListener(kind, (event) => {
     if (kind === 'keydown' && event.key === 'Tab') return;

@@ -7,10 +7,20 @@ from typing import Any
 
 import gradio as gr
 
-from webui import bringing, views
+from webui import bringing, views, where
 from webui.pad import pad
 from webui.people import owner_of
-from webui.tabs.common import NO_PHOTO, NO_STYLE, Update, picked, picked_name, said, store, style_title
+from webui.tabs.common import (
+    NO_PHOTO,
+    NO_STYLE,
+    Update,
+    call,
+    picked,
+    picked_name,
+    said,
+    store,
+    style_title,
+)
 from webui.tabs.layout import LOW, PaintLayout, PaintState
 from webui.uploads import path_of
 
@@ -24,7 +34,7 @@ class Choosing(PaintLayout):
         """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
         state.act()
         visitor, path = await self.site.visitors.admit(visitor), path_of(file)
-        state.photo = state.trouble = ""
+        state.photo = state.trouble = state.mask = ""
         state.taken += 1
         note, key = views.taken_in(state.taken), ""
         if path is not None:
@@ -41,8 +51,32 @@ class Choosing(PaintLayout):
             self.photo_note: note,
             self.visitor: visitor,
             self.pad: pad(high, low),
+            **self._unmasked(),
             **(self._cured(state, "photo") if key else {}),
         }
+
+    def _unmasked(self) -> Update:
+        """No mask is kept, or laid over the photograph."""
+        return {self.mask_key: "", self.mask_shown: "", self.mask_note: ""}
+
+    async def take_mask(
+        self, event: gr.EventData, request: gr.Request, visitor: str, state: PaintState
+    ) -> Update:
+        """Something was brushed over the photograph, or wiped away: the mask is checked and stored right away."""
+        state.act()
+        visitor = await self.site.visitors.admit(visitor)
+        state.incoming += 1
+        try:
+            mask, key = where.drawn(event), ""
+            if mask is not None:
+                self.site.bringing(request)
+                key = await call(self.client.put_mask, mask, owner_of(visitor))
+        except Exception as error:
+            return {self.visitor: visitor, self.mask_note: views.failure(said(error))}
+        finally:
+            state.incoming -= 1
+        state.mask = key
+        return {self.visitor: visitor, self.mask_key: key, self.mask_note: ""}
 
     def _cured(self, state: PaintState, *fields: str) -> Update:
         """What was missing is there: the status line stops asking for it."""
@@ -161,7 +195,16 @@ class Choosing(PaintLayout):
     @property
     def depends_on_method(self) -> list[Any]:
         """What a method has or has not."""
-        fixed = [self.alpha, self.keep, self.size, self.another, self.mixer, self.band, self.choice]
+        fixed = [
+            self.alpha,
+            self.keep,
+            self.size,
+            self.another,
+            self.mixer,
+            self.band,
+            self.choice,
+            self.where,
+        ]
         return [*fixed, self.own_knobs, *self.own.values()]
 
     def shown_knobs(self, method: str, style: str, colors: str) -> Update:
@@ -179,5 +222,6 @@ class Choosing(PaintLayout):
         }
         shown[self.own_knobs] = gr.update(visible=any(name in spec.params for name in self.own))
         shown |= {part: gr.update(visible=spec.has_bands) for part in (self.mixer, self.band)}
+        shown[self.where] = gr.update(visible=spec.capabilities.masks)
         shown[self.choice] = self.chosen_line(style, colors if spec.has_bands else style)
         return shown

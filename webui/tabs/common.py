@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
-from core.params import GRID_SIDE, PaintParams, mixed, of_two, own_params
+from core.params import GRID_SIDE, PaintParams, Share, mixed, of_two, own_params
 from core.specs import MethodSpec
 
 if TYPE_CHECKING:
@@ -84,6 +84,33 @@ def styles_and_params(
     return [style, colors], mixed(params, of_two(style, colors))
 
 
+def ordered(
+    spec: MethodSpec, style: str, colors: str, knobs: Sequence[Any]
+) -> tuple[list[str], PaintParams, list[str | None]]:
+    """Styles, parameters and masks of a job. The last two of ``knobs``: the key of the mask within which the styles chosen
+    paint, "" for none, and the style that paints elsewhere, "" for the photograph itself."""
+    *others, mask, elsewhere = knobs
+    styles, params = styles_and_params(spec, style, colors, others)
+    if not mask or not spec.capabilities.masks:
+        return styles, params, []
+    masks: list[str | None] = [mask] * len(styles)
+    if not elsewhere:
+        return styles, params, masks
+    shares = of_two(*styles) if len(styles) == 2 else [Share(style, 1.0, 1.0)]
+    shares.append(Share(elsewhere, 1.0, 1.0))
+    return [*styles, elsewhere], mixed(params, shares), [*masks, None]
+
+
+def laid_masks(job: JobView) -> tuple[tuple[str, ...], str, str]:
+    """The other way round: a job's styles without the one that paints elsewhere, the mask's key, and that style; a job whose
+    masks the page cannot show has none here."""
+    *inner, last = job.masks or (None,)
+    mask, styles = job.masks[0] if job.masks else None, job.styles
+    if mask is None or any(one != mask for one in inner) or last not in (mask, None):
+        return styles, "", ""
+    return (styles, mask, "") if last == mask else (styles[:-1], mask, styles[-1])
+
+
 def picked(style: str, colors: str, ref: str, band: str) -> tuple[str, str]:
     """Style and style of colours after ``ref`` was picked for "both", "high" or "low"; the first one is for both."""
     if not style or band == "both":
@@ -93,7 +120,8 @@ def picked(style: str, colors: str, ref: str, band: str) -> tuple[str, str]:
 
 def plays(job: JobView, style: str, colors: str, *, has_bands: bool) -> bool:
     """Whether a job has the styles chosen; a method of one strength never had the second one."""
-    return job.style == style and (not has_bands or job.styles[-1] == (colors or style))
+    styles, _, _ = laid_masks(job)
+    return styles[0] == style and (not has_bands or styles[-1] == (colors or style))
 
 
 def style_title(styles: Sequence[Style], ref: str) -> str:

@@ -98,7 +98,8 @@ class Easel(Restoring):
             return pad(high, low)
         wanted = as_grid(job.params)
         others = self.client.jobs(job.owner, limit=SEARCHED)
-        same = (o for o in others if o.params == wanted and o.state == "done" and self._same_pictures(o, job))
+        done = (o for o in others if o.params == wanted and o.state == "done" and o.masks == job.masks)
+        same = (o for o in done if self._same_pictures(o, job))
         return pad(high, low, next(same, None), self.site.links)
 
     async def _last_painting(self, owner: str, like: Any) -> Any:

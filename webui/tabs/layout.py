@@ -11,7 +11,7 @@ import gradio as gr
 
 from core.errors import UnknownNameError
 from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS, own_params
-from webui import bringing, views
+from webui import bringing, views, where
 from webui.components import labelled_choices, own_control, photo_field, picker, strengths_pad
 from webui.hanging import SHOWN, history, wall
 from webui.pad import pad
@@ -29,7 +29,8 @@ BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 class PaintState:
     """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
     ``taken`` counts pictures taken in, ``acts`` what the person has done. ``style`` is the chosen style, ``colors``
-    the one for colours and shapes. ``trouble``: why the photo in the field cannot be used; ``missed``: what the
+    the one for colours and shapes, ``mask`` the key of where they paint, "" for everywhere, ``None`` while only the page
+    knows. ``trouble``: why the photo in the field cannot be used; ``missed``: what the
     status line says is missing. ``hung``: how many paintings are shown below; ``removed``: the one deleted last,
     which can be had back; ``submitted``: what Paint was pressed for last, while that is being painted; ``growing``: the
     job whose picture so far is shown, ``grown`` how far it was, ``grown_at`` when that was. The rest is of
@@ -47,6 +48,7 @@ class PaintState:
     missed: str = ""
     hung: int = SHOWN
     removed: JobView | None = None
+    mask: str | None = None
     submitted: tuple[Any, ...] | None = None
     metadata: bool = False
     found: Any = None
@@ -100,6 +102,8 @@ class PaintLayout:
             self.colors_ref = gr.Textbox(elem_id="colors-ref", show_label=False)
             self.job_id = gr.Textbox(elem_id="job-id", show_label=False)
             self.touched = gr.Textbox(elem_id="touched", show_label=False)
+            self.mask_key = gr.Textbox(elem_id="mask-key", show_label=False)
+            self.mask_shown = gr.HTML("", elem_id="mask-shown", apply_default_css=False)
             self.take = gr.Number(PARAMS["seed"].default, precision=0, elem_id="take", show_label=False)
             self.enter = gr.Button("Enter", elem_id="enter")  # pressed by the script
         with gr.Row(elem_id="studio"):
@@ -119,6 +123,8 @@ class PaintLayout:
             self.size,
             self.take,
             *self.own.values(),
+            self.mask_key,
+            self.elsewhere,
         ]
         """In the order of ``webui.tabs.common.taken_knobs``."""
         self.refs = [self.photo_key, self.style_ref, self.colors_ref]
@@ -142,6 +148,8 @@ class PaintLayout:
             self.tiles,
             self.photo,
             self.photo_note,
+            self.where,
+            self.mask_shown,
             self.own_style,
             self.own_note,
             *self.knobs,
@@ -160,6 +168,21 @@ class PaintLayout:
                 buttons=[],
             )
             self.photo_note = gr.HTML("", elem_id="photo-note", apply_default_css=False)
+            able = self._spec(DEFAULT_METHOD).capabilities.masks
+            with gr.Accordion(
+                "Only a part of the photo", open=False, elem_id="where", visible=able
+            ) as self.where:
+                self.canvas = where.canvas("brush")
+                self.mask_note = gr.HTML("", elem_id="mask-note", apply_default_css=False)
+                self.elsewhere = gr.Dropdown(
+                    [
+                        ("The photo stays as it is", ""),
+                        *((one.title, f"gallery:{one.name}") for one in self.styles),
+                    ],
+                    value="",
+                    label="Elsewhere",
+                    elem_id="elsewhere",
+                )
 
     def _build_style(self) -> None:
         with gr.Column(elem_id="step-style", elem_classes="step"):

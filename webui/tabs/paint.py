@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,10 +23,10 @@ from webui.tabs.common import (
     Update,
     as_grid,
     call,
+    ordered,
     picked_name,
     plays,
     store,
-    styles_and_params,
 )
 from webui.tabs.easel import Easel
 from webui.tabs.layout import PaintState
@@ -62,7 +62,23 @@ class PaintTab(Easel):
         self.photo.input(
             self.take_photo,
             [self.photo, self.visitor, self.state, *strengths],
-            [self.photo, self.photo_key, self.photo_note, self.visitor, self.pad, self.status],
+            [
+                self.photo,
+                self.photo_key,
+                self.photo_note,
+                self.visitor,
+                self.pad,
+                self.status,
+                self.mask_key,
+                self.mask_shown,
+                self.mask_note,
+            ],
+            **many,
+        )
+        self.canvas.select(
+            self.take_mask,
+            [self.visitor, self.state],
+            [self.visitor, self.mask_key, self.mask_note],
             **many,
         )
         self.own_style.input(
@@ -105,7 +121,7 @@ class PaintTab(Easel):
             pressed,
             **many,
         )
-        for knob in (self.keep, self.size, *self.own.values()):
+        for knob in (self.keep, self.size, self.elsewhere, *self.own.values()):
             turn = knob.release if isinstance(knob, gr.Slider) else knob.input
             turn(self.adjust, turned, stage, **many)
         self.another.click(lambda take: int(take or 0) + 1, [self.take], [self.take], **many).then(
@@ -194,12 +210,12 @@ class PaintTab(Easel):
         if missing := self._missing(state, photo, style):
             yield self._at_rest() | missing
             return
-        styles, params = styles_and_params(self._spec(knobs[METHOD]), style, colors, knobs)
-        with state.submitting((owner, photo, tuple(styles), params)) as first:
+        styles, params, masks = self._ordered(state, style, colors, knobs)
+        with state.submitting((owner, photo, tuple(styles), params, tuple(masks))) as first:
             if not first:
                 return
-            origin = self.site.origin_of(request)
-            job = await call(self.client.submit, owner, photo, styles, params, source="web", origin=origin)
+            options = {"masks": masks, "source": "web", "origin": self.site.origin_of(request)}
+            job = await call(self.client.submit, owner, photo, styles, params, **options)
             async for update in self._show(state, job, owner):
                 yield update
 
@@ -212,6 +228,12 @@ class PaintTab(Easel):
         self.site.bringing(request)
         state.photo = await store(self.site, path, owner)
         return state.photo
+
+    def _ordered(self, state: PaintState, style: str, colors: str, knobs: Sequence[Any]) -> Any:
+        """Styles, parameters and masks of what is chosen by now."""
+        *others, mask, elsewhere = knobs
+        mask = mask if state.mask is None else state.mask
+        return ordered(self._spec(knobs[METHOD]), style, colors, (*others, mask, elsewhere))
 
     async def _chosen(self, state: PaintState, photo: str, style: str, colors: str) -> tuple[str, str, str]:
         """What is chosen by now; the fields of the page know it when this server was started after them."""
@@ -293,15 +315,17 @@ class PaintTab(Easel):
         if not job_id or not await self.site.visitors.recognises(visitor):
             return
         owner = owner_of(visitor)
-        styles, params = styles_and_params(self._spec(knobs[METHOD]), style, colors, knobs)
+        styles, params, masks = self._ordered(state, style, colors, knobs)
         job = await call(self.client.job, job_id, owner)
-        if not self._is_of(job, photo, style, colors) or (job.params, list(job.styles)) == (params, styles):
+        same = (job.params, list(job.styles), list(job.masks)) == (params, styles, masks)
+        if same or not self._is_of(job, photo, style, colors):
             return
         shown = job if job.state == "done" else await self._last_painting(owner, job)
         if not job.finished:  # nobody waits for this one any more
             with suppress(AllaPrimaError):
                 await call(self.client.cancel, job.id, owner)
-        changes = {"style": styles, "origin": self.site.origin_of(request), **params.model_dump()}
+        origin = self.site.origin_of(request)
+        changes = {"style": styles, "masks": masks, "origin": origin, **params.model_dump()}
         again = await call(self.client.repaint, job_id, owner, **changes)
         async for update in self._show(state, again, owner, shown):
             yield update
@@ -322,9 +346,9 @@ class PaintTab(Easel):
         if missing := self._missing(state, photo, style):
             yield missing
             return
-        styles, params = styles_and_params(self._spec(knobs[METHOD]), style, colors, knobs)
+        styles, params, masks = self._ordered(state, style, colors, knobs)
         high, low = params.alpha_high, params.alpha_low
-        options = {"source": "web", "origin": self.site.origin_of(request)}
+        options = {"masks": masks, "source": "web", "origin": self.site.origin_of(request)}
         job = await call(self.client.submit, owner, photo, styles, as_grid(params), **options)
         yield {self.pad: pad(high, low, note="Painting …")}
         async for view in follow(self.client, job, owner):
@@ -374,7 +398,7 @@ class PaintTab(Easel):
         for file in (photo, style):
             await call(self.site.shelf.remove, path_of(file))
         state.turn += 1
-        state.photo = state.style = state.colors = ""
+        state.photo = state.style = state.colors = state.mask = ""
         state.removed = None
         yield {
             self.visitor: self.site.visitors.new(),
@@ -389,5 +413,5 @@ class PaintTab(Easel):
             self.own_style: None,
             **self._unsaid(state),
             self.pad: pad(ALPHA_DEFAULT, ALPHA_DEFAULT),
-            **dict.fromkeys((self.job_id, *self.refs), ""),
+            **dict.fromkeys((self.job_id, *self.refs, self.mask_key, self.mask_shown, self.elsewhere), ""),
         }

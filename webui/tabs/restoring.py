@@ -14,12 +14,13 @@ import gradio as gr
 
 from core.errors import AllaPrimaError
 from core.params import PARAMS
+from webui import where
 from webui.components import own_value
 from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.site import Site
 from webui.tabs.choosing import Choosing
-from webui.tabs.common import SEARCHED, Update, call, is_painting
+from webui.tabs.common import SEARCHED, Update, call, is_painting, laid_masks
 from webui.tabs.hanging import Wall
 from webui.tabs.layout import PaintState
 
@@ -139,12 +140,14 @@ class Restoring(Choosing):
     def _put(self, laid: Update, state: PaintState) -> Update:
         """What was prepared, on the page and on the state."""
         state.photo, state.style, state.colors = (laid[ref] for ref in self.refs)
+        state.mask = laid[self.mask_key]
         state.laid_back, state.turn_found = True, state.turn
         return laid | self._unsaid(state)
 
     async def _laid_out(self, job: Any, owner: str) -> Update:
         """Photo, style and knobs as a job had them."""
-        style, colors = job.styles[0], job.styles[-1]
+        styles, mask, elsewhere = laid_masks(job)
+        style, colors = styles[0], styles[-1]
         known = any(method.name == job.params.method for method in self.methods)
         laid: Update = self.shown_knobs(job.params.method, style, colors) if known else {}
         values = {
@@ -167,12 +170,27 @@ class Restoring(Choosing):
             self.colors_ref: colors,
             self.tiles: self.ticked(style),
         }
-        own = next((ref for ref in job.styles if ref.startswith("blob:")), None)
+        laid |= await self._laid_mask(mask, elsewhere, owner, laid.get(self.where) or {})
+        own = next((ref for ref in styles if ref.startswith("blob:")), None)
         keys = [job.photo_key, own.removeprefix("blob:") if own else None]
         laid[self.photo], laid[self.own_style] = await asyncio.gather(
             *(small_copy(self.site, key, owner) if key else _nothing_kept() for key in keys)
         )
         return laid
+
+    async def _laid_mask(self, key: str, elsewhere: str, owner: str, shown: Update) -> Update:
+        """The mask within which the styles painted, while it is kept, and what painted elsewhere."""
+        data = None
+        if key:
+            with suppress(AllaPrimaError):
+                data = await call(self.client.picture, key, owner)
+        known = elsewhere if elsewhere.removeprefix("gallery:") in {one.name for one in self.styles} else ""
+        return {
+            self.mask_key: key if data else "",
+            self.mask_shown: where.shown(data) if data else "",
+            self.elsewhere: known,
+            self.where: shown | gr.update(open=bool(data)),
+        }
 
     async def _paintings(self, owner: str) -> list[Any]:
         jobs = await call(self.client.jobs, owner, limit=SEARCHED)

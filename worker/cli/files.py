@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -199,6 +199,43 @@ def gallery_style(name: str) -> str | None:
     if path.exists() or path.suffix or os.sep in name:
         return None
     raise UnknownNameError("style", name, known)
+
+
+def mask_files(given: Sequence[str], styles: Sequence[str]) -> list[Path | None]:
+    """The files that ``--mask STYLE=FILE`` names, one or ``None`` for each of ``styles``; none at all where nothing was
+    given. Raises ``ParameterError``."""
+    found: dict[str, Path] = {}
+    for text in given:
+        # A name may hold the sign as well as a file: the style is what is known.
+        fits = [style for style in styles if text.startswith(f"{style}=")]
+        style = max(fits, key=len, default="")
+        file = text[len(style) + 1 :].strip()
+        if not fits or not file:
+            raise ParameterError(f"'{text}' is no mask; write STYLE=FILE with one of {', '.join(styles)}.")
+        if style in found:
+            raise ParameterError(f"'{style}' has two masks; give one, which may have several white parts.")
+        found[style] = Path(file).expanduser()
+    return [found.get(style) for style in styles] if found else []
+
+
+def read_masks(files: Sequence[Path | None]) -> list[Image.Image | None]:
+    """The masks in these files (mode ``L``); raises ``PictureError`` with the file's name."""
+    from core.images.masks import read_mask
+
+    found: list[Image.Image | None] = []
+    for path in files:
+        with of_file(path):
+            found.append(None if path is None else read_mask(path))
+    return found
+
+
+@contextlib.contextmanager
+def of_file(path: Path | None) -> Iterator[None]:
+    """What is wrong with a picture is said with its file's name: of several, one does not know otherwise."""
+    try:
+        yield
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}", code=error.code) from None
 
 
 def save(image: Image.Image, out: Path, metadata: bytes | None = None) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ParameterError
 from core.params import KEEP_COLORS, PARAMS, SECONDS_DEFAULT, Share
-from worker.cli.files import gallery_style, plan, save
-from worker.cli.parser import Subcommands, add_own_param, check_range
+from worker.cli.files import gallery_style, mask_files, plan, read_masks, save
+from worker.cli.parser import Subcommands, add_mask_argument, add_own_param, check_range
 from worker.cli.show import Board
 
 if TYPE_CHECKING:
@@ -63,13 +63,7 @@ def add_parser(subcommands: Subcommands) -> None:
         metavar="STYLE=WEIGHT",
         help="one more style with its weight beside STYLE's, which is 1; may be repeated",
     )
-    parser.add_argument(
-        "--mask",
-        action="append",
-        default=[],
-        metavar="STYLE=FILE",
-        help="where a style paints: a black and white picture, white within; styles without one paint the rest",
-    )
+    add_mask_argument(parser)
     parser.add_argument(
         "--style-mask",
         action="append",
@@ -138,12 +132,11 @@ def run(args: argparse.Namespace) -> int:
     if any(share.high != share.low for share in shares.values()):
         raise ParameterError("Optimisation does not tell strokes from colours; give one weight per style.")
     known = [gallery_style(name) for name in shares]
-    [task] = plan([args.photo], list(shares), args.out)
+    files, style_files = mask_files(args.mask, list(shares)), mask_files(args.style_mask, list(shares))
+    [task] = plan([args.photo], [*shares, *map(str, filter(None, files + style_files))], args.out)
     photo = read_picture(task.photo)
     styles = [read_style(name, gallery) for name, gallery in zip(shares, known, strict=True)]
-    masks, style_masks = _masks(args.mask, list(shares)), _masks(args.style_mask, list(shares))
-    if any(masks):
-        masks = [mask or _rest(masks) for mask in masks]
+    masks, style_masks = read_masks(files), read_masks(style_files)
     if args.size is not None:
         photo = resize_longest(photo, args.size)
 
@@ -231,33 +224,6 @@ def swept(paintings: list[Image], sweeps: dict[str, list[float]]) -> Image:
     rows = [paintings[start : start + len(across)] for start in range(0, len(paintings), len(across))]
     down = labels[0][: len(rows)] if len(labels) > 1 else None
     return sheet(rows, down, across[: max(map(len, rows))], tile=paintings[0].size)
-
-
-def _masks(given: list[str], styles: list[str]) -> list[Image | None]:
-    """A picture of mode ``L`` for each style that has one."""
-    from core.images import read_picture
-
-    found: dict[str, Image] = {}
-    for text in given:
-        style, sign, file = text.rpartition("=")
-        if not sign or style not in styles:
-            raise ParameterError(f"'{text}' is no mask; write STYLE=FILE with one of {', '.join(styles)}.")
-        mask = read_picture(Path(file).expanduser()).convert("L")
-        if mask.getextrema()[1] < 128:  # type: ignore[operator]
-            raise ParameterError(f"The mask {file} is dark all over; light is where the style paints.")
-        found[style] = mask
-    return [found.get(style) for style in styles]
-
-
-def _rest(masks: list[Image | None]) -> Image:
-    """What no mask covers, at the size of the first."""
-    from PIL import ImageChops
-
-    given = [mask for mask in masks if mask is not None]
-    covered = given[0]
-    for mask in given[1:]:
-        covered = ImageChops.lighter(covered, mask.resize(covered.size))
-    return ImageChops.invert(covered)
 
 
 class Enough:

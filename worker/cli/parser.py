@@ -125,6 +125,7 @@ def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
         help="one more style with its weight beside STYLE's, which is 1 unless named here too; "
         "STYLE=WEIGHT/WEIGHT weighs strokes and colours apart; may be repeated",
     )
+    add_mask_argument(group)
     group.add_argument(
         "--grid",
         action="store_true",
@@ -156,6 +157,18 @@ def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="a parameter of a method of your own; may be repeated",
+    )
+
+
+def add_mask_argument(group: argparse._ActionsContainer) -> None:
+    """The option that says where a style paints; ``worker.cli.files.mask_files`` reads it."""
+    group.add_argument(
+        "--mask",
+        action="append",
+        default=[],
+        metavar="STYLE=FILE",
+        help="where a style paints: a black and white picture, white within; styles without one paint the rest, and where "
+        "none paints, the photo stays as it is; may be repeated",
     )
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError
 from core.words import shown
-from worker.cli.files import Tally, Task, gallery_style, plan, save
+from worker.cli.files import Tally, Task, gallery_style, mask_files, plan, read_masks, save
 from worker.cli.parser import Subcommands, add_painting_arguments, painting_params, painting_shares
 from worker.cli.show import Board
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PIL.Image import Image
 
     from core.methods.contract import Method
@@ -23,6 +25,7 @@ EPILOG = """examples:
   allaprima stylize cat.jpg my-painting.jpg -o cat.png --alpha 0.6 --size 1024
   allaprima stylize holiday/ ink-wash -o painted/ --keep-colors
   allaprima stylize cat.jpg woodcut -o cat.png --mix mosaic=0.5
+  allaprima stylize cat.jpg woodcut -o cat.png --mix night-swirls=1 --mask night-swirls=sky.png
 
 A photo that cannot be used is reported and the others are painted; the exit code is then 2. A run over a folder
 ends with a line of what was painted, left out and why, and failed."""
@@ -52,13 +55,17 @@ def run(args: argparse.Namespace) -> int:
     params = painting_params(args)
     names = [share.style for share in painting_shares(args)]
     known = [gallery_style(name) for name in names]
-    registry.method(params.method).check_styles(known)
-    tasks = plan(args.photos, names, args.out)
+    spec = registry.method(params.method)
+    spec.check_styles(known)
+    files = mask_files(args.mask, names)
+    spec.check_masks(files, len(names))
+    masks = read_masks(files)
+    tasks = plan(args.photos, [*names, *map(str, filter(None, files))], args.out)
     with Tally(args.photos) as tally, Board(len(tasks), "Loading") as board:
         styles = [read_style(name, gallery) for name, gallery in zip(names, known, strict=True)]
         method = load_method(params.method, args.device or settings.device)
         for task in tasks:
-            _paint(method, task, styles, params, board, tally, args.metadata)
+            _paint(method, task, styles, params, masks, board, tally, args.metadata)
     return tally.code
 
 
@@ -84,6 +91,7 @@ def _paint(
     task: Task,
     styles: list[Image],
     params: PaintParams,
+    masks: list[Image | None],
     board: Board,
     tally: Tally,
     metadata: bool,
@@ -95,7 +103,7 @@ def _paint(
     started = time.perf_counter()
     try:
         photo = read_picture(task.photo)
-        painting = stylize(method, photo, styles, params, board)
+        painting = stylize(method, photo, styles, params, board, masks)
         if params.grid:
             painting = strengths_sheet(painting, shown(task.photo.stem))
         save(painting, task.out, photo_metadata(task.photo) if metadata else None)
@@ -109,10 +117,17 @@ def _paint(
     tally.painted += 1
 
 
-def stylize(method: Method, photo: Image, styles: list[Image], params: PaintParams, board: Board) -> Image:
+def stylize(
+    method: Method,
+    photo: Image,
+    styles: list[Image],
+    params: PaintParams,
+    board: Board,
+    masks: Sequence[Image | None] = (),
+) -> Image:
     """One painting; a shortage of memory becomes an ``AllaPrimaError`` that says what helps."""
     try:
-        return method.stylize(photo, styles, params, progress=board.part)
+        return method.stylize(photo, styles, params, progress=board.part, masks=masks)
     except (MemoryError, RuntimeError) as error:
         # torch reports a shortage as RuntimeError, on the CPU without a type of its own.
         text = str(error).lower()

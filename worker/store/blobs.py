@@ -294,6 +294,7 @@ class BlobStore:
             or_(
                 Job.photo_key == Blob.key,
                 cast(Job.styles, Text).contains("blob:" + Blob.key),
+                cast(Job.masks, Text).contains(Blob.key),
             ),
         )
         return self._revoke(Blob.expires_at < clock(), ~exists(unfinished))

@@ -12,7 +12,7 @@ from worker.store.errors import StorageError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA = "0011"
+SCHEMA = "0012"
 """The newest revision. Known here so that a start with an up-to-date database need not load Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -71,6 +71,8 @@ class Job(Base):
     photo_key: Mapped[str] = mapped_column(String(64))
     # "gallery:NAME" or "blob:KEY" each; those of a mix in the order of their weights.
     styles: Mapped[list[str]] = mapped_column(server_default="[]")
+    # Where each of these paints: keys of stored masks, or none for a style that paints the rest; no list: everywhere.
+    masks: Mapped[list[str | None] | None] = mapped_column(JSON(none_as_null=True))
     style_label: Mapped[str] = mapped_column(String(120))
     context: Mapped[dict[str, Any]]
     # Who counts as one person in line: the owner, or "origin:" and a keyed hash of the network address it was submitted

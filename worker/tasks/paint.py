@@ -6,6 +6,8 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from billiard.exceptions import SoftTimeLimitExceeded
@@ -47,6 +49,8 @@ INTERNAL = "Something went wrong while painting; it was tried {attempts} times a
 TOO_SLOW = "Painting took longer than the {seconds:.0f} seconds allowed; please choose a smaller size."
 PHOTO_GONE = "The photo was deleted before it was painted; please send it again."
 STYLE_GONE = "The style picture was deleted before the photo was painted; please send it again."
+
+MASK_GONE = "A mask was deleted before the photo was painted; please send it again."
 
 
 class _TakenAway(Exception):
@@ -133,14 +137,15 @@ class _Run:
         styles = [self._style(ref) for ref in row.styles]
         hashes = [style.hash for style in styles]
         model_hash = context.engine.method(row.method).model_hash
-        key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
+        key = self._key(hashes, model_hash)
         learns = registry.method(row.method).capabilities.learns
         if learns:
             # What is learned is the person's own, and to be kept: no painting by the same job stands for it.
             key = sha256(f"{key}:{row.id}".encode())
         elif self._reuse(key):
             return
-        wanted = PaintInput(row.photo_key, self._read_photo, styles, self.params, self._progress)
+        masks = [None if mask is None else partial(self._read_mask, mask) for mask in row.masks or ()]
+        wanted = PaintInput(row.photo_key, self._read_photo, styles, self.params, self._progress, masks)
         if self._iterative:
             wanted.watch = self._watch
             if row.attempts > 1:
@@ -152,7 +157,7 @@ class _Run:
         if painting.model_hash != model_hash:
             # A model was published between the question above and the painting.
             model_hash = painting.model_hash
-            key = output_key(row.photo_key, hashes, self.params, model_hash, context.settings.max_side)
+            key = self._key(hashes, model_hash)
         if painting.cut_short or learns:
             # It is not what the same job paints in its whole time.
             key = sha256(f"{key}:{row.id}".encode())
@@ -171,6 +176,10 @@ class _Run:
             photo_side=painting.photo_side,
             paint_ms=max(1, round(painting.seconds * 1000)),
         )
+
+    def _key(self, style_hashes: Sequence[str], model_hash: str) -> str:
+        row, side = self.row, self.context.settings.max_side
+        return output_key(row.photo_key, style_hashes, self.params, model_hash, side, row.masks or ())
 
     def _keep_style(self, learned: bytes) -> None:
         """Keep what was learned among the person's own styles."""
@@ -304,6 +313,12 @@ class _Run:
             return self.context.blobs.get(key, self.row.owner)
         except NotFoundError:
             raise NotFoundError(STYLE_GONE) from None
+
+    def _read_mask(self, key: str) -> bytes:
+        try:
+            return self.context.blobs.get(key, self.row.owner)
+        except NotFoundError:
+            raise NotFoundError(MASK_GONE) from None
 
     def _progress(self, fraction: float) -> None:
         """Called by the method; raises when the job is to stop."""
