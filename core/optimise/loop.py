@@ -39,12 +39,13 @@ CALMING = 0.9
 @dataclass(frozen=True)
 class Step:
     """Where an optimisation is: the share of its time that is over, the scale ``(height, width)`` it works at, how many
-    steps it made there, and the terms of the loss with their weights."""
+    steps it made there, the terms of the loss with their weights, and each term over what it was at the first step."""
 
     done: float
     scale: tuple[int, int]
     number: int
     losses: dict[str, float]
+    relative: dict[str, float]
 
 
 @dataclass
@@ -181,6 +182,7 @@ class Optimisation:
         size = self.sizes[0] if not self.over else (first.shape[2], first.shape[3])
         self._average = resized(first.float(), size).clamp(0, 1)
         self._moments: dict[str, Any] | None = None
+        self._first: dict[str, float] = {}
         self._pace = 0.0
         """Seconds for a step, for each pixel, at the scale before."""
 
@@ -240,10 +242,16 @@ class Optimisation:
             else:
                 over = number / self.steps
                 done = (index + over) / len(self.sizes)
-            yield Step(done, size, number, losses)
+            yield Step(done, size, number, losses, self._relative(losses))
             if over >= 1.0:
                 break
         self._moments = optimiser.state.get(x) if self.recipe.optimiser == "adam" else None
+
+    def _relative(self, losses: dict[str, float]) -> dict[str, float]:
+        """Terms over their values at the first step, whatever their weights; one that was 0 there is not among them."""
+        if not self._first:
+            self._first = {name: value for name, value in losses.items() if value}
+        return {name: losses[name] / value for name, value in self._first.items() if name in losses}
 
     def _optimiser(self, x: Tensor) -> torch.optim.Optimizer:
         if self.recipe.optimiser == "lbfgs":

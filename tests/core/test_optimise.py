@@ -91,6 +91,9 @@ def test_stopped_anywhere_there_is_a_picture(vgg: VGG, steps: int) -> None:
 def test_the_loss_falls(vgg: VGG, name: str) -> None:
     found = list(work(vgg, steps=12, recipe={"terms": {name: 1.0}, "coarsest": 128}))
     assert found[-1].losses[name] < 0.8 * found[0].losses[name]
+    # Whatever it weighs, it is told as a share of what it was at first.
+    assert found[0].relative[name] == 1
+    assert found[-1].relative[name] == pytest.approx(found[-1].losses[name] / found[0].losses[name])
 
 
 @pytest.mark.parametrize("recipe", [{}, {"start": "noise", "terms": {"sliced": 1.0}}, {"optimiser": "lbfgs"}])

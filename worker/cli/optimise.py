@@ -179,7 +179,8 @@ def run(args: argparse.Namespace) -> int:
         seconds = time.perf_counter() - started
         save(swept(paintings, sweeps) if sweeps else painting, Path(task.out))
         board.next()
-        loss = ", ".join(f"{name} {value:.3g}" for step in last for name, value in step.losses.items())
+        terms = ", ".join(f"{name} {value:.0%}" for step in last for name, value in step.relative.items())
+        loss = f"losses, of the first step's: {terms}"
         if sweeps:
             loss = f"{len(paintings)} of {len(cells)} paintings"
         board.say(f"{task.out}  {painting.width} × {painting.height}  {seconds:.1f} s  {loss}")
