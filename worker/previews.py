@@ -22,24 +22,38 @@ def key_of(job_id: str) -> str:
     return f"preview:{job_id}"
 
 
-def leave(broker: Broker, job_id: str, picture: Image, done: float) -> None:
-    """Keep the picture so far, with the done share in [0, 1]; best effort."""
+def leave(broker: Broker, job_id: str, picture: Image, done: float, learned: bytes = b"") -> None:
+    """Keep the picture so far, with the done share in [0, 1] and the file of the style as it is ``learned`` so far; best
+    effort."""
     from core.images import to_jpeg
 
-    data = b"%.6f\n" % done + to_jpeg(picture, quality=QUALITY)
-    broker.cache(key_of(job_id), data, KEPT_SECONDS)
+    head = b"%.6f %d\n" % (done, len(learned))
+    broker.cache(key_of(job_id), head + learned + to_jpeg(picture, quality=QUALITY), KEPT_SECONDS)
+
+
+def _left(broker: Broker, job_id: str) -> tuple[float, bytes, bytes] | None:
+    """The done share, the learned style's file, and the picture so far as a JPEG; ``None`` when there are none."""
+    data = broker.cached(key_of(job_id))
+    if data is None:
+        return None
+    head, _, rest = data.partition(b"\n")
+    try:
+        # Entries of older versions have the share alone.
+        done, size = (*head.split(), b"0")[:2]
+        return float(done), rest[: int(size)], rest[int(size) :]
+    except ValueError:
+        return None
 
 
 def jpeg(broker: Broker, job_id: str, side: int) -> bytes | None:
     """The picture so far with a longest side of at most ``side`` pixels; ``None`` when there is none."""
     from core.images import OWN, read_picture, to_jpeg
 
-    data = broker.cached(key_of(job_id))
-    if data is None:
+    left = _left(broker, job_id)
+    if left is None:
         return None
-    picture = data.partition(b"\n")[2]
     try:
-        return to_jpeg(read_picture(picture, OWN, side=side), quality=QUALITY)
+        return to_jpeg(read_picture(left[2], OWN, side=side), quality=QUALITY)
     except PictureError:
         return None
 
@@ -49,11 +63,11 @@ def beginning(broker: Broker, job_id: str) -> Beginning | None:
     from core.images import OWN, read_picture
     from core.methods.contract import Beginning
 
-    data = broker.cached(key_of(job_id))
-    if data is None:
+    left = _left(broker, job_id)
+    if left is None:
         return None
-    head, _, picture = data.partition(b"\n")
+    done, learned, picture = left
     try:
-        return Beginning(read_picture(picture, OWN), min(max(float(head), 0.0), 0.999))
+        return Beginning(read_picture(picture, OWN), min(max(done, 0.0), 0.999), learned or None)
     except (PictureError, ValueError):
         return None

@@ -60,6 +60,12 @@ class LearnedStyle:
         found = picture.info.get(KEY)
         return found if isinstance(found, cls) else None
 
+    def on(self, picture: Image.Image) -> Image.Image:
+        """``picture`` as ``read_style`` would read it, with this in it."""
+        found = picture.copy()
+        found.info[KEY] = self
+        return found
+
     def unfit(self, method: str) -> str:
         """The sentence that says why ``method`` paints from the picture alone."""
         called = f"'{self.name}'" if self.name else "This style"

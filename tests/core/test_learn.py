@@ -20,7 +20,8 @@ from core.images import read_picture
 from core.learn import loop
 from core.learn.loop import Learning, learner, photographs
 from core.learn.style import BYTES_MAX, CHUNK, LearnedStyle, read_style
-from core.methods.contract import PaintRequest
+from core.methods.contract import Beginning, PaintRequest
+from core.methods.learned import LearnedMethod
 from core.methods.moments import MomentsMethod
 from core.nn import vgg
 from core.nn.vgg import VGG
@@ -286,3 +287,30 @@ def test_painting_by_learning_ends_with_the_picture(teacher: VGG, monkeypatch: p
     assert end.result is not None
     assert end.learned is not None
     assert np.array_equal(np.asarray(end.result, float), painted(learner("adain", "cpu"), texture(50)))
+
+
+def test_an_interrupted_learning_goes_on_from_what_was_learned(
+    teacher: VGG, method: MomentsMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.methods.learned.photographs", photos)
+    learned = LearnedMethod(registry.method("learned"), "cpu", vgg=teacher)
+    style = style_with(method, 0.3)
+    known = LearnedStyle.of(style)
+    assert known is not None
+    plain = texture(50, 80, 64)
+    params = PaintParams.parse(method="learned", seconds=5)
+
+    def first(beginning: Beginning | None) -> tuple[float, LearnedStyle]:
+        request = PaintRequest(partial(texture, 9), [lambda: plain], params, beginning=beginning)
+        step = next(step for step in learned.steps(request) if step.learned is not None)
+        assert step.learned is not None
+        found = LearnedStyle.parse(step.learned())
+        assert found is not None
+        return step.done, found
+
+    done, found = first(Beginning(texture(9), 0.6, known.file(plain)))
+    assert done > 0.6
+    assert np.abs(found.offsets - known.offsets).max() < 0.1, "one step further at most"
+    # What cannot be read, and what is not there, begins with the encoded style.
+    for beginning in (None, Beginning(texture(9), 0.6), Beginning(texture(9), 0.6, b"RIFF")):
+        assert np.abs(first(beginning)[1].offsets).max() < 0.1

@@ -158,3 +158,40 @@ def test_own_parameters_at_their_default_change_no_key() -> None:
     assert PaintParams.restore(changed.stored()).value("patience") == 29
     assert PaintParams.parse(**{**changed.model_dump(), "patience": None}).value("patience") == 30
     assert PaintParams.parse(**{**changed.model_dump(), "patience": 3}).value("patience") == 3
+
+
+def test_what_was_learned_travels_with_the_picture_so_far() -> None:
+    broker = FakeBroker()
+    picture = Image.new("RGB", (40, 30), (200, 30, 30))
+    previews.leave(broker, "a", picture, 0.25, b"RIFF\n of a style")  # type: ignore[arg-type]
+    found = previews.beginning(broker, "a")  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.done, found.learned, found.picture.size) == (0.25, b"RIFF\n of a style", (40, 30))
+    assert previews.jpeg(broker, "a", 20)  # type: ignore[arg-type]
+    previews.leave(broker, "b", picture, 0.5)  # type: ignore[arg-type]
+    found = previews.beginning(broker, "b")  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.done, found.learned) == (0.5, None)
+    # What an older version left is the share and the picture; what is none is nothing.
+    head, _, rest = broker.kept[previews.key_of("b")].partition(b"\n")
+    broker.kept[previews.key_of("c")] = head.split()[0] + b"\n" + rest
+    old = previews.beginning(broker, "c")  # type: ignore[arg-type]
+    assert old is not None
+    assert (old.done, old.learned) == (0.5, None)
+    for nonsense in (b"", b"x y\nz", b"0.5 3\nabc"):
+        broker.kept[previews.key_of("d")] = nonsense
+        assert previews.beginning(broker, "d") is None  # type: ignore[arg-type]
+        assert previews.jpeg(broker, "d", 20) is None  # type: ignore[arg-type]
+
+
+class FakeBroker:
+    """The caches alone."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def cache(self, key: str, data: bytes, seconds: float) -> None:
+        self.kept[key] = data
+
+    def cached(self, key: str) -> bytes | None:
+        return self.kept.get(key)

@@ -351,7 +351,8 @@ class _Run:
             return not self._enough
         now = time.monotonic()
         if now >= self._preview_at:
-            previews.leave(self.context.broker, self.row.id, step.preview(), step.done)
+            learned = step.learned() if step.learned is not None else b""
+            previews.leave(self.context.broker, self.row.id, step.preview(), step.done, learned)
             self.context.broker.publish(self.row.id, progress=round(self._fraction, 3), preview=True)
             cost = time.monotonic() - now
             self._preview_at = now + max(PREVIEW_SECONDS, cost / PREVIEW_SHARE)
