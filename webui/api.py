@@ -373,7 +373,8 @@ def _handler(site: Site, name: str) -> Any:
     # Gradio reads the parameters' names, and that the request is wanted, from the signature.
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     request = inspect.Parameter("request", kind, annotation=gr.Request)
-    named = [inspect.Parameter(field, kind) for field in model.model_fields]
+    # With a default of None each may be left out, so that programs go on working when one is added.
+    named = [inspect.Parameter(field, kind, default=None) for field in model.model_fields]
     signed: Any = handle
     signed.__signature__ = inspect.Signature([request, *named])
     signed.__annotations__ = {"request": gr.Request}

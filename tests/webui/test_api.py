@@ -140,6 +140,8 @@ def test_parameters_keep_their_names_and_order(api: Client) -> None:
     for endpoint in named:
         taken = [parameter["parameter_name"] for parameter in named[endpoint]["parameters"]]
         assert taken == PARAMETERS.get(endpoint.strip("/"), []), endpoint
+        # None has to be given: programs go on working when one is added.
+        assert all(parameter["parameter_has_default"] for parameter in named[endpoint]["parameters"])
 
 
 def test_stylize_with_a_picture_of_ones_own(api: Client, photo: Path, style_picture: Path) -> None:
