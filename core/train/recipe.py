@@ -31,7 +31,7 @@ Steps = Annotated[int, Field(gt=0, le=10_000_000)]
 if TYPE_CHECKING:
     TaskName = str
 else:
-    TaskName = Literal["distill", *registry.trainings(), "slim", "classify"]
+    TaskName = Literal["distill", *registry.trainings(), "slim", "johnson", "classify"]
 
 
 class _Section(BaseModel):
@@ -71,6 +71,10 @@ class DataOptions(_Section):
         ge=0,
         le=1,
         description="adain, adaconv, factorized: this share of the styles drawn are the program's own, whole or in part.",
+    )
+    learned: tuple[str, ...] = Field(
+        (),
+        description="johnson: names of the gallery's styles that are learned; none: every picture given as a style.",
     )
     hold_out: int = Field(
         60, ge=0, le=100_000, description="The last N photos and the last N styles are never trained on."
@@ -215,12 +219,29 @@ class NetworkOptions(_Section):
         (0, 1, 2, 4), description="adaconv: groups of the pointwise kernels per level."
     )
     ratio: float = Field(0.5, gt=0, lt=1, description="factorized: share of the channels in the low band.")
+    residuals: int = Field(
+        5,
+        ge=0,
+        le=16,
+        description="johnson: residual blocks at 1/4; its widths are at full size, at 1/2, at 1/4 and in the blocks.",
+    )
+    kernel: Literal[3, 5, 7, 9] = Field(9, description="johnson: side of the first and the last convolution.")
+    norm: Literal["instance", "batch", "none"] = Field("instance", description="johnson: how it normalises.")
+    padding: Literal["paper", "zeros", "reflect", "replicate"] = Field(
+        "replicate",
+        description="johnson: how edges are filled; paper: the photo is mirrored once, the blocks take that away again.",
+    )
+    upsampling: Literal["fractional", "resize"] = Field(
+        "resize",
+        description="johnson: by convolutions at stride 1/2, or by repeating pixels before convolutions.",
+    )
 
 
 class Recipe(_Section):
     """A training: ``task`` "distill" trains the student encoder against the teacher, "adain" the decoder (and, with
-    ``freeze_encoder = false``, both), "slim" a smaller network against a larger one's pictures, "classify" an octave
-    encoder on a folder of classes."""
+    ``freeze_encoder = false``, both), "slim" a smaller network against a larger one's pictures, "johnson" a network of one
+    style or several (with ``freeze_encoder`` only the numbers of its styles), "classify" an octave encoder on a folder of
+    classes."""
 
     name: str
     summary: str = ""
