@@ -33,7 +33,7 @@ def quick_methods(*, any_style: bool = False) -> list[MethodSpec]:
     """Those that paint in one go: what is measured, compared and shown where nobody asked for another; of them, with
     ``any_style``, those that paint in any."""
     quick = (spec for spec in methods() if not spec.capabilities.iterative)
-    return [spec for spec in quick if not (any_style and spec.capabilities.gallery)]
+    return [spec for spec in quick if not (any_style and spec.capabilities.fixed_styles)]
 
 
 def learning_method() -> str | None:
@@ -134,7 +134,7 @@ register(
         params=("alpha", "keep_colors", "size", "seed"),
         weights="gallery",
         factory="core.methods.gallery:GalleryMethod",
-        capabilities=Capabilities(gallery=True),
+        capabilities=Capabilities(fixed_styles=True),
     )
 )
 

@@ -100,7 +100,9 @@ def run(args: argparse.Namespace) -> int:
         print(write_methods_sheet(gallery))
     paints = {name: _paint(method) for name, method in methods.items()}
     # What has learned the gallery is measured on the program's own pictures only.
-    of_any = {name: paint for name, paint in paints.items() if not methods[name].spec.capabilities.gallery}
+    of_any = {
+        name: paint for name, paint in paints.items() if not methods[name].spec.capabilities.fixed_styles
+    }
     own = own_pairs(args.side) if args.card or args.out or len(of_any) < len(paints) else []
     for name, paint in paints.items():
         first = (choose if name in of_any else own)[0]
@@ -175,7 +177,7 @@ def _identity(name: str, method: Method, pairs: Sequence[Pair]) -> str:
     zero = fmean(psnr(exact(p.photo, p.style), p.photo) for p in pairs)
     photos = list({id(p.photo): p.photo for p in pairs}.values())
     at_rest = f"{name}: PSNR at alpha 0 {zero:.1f} dB ({count(len(pairs), 'pair')})"
-    if method.spec.capabilities.gallery:
+    if method.spec.capabilities.fixed_styles:
         return at_rest
     back = fmean(psnr(own(photo, photo), photo) for photo in photos)
     return f"{at_rest}, with the photo as its own style {back:.1f} dB ({count(len(photos), 'photo')})"

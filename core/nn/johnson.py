@@ -3,8 +3,8 @@ conditional instance normalisation, all convolutions are shared, scales and shif
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -99,7 +99,59 @@ class Up(nn.Module):
         return found
 
 
-class JohnsonNetwork(nn.Module):
+class StylesNetwork(nn.Module):
+    """What networks of named ``styles`` share: the numbers of each style, and a thumbnail to know its picture by.
+
+    ``widths``: channels of the normalised maps, in the order in which ``normaliser`` meets them. A style's code ``(2·ΣC,)``
+    is all its scales, then all its shifts; ``codes`` ``(S, 2·ΣC)``. ``config``: the constructor's arguments, and its kind.
+    """
+
+    config: dict[str, Any]
+    stride: int
+    thumbnails: Tensor
+
+    def __init__(self, styles: Sequence[str], norm: Normalisation, widths: Sequence[int]) -> None:
+        super().__init__()
+        if not styles or (norm == "none" and len(styles) > 1):
+            raise ValueError("without normalisation a network has one style, else at least one")
+        self.styles, self.widths = list(styles), list(widths)
+        self.norms = nn.ModuleList(Conditional(norm, width) for width in widths)
+        scales = torch.ones(len(self.styles), sum(widths))
+        self.codes = nn.Parameter(
+            torch.cat([scales, torch.zeros_like(scales)], dim=1), requires_grad=norm != "none"
+        )
+        self.register_buffer("thumbnails", torch.zeros(len(self.styles), 3, THUMBNAIL, THUMBNAIL))
+
+    def find(self, picture: Tensor) -> int | None:
+        """The row of the style that a picture ``(1, 3, H, W)``, RGB in [0, 1], shows; ``None`` for any other."""
+        differences = (self.thumbnails - thumbnail(picture)).abs().mean(dim=(1, 2, 3))
+        nearest = int(differences.argmin())
+        return nearest if float(differences[nearest]) <= ALIKE else None
+
+    def noise(self, photo: Tensor, generator: torch.Generator | None = None) -> list[Tensor] | None:
+        """Noise for paintings of ``photo`` ``(N, 3, H, W)``, drawn by ``generator``; ``None``: it takes none."""
+        return None
+
+    def normaliser(self, code: Tensor) -> Callable[[Tensor], Tensor]:
+        """What normalises the next map and gives it the scale and shift of codes ``(N, 2·ΣC)``, map after map."""
+        scales, shifts = (part.split(self.widths, dim=1) for part in code.float().chunk(2, dim=1))
+        norms = iter(zip(self.norms, scales, shifts, strict=True))
+
+        def normalised(x: Tensor) -> Tensor:
+            norm, scale, shift = next(norms)
+            found: Tensor = norm(x, scale, shift)
+            return found
+
+        return normalised
+
+
+def as_input(photo: Tensor, weight: Tensor) -> Tensor:
+    """A photograph in [0, 1] as networks take it, in [-1, 1] and in the precision of their ``weight``."""
+    x = 2 * photo - 1
+    return x if torch.is_autocast_enabled(x.device.type) else x.to(weight.dtype)
+
+
+class JohnsonNetwork(StylesNetwork):
     """Photograph in, painting out, in one of the named ``styles``.
 
     ``widths``: channels at full size, at ½, at ¼, and inside the residual blocks; ``residuals``: how many blocks;
@@ -107,12 +159,9 @@ class JohnsonNetwork(nn.Module):
     ``Up``; ``padding``: "paper" mirrors the photograph by 8 pixels a block, whose convolutions then take these away again,
     and fills the other convolutions' edges with zeros; else every convolution fills its edges by "zeros", "reflect" or
     "replicate". With the defaults and ``norm`` "batch" it is Johnson et al.'s table 1 (supplement) to the letter.
-
-    A style's code ``(2·ΣC,)`` is all its scales, then all its shifts; ``codes`` ``(S, 2·ΣC)``.
     """
 
     stride = STRIDE
-    thumbnails: Tensor
 
     def __init__(
         self,
@@ -124,10 +173,8 @@ class JohnsonNetwork(nn.Module):
         padding: Padding = "paper",
         upsampling: Upsampling = "fractional",
     ) -> None:
-        super().__init__()
-        if not styles or (norm == "none" and len(styles) > 1):
-            raise ValueError("without normalisation a network has one style, else at least one")
-        self.styles = list(styles)
+        full, half, quarter, inner = widths
+        super().__init__(styles, norm, [full, half, quarter, *(inner, quarter) * residuals, half, full])
         self.config = {
             "kind": "johnson",
             "styles": self.styles,
@@ -138,7 +185,6 @@ class JohnsonNetwork(nn.Module):
             "padding": padding,
             "upsampling": upsampling,
         }
-        full, half, quarter, inner = widths
         self.margin = 2 * STRIDE * residuals if padding == "paper" else 0
         edges = "zeros" if padding == "paper" else padding
         blocks = "valid" if padding == "paper" else padding
@@ -160,35 +206,11 @@ class JohnsonNetwork(nn.Module):
         with torch.no_grad():
             # A grey picture at first: a hyperbolic tangent that starts at its ends would not move.
             self.last.weight.mul_(0.1)
-        self.widths = [full, half, quarter, *(inner, quarter) * residuals, half, full]
-        self.norms = nn.ModuleList(Conditional(norm, width) for width in self.widths)
-        self.codes = nn.Parameter(
-            torch.cat(
-                [torch.ones(len(styles), sum(self.widths)), torch.zeros(len(styles), sum(self.widths))], 1
-            ),
-            requires_grad=norm != "none",
-        )
-        self.register_buffer("thumbnails", torch.zeros(len(styles), 3, THUMBNAIL, THUMBNAIL))
 
-    def find(self, picture: Tensor) -> int | None:
-        """The row of the style that a picture ``(1, 3, H, W)``, RGB in [0, 1], shows; ``None`` for any other."""
-        differences = (self.thumbnails - thumbnail(picture)).abs().mean(dim=(1, 2, 3))
-        nearest = int(differences.argmin())
-        return nearest if float(differences[nearest]) <= ALIKE else None
-
-    def forward(self, photo: Tensor, code: Tensor) -> Tensor:
+    def forward(self, photo: Tensor, code: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Paint ``(N, 3, H, W)`` in [0, 1], sides multiples of 4, with codes ``(N, 2·ΣC)``: the same shape, in [0, 1]."""
-        scales, shifts = (part.split(self.widths, dim=1) for part in code.float().chunk(2, dim=1))
-        norms = iter(zip(self.norms, scales, shifts, strict=True))
-
-        def normalised(x: Tensor) -> Tensor:
-            norm, scale, shift = next(norms)
-            found: Tensor = norm(x, scale, shift)
-            return found
-
-        weight = self.last.weight
-        x = 2 * photo - 1
-        x = x if torch.is_autocast_enabled(x.device.type) else x.to(weight.dtype)
+        normalised = self.normaliser(code)
+        x = as_input(photo, self.last.weight)
         if self.margin:
             mode = "reflect" if min(x.shape[2:]) > self.margin else "replicate"
             x = F.pad(x, (self.margin,) * 4, mode=mode)

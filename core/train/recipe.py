@@ -31,7 +31,7 @@ Steps = Annotated[int, Field(gt=0, le=10_000_000)]
 if TYPE_CHECKING:
     TaskName = str
 else:
-    TaskName = Literal["distill", *registry.trainings(), "slim", "johnson", "classify"]
+    TaskName = Literal["distill", *registry.trainings(), "slim", "johnson", "texture", "classify"]
 
 
 class _Section(BaseModel):
@@ -74,7 +74,7 @@ class DataOptions(_Section):
     )
     learned: tuple[str, ...] = Field(
         (),
-        description="johnson: names of the gallery's styles that are learned; none: every picture given as a style.",
+        description="johnson, texture: the gallery's styles that are learned, by name; none: all that are given.",
     )
     hold_out: int = Field(
         60, ge=0, le=100_000, description="The last N photos and the last N styles are never trained on."
@@ -154,6 +154,9 @@ class _LossOptions(_Section):
     hold_ssim: float | None = Field(
         None, gt=0, le=1, description="1 - SSIM is to come to this: its weight follows, from `ssim` on."
     )
+    diversity: Weight = Field(
+        0.0, description="texture: on the logarithm of the distance of paintings that differ in their noise."
+    )
     patterns: Weight = Field(
         0.0, description="adaconv: on covariances of features with their neighbours within a 3×3 patch."
     )
@@ -226,22 +229,31 @@ class NetworkOptions(_Section):
         description="johnson: residual blocks at 1/4; its widths are at full size, at 1/2, at 1/4 and in the blocks.",
     )
     kernel: Literal[3, 5, 7, 9] = Field(9, description="johnson: side of the first and the last convolution.")
-    norm: Literal["instance", "batch", "none"] = Field("instance", description="johnson: how it normalises.")
+    norm: Literal["instance", "batch", "none"] = Field(
+        "instance", description="johnson, texture: how it normalises."
+    )
     padding: Literal["paper", "zeros", "reflect", "replicate"] = Field(
         "replicate",
-        description="johnson: how edges are filled; paper: the photo is mirrored once, the blocks take that away again.",
+        description="johnson, texture: how edges are filled; paper: once, by mirroring, and blocks take that away.",
     )
     upsampling: Literal["fractional", "resize"] = Field(
         "resize",
         description="johnson: by convolutions at stride 1/2, or by repeating pixels before convolutions.",
     )
+    pyramid: int = Field(
+        5,
+        ge=1,
+        le=8,
+        description="texture: scales, each with photo and noise; the first of widths is each one's.",
+    )
+    noise: int = Field(3, ge=0, le=64, description="texture: noise maps at each scale; 0: none.")
 
 
 class Recipe(_Section):
     """A training: ``task`` "distill" trains the student encoder against the teacher, "adain" the decoder (and, with
     ``freeze_encoder = false``, both), "slim" a smaller network against a larger one's pictures, "johnson" a network of one
-    style or several (with ``freeze_encoder`` only the numbers of its styles), "classify" an octave encoder on a folder of
-    classes."""
+    style or several (with ``freeze_encoder`` their numbers alone), "texture" one that begins with noise, "classify" an
+    octave encoder on a folder of classes."""
 
     name: str
     summary: str = ""

@@ -10,12 +10,14 @@ from core.train.tasks.factorized import FactorizedTask
 from core.train.tasks.johnson import JohnsonTask
 from core.train.tasks.slim import SlimTask
 from core.train.tasks.source import FactorizedSourceTask
+from core.train.tasks.texture import TextureTask
 
 TASKS: dict[str, type[Task]] = {
     "distill": DistillTask,
     **{task: registry.resolve(spec.factory) for task, spec in registry.trainings().items()},
     "slim": SlimTask,
     "johnson": JohnsonTask,
+    "texture": TextureTask,
 }
 """Those that learn from photos, styles and a teacher; ``ClassifyTask`` learns from a folder of classes."""
 
@@ -30,4 +32,5 @@ __all__ = [
     "JohnsonTask",
     "SlimTask",
     "Task",
+    "TextureTask",
 ]

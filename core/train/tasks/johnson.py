@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -16,8 +17,9 @@ from core.losses import structure as S
 from core.losses.penalties import PENALTIES
 from core.nn.adain import channel_moments, instance_normalise, restyle
 from core.nn.gallery import thumbnail
-from core.nn.johnson import STRIDE, JohnsonNetwork
+from core.nn.johnson import JohnsonNetwork, StylesNetwork
 from core.nn.padding import crop, pad
+from core.nn.strokes import noise_generator
 from core.nn.vgg import STYLE_LAYERS
 from core.tensors import to_tensor
 from core.train.tasks.base import PerceptualTask
@@ -38,7 +40,7 @@ class JohnsonTask(PerceptualTask):
     styles' numbers are learned (Dumoulin et al. 2017, section 3.2).
     """
 
-    network: JohnsonNetwork
+    network: StylesNetwork
     learns_styles = True
 
     def __init__(self, *arguments, encoder: dict[str, Tensor] | None = None, **options) -> None:  # type: ignore[no-untyped-def]
@@ -56,7 +58,11 @@ class JohnsonTask(PerceptualTask):
             for picture in (Image.fromarray(pictures.array(i)) for i in range(len(pictures)))
         ]
         self.pictures = [to_tensor(picture, self.device) for picture in chosen]
-        self.network = self._new(names)
+        if recipe.network.norm == "none" and (len(names) > 1 or recipe.freeze_encoder):
+            raise ParameterError(
+                "Without normalisation a network has no numbers of single styles: give one style, and freeze nothing."
+            )
+        self.network = self.new_network(names)
         self.network.thumbnails.copy_(torch.cat([thumbnail(x) for x in self.pictures]))
         self.network.to(self.device)
         self.trainable = self.network
@@ -66,12 +72,9 @@ class JohnsonTask(PerceptualTask):
         self._started = False
         self._wanted: list[tuple[list[L.Moments], list[dict[str, Tensor]]]] = []
 
-    def _new(self, names: list[str] | tuple[str, ...]) -> JohnsonNetwork:
+    def new_network(self, names: Sequence[str]) -> StylesNetwork:
+        """The untrained network of the recipe for styles of these names."""
         options = self.recipe.network
-        if options.norm == "none" and (len(names) > 1 or self.recipe.freeze_encoder):
-            raise ParameterError(
-                "Without normalisation a network has no numbers of single styles: give one style, and freeze nothing."
-            )
         return JohnsonNetwork(
             names,
             options.widths,
@@ -122,7 +125,7 @@ class JohnsonTask(PerceptualTask):
         count = len(self.pictures)
         rows = [(step * len(photo) + i) % count for i in range(len(photo))]
         self.network.train()
-        result = self.network(photo, self.network.codes[rows])
+        result = self.network(photo, self.network.codes[rows], self.network.noise(photo, self._noise(step)))
         taps = self.teacher(result, STYLE_LAYERS)
         wanted = [self.wanted(row) for row in rows]
         aims = [
@@ -154,7 +157,18 @@ class JohnsonTask(PerceptualTask):
             if weight := getattr(options, name):
                 parts[name] = penalty.of(result, photo)
                 total = total + weight * parts[name]
-        return total, parts
+        return total + self.own_terms(photo, rows, result, step, parts), parts
+
+    def own_terms(
+        self, photo: Tensor, rows: list[int], result: Tensor, step: int, parts: dict[str, Tensor]
+    ) -> Tensor | float:
+        """What another network adds to the loss; its parts go to ``parts``."""
+        return 0.0
+
+    def _noise(self, step: int, take: int = 0) -> torch.Generator:
+        """What draws the noise of a step's paintings, on the training's device."""
+        seed = int(np.random.default_rng([self.recipe.seed, step, self.rank, 29, take]).integers(2**62))
+        return torch.Generator(self.device).manual_seed(seed)
 
     @torch.inference_mode()
     def paint_pair(self, photo: Tensor, style: Tensor) -> Tensor:
@@ -163,5 +177,6 @@ class JohnsonTask(PerceptualTask):
         row = network.find(style.to(self.device))
         if row is None:
             raise ParameterError("This picture is none of the styles that are learned.")
-        padded, size = pad(photo.to(self.device), STRIDE)
-        return crop(network(padded, network.codes[row : row + 1]), size).float().clamp(0, 1).cpu()
+        padded, size = pad(photo.to(self.device), network.stride)
+        noise = network.noise(padded, noise_generator())
+        return crop(network(padded, network.codes[row : row + 1], noise), size).float().clamp(0, 1).cpu()
