@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
     device = _join_processes(args.device)
     recipe = load_recipe(args.recipe, **changes(args.set))
-    if not args.style and recipe.task != "classify" and not recipe.data.learned:
+    if not args.style and recipe.takes_styles:
         raise ParameterError("Give the styles to learn from with --style.")
     exists = (args.out / checkpoint.FILE).exists()
     if exists and not args.resume:

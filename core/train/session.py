@@ -116,9 +116,9 @@ def load_material(
     """The pictures below the paths ``content`` and ``style`` (or the gallery's that the recipe names) and the teacher, see
     ``load_teacher``. Raises ``ParameterError`` when there are not more pictures than the recipe holds out."""
     resize, hold = recipe.data.resize, recipe.data.hold_out
-    learned = TASKS[recipe.task].learns_styles
-    if learned and recipe.data.learned:
-        style, resize_styles = [str(style_path(name)) for name in recipe.data.learned], None
+    learned = recipe.learns_styles
+    if recipe.data.learned:
+        style, resize_styles = [str(style_path(name)) for name in recipe.data.learned_styles], None
     else:
         resize_styles = None if learned else resize
     photos, styles = PictureSet(content, short_side=resize), PictureSet(style, short_side=resize_styles)

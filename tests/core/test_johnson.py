@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from core.params import PaintParams
 from core.specs import Capabilities, MethodSpec
 from core.styles import style_path, styles
 from core.tensors import to_tensor
+from core.train.check import needed
 from core.train.data import PictureSet
 from core.train.export import export
 from core.train.loop import Trainer
@@ -58,7 +60,7 @@ def tiny(**changes: object) -> Recipe:
         "optim": {"warmup": 2, "ema": 0.9},
         "loss": {"structure": 1.0, "scales": 1, "tv": 0.1, "hold_content": 1.0},
     }
-    return Recipe(**(values | changes))  # type: ignore[arg-type]
+    return Recipe(**(values | changes))
 
 
 def data(**changes: object) -> dict[str, object]:
@@ -67,7 +69,7 @@ def data(**changes: object) -> dict[str, object]:
 
 def task(recipe: Recipe, photos: Path, teacher: VGG, given: Path | None = None) -> JohnsonTask:
     torch.manual_seed(recipe.seed)
-    named = [str(style_path(name)) for name in recipe.data.learned]
+    named = [str(style_path(name)) for name in recipe.data.learned_styles]
     pictures = PictureSet([str(given)] if given else named)
     return JohnsonTask(recipe, PictureSet([str(photos)]), pictures, teacher, torch.device("cpu"))
 
@@ -293,6 +295,19 @@ def test_what_makes_no_sense_is_refused(pictures: tuple[Path, Path], teacher: VG
         )
 
 
+def test_recipes_say_what_they_learn(pictures: tuple[Path, Path]) -> None:
+    """By a list or in one line, as people fill in a form; and only tasks that learn their styles take it."""
+    for given in (["mosaic", "ebru"], "mosaic, ebru", "mosaic ebru"):
+        assert load_recipe("johnson", data__learned=given).data.learned_styles == ("mosaic", "ebru")
+    assert not load_recipe("johnson").takes_styles
+    assert load_recipe("johnson", data__learned="").takes_styles
+    assert [needed(tiny(), what) for what in ("photos", "styles")] == [4, 1]
+    with pytest.raises(ParameterError, match="is for the tasks johnson and texture; leave it out"):
+        load_recipe("adain", data__learned="mosaic")
+    with pytest.raises(ParameterError, match="odd number"):
+        load_recipe("johnson", network__kernel=4)
+
+
 # The method -----------------------------------------------------------------------------------------------------
 
 SPEC = MethodSpec(
@@ -309,7 +324,7 @@ PARAMS = PaintParams.model_construct(**(PaintParams().model_dump() | {"method": 
 
 
 @pytest.fixture(scope="module")
-def method(tmp_path_factory: pytest.TempPathFactory) -> JohnsonMethod:
+def method(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JohnsonMethod]:
     """With untrained weights of two styles."""
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(2)

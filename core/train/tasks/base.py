@@ -32,8 +32,6 @@ class Task(ABC):
 
     salt = 0
     rank = 0
-    learns_styles = False
-    """Whether it learns its styles themselves: all that are given or named by the recipe, none held out."""
 
     network: nn.Module
     trainable: nn.Module

@@ -41,7 +41,6 @@ class JohnsonTask(PerceptualTask):
     """
 
     network: StylesNetwork
-    learns_styles = True
 
     def __init__(self, *arguments, encoder: dict[str, Tensor] | None = None, **options) -> None:  # type: ignore[no-untyped-def]
         super().__init__(*arguments, **options)
@@ -52,7 +51,9 @@ class JohnsonTask(PerceptualTask):
             raise ParameterError(
                 f"{len(pictures)} styles are too many for one network, which learns each; give {MOST_STYLES} at most."
             )
-        names = recipe.data.learned or [PurePath(name.replace(":", "/")).stem for name in pictures.names]
+        names = list(recipe.data.learned_styles) or [
+            PurePath(name.replace(":", "/")).stem for name in pictures.names
+        ]
         chosen = [
             resize_longest(picture, recipe.data.style_size)
             for picture in (Image.fromarray(pictures.array(i)) for i in range(len(pictures)))
