@@ -104,6 +104,14 @@ def run(args: argparse.Namespace) -> int:
         name: paint for name, paint in paints.items() if not methods[name].spec.capabilities.fixed_styles
     }
     own = own_pairs(args.side) if args.card or args.out or len(of_any) < len(paints) else []
+    # All are compared in the styles that all have learned.
+    own = [
+        pair
+        for pair in own
+        if all(each.spec.paints_in([pair.name.partition(" + ")[2]]) for each in methods.values())
+    ]
+    if not own and len(of_any) < len(paints):
+        raise ParameterError("There is no style of the gallery that all of these methods paint in.")
     for name, paint in paints.items():
         first = (choose if name in of_any else own)[0]
         paint(first.photo, first.style)

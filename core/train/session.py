@@ -110,18 +110,21 @@ class Material:
         return TASKS[recipe.task](recipe, self.photos, self.styles, self.teacher, device, **options)
 
 
+def style_pictures(recipe: Recipe, style: Sequence[str]) -> PictureSet:
+    """The styles of a training: those that the recipe names, or those below the paths ``style``; whole where they are
+    learned themselves."""
+    if recipe.data.learned:
+        return PictureSet([style_path(name) for name in recipe.data.learned_styles])
+    return PictureSet(style, short_side=None if recipe.learns_styles else recipe.data.resize)
+
+
 def load_material(
     recipe: Recipe, content: Sequence[str], style: Sequence[str], vgg: str, cache: Path
 ) -> Material:
     """The pictures below the paths ``content`` and ``style`` (or the gallery's that the recipe names) and the teacher, see
     ``load_teacher``. Raises ``ParameterError`` when there are not more pictures than the recipe holds out."""
-    resize, hold = recipe.data.resize, recipe.data.hold_out
-    learned = recipe.learns_styles
-    if recipe.data.learned:
-        style, resize_styles = [str(style_path(name)) for name in recipe.data.learned_styles], None
-    else:
-        resize_styles = None if learned else resize
-    photos, styles = PictureSet(content, short_side=resize), PictureSet(style, short_side=resize_styles)
+    hold, learned = recipe.data.hold_out, recipe.learns_styles
+    photos, styles = PictureSet(content, short_side=recipe.data.resize), style_pictures(recipe, style)
     hold_styles = 0 if learned else hold
     for kind, pictures, held in (("photos", photos, hold), ("styles", styles, hold_styles)):
         if len(pictures) <= held:
