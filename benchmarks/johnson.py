@@ -64,6 +64,7 @@ SHORT: dict[str, Any] = {
     "loss__scales": 1,
     "loss__content": 4.0,
     "loss__hold_content": None,
+    "loss__calm": 0.0,
     "optim__lr": 5e-3,
     "sheet_every": 1_000_000,
 }

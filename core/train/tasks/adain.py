@@ -22,7 +22,7 @@ from core.nn.paper import PaperNetwork
 from core.nn.vgg import STYLE_LAYERS, WIDTHS
 from core.styles import PICTURES
 from core.train.data import Bank, PictureSet
-from core.train.tasks.base import PerceptualTask
+from core.train.tasks.base import CALM_LAYERS, PerceptualTask
 
 DISTANCE = "decoder.distance."
 """The part of a network that a content-aware correction has beside another."""
@@ -37,10 +37,6 @@ GALLERY_VIEWS = 8
 
 GALLERY_SCALES = (0.35, 0.9)
 """Linear scales of these crops: the program encodes styles of up to 512 pixels, a training smaller ones."""
-
-
-CALM_LAYERS = ("relu2_1", "relu3_1")
-"""Layers compared where the photograph is calm: strokes, not colours (relu1_1) or things (relu4_1)."""
 
 
 Covariances = dict[str, Tensor]

@@ -23,6 +23,9 @@ HOLD_RATE, HOLD_RANGE = 0.01, 20.0
 """A held term's weight grows or shrinks by this share a step for a whole unit beyond its aim, and at most so far from where
 it began."""
 
+CALM_LAYERS = ("relu2_1", "relu3_1")
+"""Layers compared where the photograph is calm: strokes, not colours (relu1_1) or things (relu4_1)."""
+
 
 class Task(ABC):
     """A network in training. ``trainable`` is what the optimiser moves, ``network`` what is saved.

@@ -13,6 +13,7 @@ from torch import Tensor
 from core.errors import ModelError, ParameterError
 from core.images import resize_longest
 from core.losses import functional as L
+from core.losses import halos
 from core.losses import structure as S
 from core.losses.penalties import PENALTIES
 from core.nn.adain import channel_moments, instance_normalise, restyle
@@ -22,7 +23,7 @@ from core.nn.padding import crop, pad
 from core.nn.strokes import noise_generator
 from core.nn.vgg import STYLE_LAYERS
 from core.tensors import to_tensor
-from core.train.tasks.base import PerceptualTask
+from core.train.tasks.base import CALM_LAYERS, PerceptualTask
 
 MOST_STYLES = 64
 """So many styles are learned at once at most: each is to be seen often."""
@@ -108,13 +109,17 @@ class JohnsonTask(PerceptualTask):
             with torch.no_grad():
                 for picture in self.pictures:
                     taps = self.teacher(picture, STYLE_LAYERS)
-                    scales = S.pyramid(picture, self.recipe.loss.scales) if self.recipe.loss.structure else []
+                    scales = S.pyramid(picture, self.recipe.loss.scales) if self._compares_structure else []
                     covariances = [
                         {n: S.covariance(tap) for n, tap in self.teacher(x, STYLE_LAYERS).items()}
                         for x in scales
                     ]
                     self._wanted.append(([channel_moments(tap) for tap in taps.values()], covariances))
         return self._wanted[row]
+
+    @property
+    def _compares_structure(self) -> bool:
+        return bool(self.recipe.loss.structure or self.recipe.loss.calm)
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         if self.recipe.freeze_encoder and not self._started:
@@ -143,14 +148,10 @@ class JohnsonTask(PerceptualTask):
         total = options.style * parts["Ls"]
         for row, one in zip(rows, kept, strict=True):
             total = total + self._weight("content", one, options.hold_content, f" {row}") * one / len(rows)
-        if options.structure:
-            found = []
-            for scale, x in enumerate(S.pyramid(result, options.scales)):
-                seen = taps if scale == 0 else self.teacher(x, STYLE_LAYERS)
-                aim = [torch.cat([one[1][scale][name] for one in wanted]) for name in seen]
-                found.append(S.covariance_loss(list(seen.values()), aim).mean())
-            parts["structure"] = torch.stack(found).mean()
-            total = total + options.structure * parts["structure"]
+        if self._compares_structure:
+            self._structure(result, taps, photo, [one[1] for one in wanted], parts)
+            for name in ("structure", "calm"):
+                total = total + getattr(options, name) * parts[name]
         if options.ssim:
             parts["SSIM"] = L.ssim(L.luma(result.float()), L.luma(photo)).mean()
             total = total + self._weight("ssim", 1 - parts["SSIM"], options.hold_ssim) * (1 - parts["SSIM"])
@@ -159,6 +160,27 @@ class JohnsonTask(PerceptualTask):
                 parts[name] = penalty.of(result, photo)
                 total = total + weight * parts[name]
         return total + self.own_terms(photo, rows, result, step, parts), parts
+
+    def _structure(
+        self,
+        result: Tensor,
+        taps: dict[str, Tensor],
+        photo: Tensor,
+        wanted: list[list[dict[str, Tensor]]],
+        parts: dict[str, Tensor],
+    ) -> None:
+        """The parts "structure" and "calm": covariances of the whole and of what is calm, on a pyramid of the result."""
+        calm = halos.calm_places(photo)
+        wholes, calms = [], []
+        for scale, x in enumerate(S.pyramid(result, self.recipe.loss.scales)):
+            seen = taps if scale == 0 else self.teacher(x, STYLE_LAYERS)
+            aims = {name: torch.cat([one[scale][name] for one in wanted]) for name in seen}
+            wholes.append(S.covariance_loss(list(seen.values()), list(aims.values())).mean())
+            deep = [seen[name] for name in CALM_LAYERS], [aims[name] for name in CALM_LAYERS]
+            if self.recipe.loss.calm:
+                calms.append(S.calm_loss(*deep, calm).mean())
+        parts["structure"] = torch.stack(wholes).mean()
+        parts["calm"] = torch.stack(calms).mean() if calms else torch.zeros_like(parts["structure"])
 
     def own_terms(
         self, photo: Tensor, rows: list[int], result: Tensor, step: int, parts: dict[str, Tensor]
