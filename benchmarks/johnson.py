@@ -198,7 +198,7 @@ def variants(experiment: str) -> list[Variant]:
     if experiment == "upsampling":
         return [Variant(way, "johnson", {"network__upsampling": way}) for way in ("fractional", "resize")]
     if experiment == "padding":
-        kinds = ("paper", "zeros", "reflect", "replicate")
+        kinds = ("paper", "zeros", "replicate")
         return [Variant(kind, "johnson", {"network__padding": kind}) for kind in kinds]
     silent = {"network__noise": 0, "loss__diversity": 0}
     return [

@@ -140,6 +140,21 @@ register(
 
 register(
     MethodSpec(
+        name="johnson",
+        title="Johnson",
+        summary="A small network that has learned a few of the gallery's styles from nothing, lines and cells of "
+        "patterned ones, too; no other pictures.",
+        paper="Johnson et al. 2016; Dumoulin et al. 2017",
+        params=("alpha", "keep_colors", "size"),
+        weights="johnson",
+        factory="core.methods.johnson:JohnsonMethod",
+        capabilities=Capabilities(fixed_styles=True),
+        trainings=(TrainingSpec("johnson", "core.train.tasks.johnson:JohnsonTask"),),
+    )
+)
+
+register(
+    MethodSpec(
         name="gatys",
         title="By optimisation",
         summary="Paints the picture itself towards the style, for as long as you like to wait: slow, with the style's own "

@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from core.device import describe
     from core.evaluate.axes import measure_axes
     from core.evaluate.card import methods_sheet, write_card, write_methods_sheet
+    from core.evaluate.hatching import STYLES as HATCHING_STYLES
     from core.evaluate.hatching import measure_hatching
     from core.evaluate.pairs import all_pairs, held_out_pairs, measure_side_by_side, own_pairs, summarise
     from core.evaluate.report import pairs_sheet, table, write_csv
@@ -128,14 +129,15 @@ def run(args: argparse.Namespace) -> int:
             rows[f"{name}, own gallery"] = summarise(own_figures[name])
         summaries |= rows
         lines = [_identity(name, method, choose if name in of_any else own)]
-        if own:
+        if own and spec.paints_in(HATCHING_STYLES):
             lines.append(f"{name}: {measure_hatching(paints[name], vgg).line()}")
         if spec.has_bands and isinstance(method, FeedForward):
             lines.append(f"{name}: {measure_axes(method, choose).line()}")
         notes += lines
         if args.card:
+            held = f"{count(len(choose), 'pair')} ({args.pairs}) of held-out pictures, centre crops of {args.side} px"
             measured = (
-                f"{count(len(choose), 'pair')} ({args.pairs}) of held-out pictures, centre crops of {args.side} px, and "
+                f"{f'{held}, and ' if name in of_any else ''}"
                 f"{count(len(own), 'pair')} of the program's own photographs and gallery, scaled to "
                 f"{args.side * 5 // 4} and {args.side} px, "
                 f"{'float32' if args.float32 else 'the precision of use'}, on {describe(method.device)}; the time counts "
