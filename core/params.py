@@ -109,6 +109,10 @@ STYLE_TERM_NAMES = (
 """The distances of styles that ``core.losses.terms`` knows."""
 
 
+LOOKS = ("layers", "textures", "fields")
+"""What a sheet can show of the layers of the loss network (``core.optimise.inside``)."""
+
+
 def checked_terms(terms: Mapping[str, float]) -> dict[str, float]:
     """Style terms with their weights; raises ``ValueError`` with what is wrong with them."""
     for name, weight in terms.items():
@@ -258,6 +262,20 @@ PARAMS: dict[str, ParamSpec] = {
                 ("histogram=1", "histograms"),
                 ("sliced=1", "sliced Wasserstein"),
                 ("w2=1", "Wasserstein"),
+            ),
+        ),
+        ParamSpec(
+            "look",
+            "What to see",
+            "layers: the picture made again from single layers; textures: from the style statistics of growing sets of "
+            "layers; fields: how far the layers see.",
+            LOOKS[0],
+            choices=LOOKS,
+            metavar="WHAT",
+            offers=(
+                ("layers", "What each layer keeps"),
+                ("textures", "Its textures"),
+                ("fields", "How far they see"),
             ),
         ),
     )

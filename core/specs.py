@@ -18,14 +18,16 @@ class Capabilities:
 
     ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
     that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``fixed_styles``: it paints in the
-    styles that its weights have learned (``MethodSpec.styles``) and in no others; ``side_max``: longest side in pixels that
-    it paints; ``package``: a Python package that it needs, and ``extra``: what brings it (``pip install
-    'alla-prima[EXTRA]'``).
+    styles that its weights have learned (``MethodSpec.styles``) and in no others; ``sheet``: it makes no painting but a
+    sheet of what the loss network knows of a picture, and is offered apart from the methods of painting; ``side_max``:
+    longest side in pixels that it paints; ``package``: a Python package that it needs, and ``extra``: what brings it
+    (``pip install 'alla-prima[EXTRA]'``).
     """
 
     iterative: bool = False
     learns: bool = False
     fixed_styles: bool = False
+    sheet: bool = False
     side_max: int = SIZE_MAX
     package: str | None = None
     extra: str | None = None

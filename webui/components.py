@@ -98,7 +98,7 @@ def own_control(spec: ParamSpec) -> gr.Radio | gr.Slider | gr.Textbox:
         "visible": False,
     }
     if spec.offers or spec.choices:
-        return gr.Radio(_offered(spec), elem_classes="pills", **options)
+        return gr.Radio(offered(spec), elem_classes="pills", **options)
     if spec.type is str:
         return gr.Textbox(**options)
     return gr.Slider(spec.minimum or 0, spec.maximum or 1, step=spec.step, buttons=[], **options)
@@ -108,13 +108,14 @@ def own_value(spec: ParamSpec, value: Any) -> dict[str, Any]:
     """The update that shows ``value``, which came from elsewhere and may not be offered."""
     if not (spec.offers or spec.choices):
         return gr.update(value=value)
-    offered = _offered(spec)
-    if all(known != value for _, known in offered):
-        offered.append((str(value), value))
-    return gr.update(choices=offered, value=value)
+    choices = offered(spec)
+    if all(known != value for _, known in choices):
+        choices.append((str(value), value))
+    return gr.update(choices=choices, value=value)
 
 
-def _offered(spec: ParamSpec) -> list[tuple[str, Any]]:
+def offered(spec: ParamSpec) -> list[tuple[str, Any]]:
+    """The values that are offered for a parameter, as (label, value)."""
     if spec.offers:
         return [(label[:1].upper() + label[1:], value) for value, label in spec.offers]
     return [(value, value) for value in spec.choices or ()]

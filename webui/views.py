@@ -136,6 +136,26 @@ def growing_easel(job: JobView, before: float | None, links: Links) -> str:
     )
 
 
+def empty_sheet() -> str:
+    """Where a sheet of what the layers know will stand."""
+    return (
+        f'<div class="canvas blank">{_EASEL}<p class="lead">What do the layers see?</p>'
+        "<p>The picture as each layer of VGG-19 remembers it, textures out of its statistics, and how far it looks.</p>"
+        "</div>"
+    )
+
+
+def sheet(job: JobView, links: Links) -> str:
+    """A finished sheet, to be opened at full size, and the link to its file."""
+    shown, whole = (escape(links.address(job.id, name)) for name in ("painting.jpg", "painting.png"))
+    return (
+        f'<div class="canvas sheet"><a href="{whole}" target="_blank"><img src="{shown}" decoding="async" '
+        f'alt="The sheet of what the layers know of the picture" data-job="{escape(job.id)}"></a></div>'
+        f'<a class="download" href="{whole}" download="{escape(download_name(job))}">Download the sheet'
+        f"<small>{job.width} × {job.height} PNG</small></a>"
+    )
+
+
 def painting(job: JobView, links: Links, *, repainting: bool = False) -> str:
     """Before and after of a finished job, with a divider moved by pointer or arrow keys."""
     photo, result = (escape(links.address(job.id, name)) for name in ("photo.jpg", "painting.jpg"))
@@ -265,10 +285,12 @@ def status(job: JobView) -> str:
             return _line("running", left, bar("Painting", percent))
         return _line("running", f"Painting, {percent} %" if percent else "Painting", bar("Painting", percent))
     if job.state == "done":
-        took = f"Painted in {seconds(job.paint_ms / 1000)}" if job.paint_ms is not None else "Painted"
+        made = "Made" if job.sheet else "Painted"
+        took = f"{made} in {seconds(job.paint_ms / 1000)}" if job.paint_ms is not None else made
         if job.paint_ms is not None and job.paint_ms < 50:
             took = "Ready at once, it was painted before"
-        return _line("done", f"{took} · {escape(job.style_label)} · {strengths(job)}")
+        rest = "" if job.sheet else f" · {escape(job.style_label)} · {strengths(job)}"
+        return _line("done", took + rest)
     if job.state == "cancelled":
         return _line("idle", "Cancelled. Nothing was painted.")
     return failure(job.error or "The painting failed; please try again.")

@@ -137,6 +137,12 @@ class JobView(BaseModel):
         return len(self.styles) == 1 and self.style.startswith("blob:") and not self.iterative
 
     @property
+    def sheet(self) -> bool:
+        """Whether it makes no painting but a sheet about the picture."""
+        method = registry.known(self.params.method)
+        return method is not None and method.capabilities.sheet
+
+    @property
     def iterative(self) -> bool:
         """Whether it shows the picture on the way and can be told that it is enough."""
         method = registry.known(self.params.method)

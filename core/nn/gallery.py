@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from core.errors import ParameterError
 from core.nn.codec import AdaINNetwork
+from core.nn.strokes import noise_generator
 
 THUMBNAIL = 16
 ALIKE = 8 / 255
@@ -22,7 +24,6 @@ class GalleryNetwork(AdaINNetwork):
     ``(S, m)`` (see ``core.nn.codec.Decoder.forward``) and of ``thumbnails`` ``(S, 3, 16, 16)`` in [0, 1]."""
 
     codes: Tensor
-    offsets: Tensor
     thumbnails: Tensor
 
     def __init__(self, *, styles: Sequence[str], **network: Any) -> None:
@@ -31,8 +32,21 @@ class GalleryNetwork(AdaINNetwork):
         self.config |= {"styles": self.styles}
         count = len(self.styles)
         self.register_buffer("codes", torch.zeros(count, 2 * self.decoder.code.total))
-        self.register_buffer("offsets", torch.zeros(count, sum(self.decoder.offset_sizes)))
+        self.offsets = nn.Parameter(torch.zeros(count, sum(self.decoder.offset_sizes)))
         self.register_buffer("thumbnails", torch.zeros(count, 3, THUMBNAIL, THUMBNAIL))
+
+    def forward(self, photo: Tensor, style: Tensor, alpha: float = 1.0) -> Tensor:
+        """Stylise ``photo`` ``(N, 3, H, W)`` in one style ``(1, 3, H, W)`` of the gallery, at strength ``alpha``. Raises
+        ``ParameterError`` for a picture that is no style of it."""
+        row = self.find(style)
+        if row is None:
+            raise ParameterError("The gallery's network paints in its own styles only.")
+        own = slice(row, row + 1)
+        features = self.encode(photo)
+        moments = self.moments(features)
+        code = torch.lerp(self.code(moments), self.codes[own].expand(len(photo), -1), alpha)
+        offsets = (alpha * self.offsets[own]).expand(len(photo), -1)
+        return self.decode(features, moments, code, self.noise(features, noise_generator()), offsets)
 
     def find(self, picture: Tensor) -> int | None:
         """The row of the style that a picture ``(1, 3, H, W)``, RGB in [0, 1], shows; ``None`` for any other."""

@@ -23,6 +23,12 @@ LBFGS_HISTORY = 10
 VARIANCE_FLOOR = 1e-6
 FEWEST_PLACES = 4
 """Of fewer places of a layer nothing is measured."""
+UNDIVIDED = 2048
+"""Longest side in pixels of a picture that the loss network sees whole: it keeps some 1.5 kB for every pixel."""
+TILE, BORDER = 1024, 96
+"""Side of the tiles of a larger one, and how far beyond its edges a tile is seen: as far as relu4_1 sees."""
+POOLED = 8
+"""VGG pools by so much until relu4_1."""
 CALMING = 0.9
 """By how much Adam's step shrinks over each scale: steps of full size leave grain of their own size."""
 
@@ -71,6 +77,52 @@ def shares(sizes: Sequence[tuple[int, int]]) -> list[float]:
     steps, and the finest still gets most of the time."""
     roots = [(height * width) ** 0.5 for height, width in sizes]
     return [root / sum(roots) for root in roots]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a picture: rows from ``top`` to ``bottom`` and columns from ``left`` to ``right``, the ends left out."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def places(self) -> tuple[Any, ...]:
+        """The index of this part of ``(N, C, H, W)``."""
+        return (..., slice(self.top, self.bottom), slice(self.left, self.right))
+
+    @property
+    def pixels(self) -> int:
+        return (self.bottom - self.top) * (self.right - self.left)
+
+    def within(self, other: Box) -> Box:
+        """This part as a part of ``other``, which holds it."""
+        return Box(
+            self.top - other.top, self.bottom - other.top, self.left - other.left, self.right - other.left
+        )
+
+
+def tiles(size: tuple[int, int], first: tuple[int, int]) -> Iterator[tuple[Box, Box]]:
+    """Tiles that cover a picture of ``size`` once, the first of them ``first`` high and wide, the others at most ``TILE``;
+    each with the part that is seen of it, ``BORDER`` pixels more on all sides within the picture."""
+
+    def cuts(length: int, begin: int) -> list[tuple[int, int]]:
+        ends = [*range(begin, length, TILE), length]
+        starts = [0, *ends[:-1]]
+        return [(start, end) for start, end in zip(starts, ends, strict=True) if end > start]
+
+    height, width = size
+    for top, bottom in cuts(height, first[0]):
+        for left, right in cuts(width, first[1]):
+            seen = Box(
+                max(0, top - BORDER),
+                min(height, bottom + BORDER),
+                max(0, left - BORDER),
+                min(width, right + BORDER),
+            )
+            yield Box(top, bottom, left, right), seen
 
 
 def places_of(mask: Tensor, size: Sequence[int]) -> Tensor:
@@ -126,6 +178,8 @@ class Optimisation:
         size = self.sizes[0] if not self.over else (first.shape[2], first.shape[3])
         self._average = resized(first.float(), size).clamp(0, 1)
         self._moments: dict[str, Any] | None = None
+        self._pace = 0.0
+        """Seconds for a step, for each pixel, at the scale before."""
 
     @property
     def picture(self) -> Tensor:
@@ -147,18 +201,23 @@ class Optimisation:
 
     def _scale(self, size: tuple[int, int], began: float, until: float, index: int) -> Iterator[Step]:
         made = self._made(index)
-        if self.clock() - began >= until if self.steps is None else made >= self.steps:
+        entered = self.clock() - began
+        if self.steps is not None:
+            if made >= self.steps:
+                return
+        elif entered >= until or self._pace * size[0] * size[1] > self.seconds - entered:
+            # Not even one step would end in time.
             return
-        aim = self._aim(size)
+        descend = self._in_tiles(size) if max(size) > UNDIVIDED else self._at_once(size)
         x = resized(self._average, size).clamp(0, 1).contiguous().requires_grad_(True)
         optimiser = self._optimiser(x)
         kept, number, weight = torch.zeros_like(x), made, 0.0
-        decay, entered = self.recipe.average, self.clock() - began
-        over = 0.0
+        decay = self.recipe.average
+        over, last = 0.0, self.clock() - began
         while True:
             for group in optimiser.param_groups if self.recipe.optimiser == "adam" else ():
                 group["lr"] = self.recipe.rate * (1 - CALMING * over)
-            losses = self._descend(optimiser, x, aim)
+            losses = self._descend(optimiser, x, descend)
             with torch.no_grad():
                 if self.recipe.optimiser == "adam":
                     x.clamp_(0, 1)
@@ -169,6 +228,7 @@ class Optimisation:
                 self._average = (kept / weight).clamp(0, 1)
                 number += 1
             passed = self.clock() - began
+            self._pace, last = (passed - last) / (size[0] * size[1]), passed
             if self.steps is None:
                 over = min(1.0, (passed - entered) / max(until - entered, 1e-9))
                 done = min(1.0, passed / self.seconds)
@@ -202,21 +262,68 @@ class Optimisation:
             }
         return optimiser
 
-    def _descend(self, optimiser: torch.optim.Optimizer, x: Tensor, aim: _Aim) -> dict[str, float]:
+    def _descend(
+        self, optimiser: torch.optim.Optimizer, x: Tensor, descend: Callable[[Tensor], dict[str, Tensor]]
+    ) -> dict[str, float]:
+        """One step. ``descend`` adds the gradient of the loss to ``x`` and returns its terms."""
         found: dict[str, float] = {}
 
         def closure() -> Tensor:
             optimiser.zero_grad(set_to_none=True)
-            terms = self._terms(x, aim)
-            # A mean over pixels has gradients that grow smaller the larger the picture is; Adam's epsilon does not.
-            loss = torch.stack(list(terms.values())).sum() * (x.numel() / 1000)
-            loss.backward()
+            terms = descend(x)
             if not found:
-                found.update({name: float(value.detach()) for name, value in terms.items()})
-            return loss
+                found.update({name: float(value) for name, value in terms.items()})
+            return torch.stack(list(terms.values())).sum() * (x.numel() / 1000)
 
         optimiser.step(closure)  # type: ignore[arg-type]
         return found
+
+    def _at_once(self, size: tuple[int, int]) -> Callable[[Tensor], dict[str, Tensor]]:
+        """How a picture of ``size`` descends that the loss network sees whole."""
+        photo = resized(self.photo, size).clamp(0, 1)
+        aim = self._aim(photo, self._masks_at(size), self._measured(size))
+
+        def descend(x: Tensor) -> dict[str, Tensor]:
+            terms = self._terms(x, aim)
+            # A mean over pixels has gradients that grow smaller the larger the picture is; Adam's epsilon does not.
+            (torch.stack(list(terms.values())).sum() * (x.numel() / 1000)).backward()
+            return {name: value.detach() for name, value in terms.items()}
+
+        return descend
+
+    def _in_tiles(self, size: tuple[int, int]) -> Callable[[Tensor], dict[str, Tensor]]:
+        """How a picture of ``size`` descends that is too large for the loss network: in tiles that lie elsewhere in every
+        step, each with a border that is seen but not moved. A tile has the style's statistics by itself."""
+        photo = resized(self.photo, size).clamp(0, 1)
+        masks, measured = self._masks_at(size), self._measured(size)
+        with torch.no_grad():
+            whole = resized(photo, (max(SMALLEST, size[0] // 4), max(SMALLEST, size[1] // 4))).clamp(0, 1)
+            variance = self._variance(self._features(whole)[self.recipe.content_layer].float())
+
+        def descend(x: Tensor) -> dict[str, Tensor]:
+            x.grad = torch.zeros_like(x)
+            found: dict[str, Tensor] = {}
+            for core, seen in tiles(size, self._shift()):
+                part = x.detach()[seen.places].contiguous().requires_grad_(True)
+                cut = [mask if mask is None else mask[seen.places] for mask in masks]
+                aim = self._aim(photo[seen.places], cut, measured, variance)
+                terms = self._terms(part, aim)
+                (torch.stack(list(terms.values())).sum() * (part.numel() / 1000)).backward()
+                assert part.grad is not None
+                x.grad[core.places] = part.grad[core.within(seen).places]
+                share = core.pixels / (size[0] * size[1])
+                for name, value in terms.items():
+                    found[name] = found.get(name, torch.zeros((), device=x.device)) + share * value.detach()
+            return found
+
+        return descend
+
+    def _shift(self) -> tuple[int, int]:
+        """Where the next step's first tile ends, down and to the right: where the loss network's pooling does not see that
+        the picture was cut."""
+        some, all_ = TILE // 2 // POOLED, TILE // POOLED
+        down, right = (torch.randint(some, all_, (2,), generator=self.generator) * POOLED).tolist()
+        return down, right
 
     def _features(self, x: Tensor) -> dict[str, Tensor]:
         dtype = self.vgg.conv("1_1").weight.dtype
@@ -246,36 +353,63 @@ class Optimisation:
             terms["tv"] = recipe.tv * total_variation(x)
         return terms or {"nothing": x.sum() * 0}
 
+    def _masks_at(self, size: tuple[int, int]) -> list[Tensor | None]:
+        """The styles' masks, of ``size`` where the picture is cut into tiles of it, else as they are."""
+        masks = list(self.masks or [None] * len(self.styles))
+        if max(size) <= UNDIVIDED:
+            return masks
+        return [
+            mask if mask is None else F.interpolate(mask.float(), size, mode="bilinear") for mask in masks
+        ]
+
     @torch.no_grad()
-    def _aim(self, size: tuple[int, int]) -> _Aim:
-        photo = resized(self.photo, size).clamp(0, 1)
-        photo_features = self._features(photo)
-        content = photo_features[self.recipe.content_layer].float()
-        variance = content.var(correction=0).clamp_min(VARIANCE_FLOOR)
-        side = max(size) * self.recipe.stroke
-        styles, places = [], []
-        masks = self.masks or [None] * len(self.styles)
-        style_masks = self.style_masks or [None] * len(self.styles)
-        for style, mask, style_mask in zip(self.styles, masks, style_masks, strict=True):
+    def _measured(self, size: tuple[int, int]) -> list[dict[tuple[str, str], Tensor]]:
+        """Of each style its statistics by term and layer, for a picture of ``size``."""
+        side, found = max(size) * self.recipe.stroke, []
+        for style, mask in zip(self.styles, self.style_masks or [None] * len(self.styles), strict=True):
             factor = min(1.0, side / max(style.shape[2:]))
             height, width = (max(SMALLEST, round(length * factor)) for length in style.shape[2:])
             features = self._features(resized(style, (height, width)).clamp(0, 1))
-            shapes = {layer: photo_features[layer].shape[2:] for layer in self.recipe.style_layers}
-            own = {} if mask is None else {layer: places_of(mask, shape) for layer, shape in shapes.items()}
             looked_at = {
-                layer: None if style_mask is None else places_of(style_mask, features[layer].shape[2:])
+                layer: None if mask is None else places_of(mask, features[layer].shape[2:])
                 for layer in self.recipe.style_layers
             }
-            places.append(own)
-            styles.append(
+            found.append(
                 {
                     (name, layer): STYLE_TERMS[name].measure(_within(features[layer], looked_at[layer]))
                     for name in self.recipe.terms
                     for layer in self.recipe.style_layers
-                    if _is_enough(own.get(layer)) and _is_enough(looked_at[layer])
+                    if _is_enough(looked_at[layer])
                 }
             )
-        return _Aim(content, variance, styles, places)
+        return found
+
+    @staticmethod
+    def _variance(content: Tensor) -> Tensor:
+        return content.var(correction=0).clamp_min(VARIANCE_FLOOR)
+
+    @torch.no_grad()
+    def _aim(
+        self,
+        photo: Tensor,
+        masks: Sequence[Tensor | None],
+        measured: Sequence[dict[tuple[str, str], Tensor]],
+        variance: Tensor | None = None,
+    ) -> _Aim:
+        """What a picture of ``photo`` descends on, which may be a tile of it; ``variance`` of the content's features:
+        its own unless given."""
+        features = self._features(photo)
+        content = features[self.recipe.content_layer].float()
+        styles, places = [], []
+        for statistics, mask in zip(measured, masks, strict=True):
+            own: dict[str, Tensor] = {}
+            if mask is not None:
+                own = {
+                    layer: places_of(mask, features[layer].shape[2:]) for layer in self.recipe.style_layers
+                }
+            places.append(own)
+            styles.append({key: value for key, value in statistics.items() if _is_enough(own.get(key[1]))})
+        return _Aim(content, self._variance(content) if variance is None else variance, styles, places)
 
     def _noise(self) -> Tensor:
         """Noise around the photograph's mean colour."""

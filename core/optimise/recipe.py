@@ -10,10 +10,15 @@ from core.errors import ParameterError
 from core.params import PARAMS, checked_terms, parse_terms
 from core.words import complaint
 
-SIDE_MAX = 2048
-"""Longest side of a painting in pixels: the loss network keeps some 1.5 kB for every pixel of it."""
+SIDE_MAX = 4096
+"""Longest side of a painting in pixels."""
 COARSEST = 128
 """Longest side at which a painting begins, in pixels."""
+
+LOOKED_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+"""Layers that a sheet of what they know goes through, unless told otherwise (``core.optimise.inside``)."""
+LOOKED_SIDE, SMALLEST_LOOKED = 192, 32
+"""Longest side in pixels at which a picture is looked at unless told otherwise; its shorter side has at least so many."""
 
 
 class Recipe(BaseModel):

@@ -224,17 +224,19 @@ class Session:
             figures = {k: round(v, 4) for k, v in self.task.correlation(shown).items()}
         elif isinstance(self.task, ClassifyTask):
             figures = {k: round(v, 4) for k, v in self.task.validate().items()}
-        elif isinstance(self.task, AdaINTask | JohnsonTask) and self.pairs:
+        elif isinstance(self.task, AdaINTask | JohnsonTask) and (
+            pairs := self.task.validation_pairs(self.pairs)
+        ):
             task = self.task
             paint: Paint = (
                 task.paint_pair if isinstance(task, JohnsonTask) else network_paint(task.network, self.device)
             )
-            found = asdict(summarise(measure(paint, self.pairs, self.teacher)))
+            found = asdict(summarise(measure(paint, pairs, self.teacher)))
             if isinstance(task, AdaINTask):
-                # It takes other styles than those that are learned.
+                # Others take no styles but those that are learned.
                 found["hatching"] = quick_hatching(paint)
             figures = {k: round(v, 4) for k, v in found.items()}
-            pairs_sheet(self.pairs[:SHEET_PAIRS], {f"step {step}": paint}).save(
+            pairs_sheet(pairs[:SHEET_PAIRS], {f"step {step}": paint}).save(
                 self.folder / f"sheet-{step:07d}.png"
             )
         else:

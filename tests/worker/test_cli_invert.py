@@ -22,11 +22,14 @@ def test_a_sheet_of_layers_and_one_of_textures(tmp_path: Path, capsys: pytest.Ca
         f"{layer}  seed {seed}" for layer in ("relu1_1", "relu2_2") for seed in (0, 1)
     ]
     with Image.open(out) as sheet:
-        two_rows, columns = sheet.height, sheet.width
+        beginnings = sheet.size
     assert main([*command, "--texture"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split("  seed")[0] for line in said[:2]] == ["relu1_1", "to relu2_1"]
+    # With one beginning, picture and cells stand three in a row.
     with Image.open(out) as sheet:
-        assert sheet.height > 2 * two_rows
-        assert sheet.width < columns
+        assert sheet.width > 3 * 48
+        assert sheet.size != beginnings
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,24 @@ def test_pictures_are_painted_by_the_queue_and_bound_to_their_jobs(rendered: Ser
         manage.create(client, study, Path())
 
 
+def test_an_arm_may_be_a_method_that_takes_its_time(rendered: Service) -> None:
+    client = rendered.client
+    arms = [
+        {"name": "quick", "params": {"method": "mix"}},
+        {"name": "slow", "params": {"method": "grow", "patience": 0.3, "size": 64}},
+    ]
+    manage.create(client, study_of(2, params={}, arms=arms), Path())
+    assert manage.render(client, "test") == []
+    found = rows(client)
+    assert {name.rpartition("/")[2]: row.params["method"] for name, row in found.items()} == {
+        "quick": "mix",
+        "slow": "grow",
+    }
+    assert found["p1/slow"].params["own"] == {"patience": 0.3}
+    assert found["p0/quick"].result_key != found["p0/slow"].result_key
+    manage.open_study(client, "test")
+
+
 def test_rendering_goes_on_where_it_was_stopped(rendered: Service) -> None:
     client = rendered.client
     manage.create(client, study_of(3, params=PAINTED), Path())

@@ -112,5 +112,5 @@ def as_grid(params: PaintParams) -> PaintParams:
 
 
 def is_painting(job: JobView) -> bool:
-    """Whether a job is shown among one's paintings: not a grid, not one of a comparison."""
-    return not job.params.grid and "compare" not in job.context
+    """Whether a job is shown among one's paintings: not a grid or a sheet, not one of a comparison."""
+    return not job.params.grid and not job.sheet and "compare" not in job.context

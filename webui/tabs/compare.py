@@ -26,12 +26,10 @@ from webui.tabs.common import (
     call,
     is_painting,
     picked_name,
-    said,
-    store,
     style_title,
 )
+from webui.tabs.photo_step import Brought, PhotoStep
 from webui.tabs.restoring import TOUCHED, small_copy, was_touched
-from webui.uploads import path_of
 
 log = logging.getLogger(__name__)
 
@@ -40,27 +38,21 @@ TICK_SECONDS = 0.15
 
 
 @dataclass
-class Table:
-    """What one open page is comparing. ``turn`` counts comparisons: whoever shows an older one stops; ``acts`` counts
-    what the person has done. ``found``: the last comparison, to be brought back; ``photo_back``: its photo, small.
-    ``trouble``: why the photo in the field cannot be used; ``missed``: what the status line says is missing."""
+class Table(Brought):
+    """What one open page is comparing. ``turn`` counts comparisons: whoever shows an older one stops. ``found``: the last
+    comparison, to be brought back; ``photo_back``: its photo, small."""
 
     turn: int = 0
-    acts: int = 0
     found: Sequence[Any] = ()
     photo_back: str | None = None
-    incoming: int = 0
-    taken: int = 0
-    photo: str = ""
     style: str = ""
-    trouble: str = ""
-    missed: str = ""
 
 
-class CompareTab:
+class CompareTab(PhotoStep):
     """Builds the tab inside the current ``gr.Blocks`` and answers its events."""
 
     title = "Compare"
+    cures = ("photo", "last")
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -162,36 +154,6 @@ class CompareTab:
         self.cancel.click(self.stop, [self.visitor], [self.status], **many)
 
     # what is compared ------------------------------------------------------------------------------------------
-
-    async def take_photo(self, request: gr.Request, file: Any, visitor: str, table: Table) -> Update:
-        """A photo was brought or removed."""
-        table.acts += 1
-        visitor, path, key = await self.site.visitors.admit(visitor), path_of(file), ""
-        table.photo = table.trouble = ""
-        table.taken += 1
-        note = views.taken_in(table.taken)
-        if path is not None:
-            table.incoming += 1
-            try:
-                self.site.bringing(request)
-                key = await store(self.site, path, owner_of(visitor))
-            except Exception as error:
-                table.trouble = said(error)
-                note = views.taken_in(table.taken, table.trouble)
-            finally:
-                table.incoming -= 1
-        table.photo = key
-        cured = self._cured(table, "photo", "last") if key else {}
-        if shown := await bringing.preview(self.site, key, owner_of(visitor)) if key else None:
-            cured |= {self.photo: shown}
-        return {self.photo_key: key, self.photo_note: note, self.visitor: visitor, **cured}
-
-    def _cured(self, table: Table, *fields: str) -> Update:
-        """What was missing is there: the status line stops asking for it."""
-        if table.missed not in fields:
-            return {}
-        table.missed = ""
-        return {self.status: ""}
 
     def _missing(self, table: Table, photo: str, style: str, methods: list[str]) -> Update:
         """What to say where something is missing, in the status line and beside the field; empty where all is there."""

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.evaluate.pairs import Pair
 from core.nn.adain import instance_normalise
 from core.nn.vgg import VGG
 from core.train.data import Bank, PictureSet
@@ -93,6 +94,10 @@ class PerceptualTask(Task):
         super().__init__(*arguments, **options)
         self._held: dict[str, Tensor] = {}
         self._crops: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+
+    def validation_pairs(self, held_out: Sequence[Pair]) -> Sequence[Pair]:
+        """What its milestones are measured on, ``held_out`` being the pairs that are not trained on."""
+        return held_out
 
     @torch.no_grad()
     def photo_batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

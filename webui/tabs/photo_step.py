@@ -1,0 +1,72 @@
+"""The step of a tab in which a picture is brought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from webui import bringing, views
+from webui.people import owner_of
+from webui.tabs.common import Update, said, store
+from webui.uploads import path_of
+
+if TYPE_CHECKING:
+    from webui.site import Site
+
+
+@dataclass
+class Brought:
+    """What one open page has brought to a tab. ``acts`` counts what the person has done, ``taken`` pictures taken in,
+    ``incoming`` those that are just being checked. ``photo``: the key of the picture; ``trouble``: why the one in the field
+    cannot be used; ``missed``: what the status line says is missing."""
+
+    acts: int = 0
+    incoming: int = 0
+    taken: int = 0
+    photo: str = ""
+    trouble: str = ""
+    missed: str = ""
+
+
+class PhotoStep:
+    """What a tab with a field for a picture answers when one is brought. ``cures``: what is not missing any more then."""
+
+    site: Site
+    photo: Any
+    photo_key: Any
+    photo_note: Any
+    status: Any
+    visitor: Any
+    cures: tuple[str, ...] = ("photo",)
+
+    async def take_photo(self, request: gr.Request, file: Any, visitor: str, brought: Brought) -> Update:
+        """A photo was brought or removed."""
+        brought.acts += 1
+        visitor, path, key = await self.site.visitors.admit(visitor), path_of(file), ""
+        brought.photo = brought.trouble = ""
+        brought.taken += 1
+        note = views.taken_in(brought.taken)
+        if path is not None:
+            brought.incoming += 1
+            try:
+                self.site.bringing(request)
+                key = await store(self.site, path, owner_of(visitor))
+            except Exception as error:
+                brought.trouble = said(error)
+                note = views.taken_in(brought.taken, brought.trouble)
+            finally:
+                brought.incoming -= 1
+        brought.photo = key
+        cured = self._cured(brought, *self.cures) if key else {}
+        if shown := await bringing.preview(self.site, key, owner_of(visitor)) if key else None:
+            cured |= {self.photo: shown}
+        return {self.photo_key: key, self.photo_note: note, self.visitor: visitor, **cured}
+
+    def _cured(self, brought: Brought, *fields: str) -> Update:
+        """What was missing is there: the status line stops asking for it."""
+        if brought.missed not in fields:
+            return {}
+        brought.missed = ""
+        return {self.status: ""}
