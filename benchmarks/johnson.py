@@ -204,7 +204,7 @@ def variants(experiment: str) -> list[Variant]:
     return [
         Variant("no noise", "texture", silent),
         Variant("noise", "texture", {"loss__diversity": 0}),
-        Variant("noise, diversity", "texture", {}),
+        Variant("noise and diversity", "texture", {}),
     ]
 
 

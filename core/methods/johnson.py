@@ -7,7 +7,7 @@ direction; colours that are to be the photograph's are given to what is painted,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,9 @@ from core.errors import ModelError, ParameterError
 from core.methods.contract import Picture, Progress
 from core.methods.feedforward import FeedForward, mix_weights
 from core.methods.moments import mixed
-from core.nn.johnson import JohnsonNetwork
+from core.nn.johnson import JohnsonNetwork, StylesNetwork
 from core.nn.padding import crop, pad
+from core.nn.strokes import noise_generator
 from core.params import PaintParams
 from core.specs import MethodSpec
 from core.tensors import to_image, to_tensor
@@ -34,11 +35,11 @@ from core.weights.finite import read_weights
 @dataclass
 class Content:
     """A photograph ``(1, 3, H, W)`` with its edges extended, its own ``size`` (height, width), and what was painted of it
-    last: the code, and the painting at strength 1."""
+    last: the code and the seed, and the painting at strength 1."""
 
     photo: Tensor
     size: tuple[int, int]
-    painted: dict[bytes, Tensor] = field(default_factory=dict)
+    painted: dict[tuple[bytes, int], Tensor] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -47,8 +48,10 @@ class Content:
 
 
 class JohnsonMethod(FeedForward):
-    """The shipped network of learned styles. On hardware with bfloat16 its convolutions run in it, unless ``half`` is
-    False. Raises ``ParameterError`` for a picture that is no style of it."""
+    """A network of learned styles with its shipped weights. On hardware with bfloat16 its convolutions run in it, unless
+    ``half`` is False. Raises ``ParameterError`` for a picture that is no style of it."""
+
+    network_class: Callable[..., StylesNetwork] = JohnsonNetwork
 
     def __init__(self, spec: MethodSpec, device: str | None = None, *, half: bool | None = None) -> None:
         super().__init__(spec, device)
@@ -57,7 +60,8 @@ class JohnsonMethod(FeedForward):
         entry = find_weights(spec.weights)
         self.model_hash = entry.sha256
         try:
-            network = JohnsonNetwork(**{key: value for key, value in entry.network.items() if key != "kind"})
+            options = {key: value for key, value in entry.network.items() if key != "kind"}
+            network = self.network_class(**options)
             network.load_state_dict(read_weights(entry.path))
         except (RuntimeError, TypeError) as error:
             raise ModelError(f"The weights of '{entry.name}' do not fit the network ({error}).") from None
@@ -95,10 +99,11 @@ class JohnsonMethod(FeedForward):
         tell(0.0)
         shares = mix_weights(len(codes), weights)
         code = mixed([load(one)["code"].to(self.device) for one in codes], shares)
-        key = code.cpu().numpy().tobytes()
+        key = (code.cpu().numpy().tobytes(), params.seed)
         painted = content.painted.get(key)
         if painted is None:
-            painted = self.network(content.photo, code)
+            noise = self.network.noise(content.photo, noise_generator(params.seed))
+            painted = self.network(content.photo, code, noise)
             content.painted = {key: painted}
         tell(0.9)
         if params.keep_colors == "statistics" and params.alpha:

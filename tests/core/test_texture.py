@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from core import weights
+from core.errors import ParameterError
+from core.images import read_picture
+from core.methods.texture import TextureMethod
+from core.nn.gallery import thumbnail
 from core.nn.strokes import noise_generator
 from core.nn.texture import TextureNetwork
 from core.nn.vgg import VGG
 from core.optimise.tile import seam, tile
+from core.params import PaintParams
+from core.specs import Capabilities, MethodSpec
 from core.styles import style_path
 from core.tensors import to_tensor
 from core.train.data import PictureSet
+from core.train.export import export
 from core.train.loop import Trainer
 from core.train.recipe import Recipe
 from core.train.tasks.texture import TextureTask
@@ -103,6 +113,49 @@ def test_a_step_repeats_with_its_noise(pictures: tuple[Path, Path], teacher: VGG
     assert torch.equal(first, again)
     assert float(parts["apart"]) > 0
     assert not torch.equal(learning.loss(4)[0], first)
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_the_method_paints_by_its_seed(half: bool, tmp_path: Path) -> None:
+    """Behind the contract of all methods: alpha 0, any size, the same with any number of threads."""
+    torch.manual_seed(2)
+    network = TextureNetwork(["mosaic"], 4, 2, 8)
+    picture = read_picture(style_path("mosaic"))
+    network.thumbnails.copy_(thumbnail(to_tensor(picture)))
+    with torch.no_grad():
+        network.last.weight.mul_(10)
+    state = {name: value.half() for name, value in network.state_dict().items()}
+    digest = export("texture", state, network.config, tmp_path)
+    spec = MethodSpec(
+        "texture", "Texture", "", "", ("alpha", "seed"), "texture", "", Capabilities(fixed_styles=True)
+    )
+    entry = weights.Weights("texture", tmp_path / "texture.safetensors", digest, network.config, 1)
+    with weights.trying(entry):
+        method = TextureMethod(spec, "cpu", half=half)
+
+    def painted(photo: Image.Image, **changes: object) -> np.ndarray:
+        values = PaintParams().model_dump() | {"method": "texture"} | changes
+        found = method.stylize(photo, picture, PaintParams.model_construct(**values))
+        assert found.size == photo.size
+        return np.asarray(found).astype(int)
+
+    photo = texture(3, 70, 50)
+    first = painted(photo, seed=4)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert abs(painted(photo, seed=4) - first).max() == 0
+    finally:
+        torch.set_num_threads(before)
+    assert abs(painted(photo, seed=5) - first).mean() > 1
+    assert abs(painted(photo, alpha=0.0) - np.asarray(photo)).max() == 0
+    painted(texture(3, 1, 1))
+    with pytest.raises(ParameterError):
+        method.stylize(
+            photo,
+            texture(5, 64, 64),
+            PaintParams.model_construct(**{**PaintParams().model_dump(), "method": "texture"}),
+        )
 
 
 def test_a_tile_is_like_the_style_and_repeats(teacher: VGG) -> None:

@@ -1,0 +1,13 @@
+"""Texture networks (Ulyanov et al. 2016, section 4.2): the photograph's pyramid and noise at several scales, in the styles
+that they have learned. Another seed is another painting, the same seed the same."""
+
+from __future__ import annotations
+
+from core.methods.johnson import JohnsonMethod
+from core.nn.texture import TextureNetwork
+
+
+class TextureMethod(JohnsonMethod):
+    """A texture network with its weights."""
+
+    network_class = TextureNetwork
