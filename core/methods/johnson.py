@@ -51,6 +51,12 @@ class JohnsonMethod(FeedForward):
     """A network of learned styles with its shipped weights. On hardware with bfloat16 its convolutions run in it, unless
     ``half`` is False. Raises ``ParameterError`` for a picture that is no style of it."""
 
+    limits = (
+        "It paints in the styles that it has learned, and in their mixes, only. Skies and walls are hatched finely; the "
+        "style's large shapes (rays, whole tiles, panes) it does not draw. Of colourful styles it takes a few colours, and "
+        "strong colours of the photograph stay to be seen in the two of black lines. Beyond strength 1 colours clip. Faces "
+        "are not treated specially."
+    )
     network_class: Callable[..., StylesNetwork] = JohnsonNetwork
 
     def __init__(self, spec: MethodSpec, device: str | None = None, *, half: bool | None = None) -> None:
