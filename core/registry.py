@@ -156,6 +156,21 @@ register(
 
 register(
     MethodSpec(
+        name="texture",
+        title="Texture network",
+        summary="Paints from noise in the few styles of the gallery that it has learned: each seed another painting, skies "
+        "filled with strokes, too; no other pictures.",
+        paper="Ulyanov et al. 2016",
+        params=("alpha", "keep_colors", "size", "seed"),
+        weights="texture",
+        factory="core.methods.texture:TextureMethod",
+        capabilities=Capabilities(fixed_styles=True),
+        trainings=(TrainingSpec("texture", "core.train.tasks.texture:TextureTask"),),
+    )
+)
+
+register(
+    MethodSpec(
         name="gatys",
         title="By optimisation",
         summary="Paints the picture itself towards the style, for as long as you like to wait: slow, with the style's own "

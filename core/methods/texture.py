@@ -10,4 +10,9 @@ from core.nn.texture import TextureNetwork
 class TextureMethod(JohnsonMethod):
     """A texture network with its weights."""
 
+    limits = (
+        "It paints in the styles that it has learned, and in their mixes, only. Small things drown in the strokes of some "
+        "seeds. Its noise is drawn at the size that is painted: another size is another painting. Beyond strength 1 colours "
+        "clip. Faces are not treated specially."
+    )
     network_class = TextureNetwork
