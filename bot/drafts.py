@@ -56,11 +56,8 @@ class Draft(BaseModel):
         """The parameters of its jobs: with the weights that go with its styles, and another method where the person's usual
         one does not paint in them."""
         params, usual = self.params, registry.known(self.params.method)
-        if (
-            usual is not None
-            and usual.capabilities.gallery
-            and any(not style.startswith(GALLERY) for style in self.styles)
-        ):
+        names = [style.removeprefix(GALLERY) if style.startswith(GALLERY) else None for style in self.styles]
+        if usual is not None and not usual.paints_in(names):
             params = params.model_copy(update={"method": DEFAULT_METHOD})
         if self.strokes is not None and self.style is not None:
             return mixed(params, of_two(self.strokes, self.style))

@@ -33,7 +33,7 @@ def quick_methods(*, any_style: bool = False) -> list[MethodSpec]:
     """Those that paint in one go: what is measured, compared and shown where nobody asked for another; of them, with
     ``any_style``, those that paint in any."""
     quick = (spec for spec in methods() if not spec.capabilities.iterative)
-    return [spec for spec in quick if not (any_style and spec.capabilities.gallery)]
+    return [spec for spec in quick if not (any_style and spec.capabilities.fixed_styles)]
 
 
 def learning_method() -> str | None:
@@ -137,8 +137,38 @@ register(
         params=("alpha", "keep_colors", "size", "seed"),
         weights="gallery",
         factory="core.methods.gallery:GalleryMethod",
-        capabilities=Capabilities(gallery=True, masks=True),
+        capabilities=Capabilities(fixed_styles=True, masks=True),
         trainings=(TrainingSpec("gallery", "core.train.tasks.gallery:GalleryTask", {"student": "adain"}),),
+    )
+)
+
+register(
+    MethodSpec(
+        name="johnson",
+        title="Johnson",
+        summary="A small network that has learned a few of the gallery's styles from nothing, lines and cells of "
+        "patterned ones, too; no other pictures.",
+        paper="Johnson et al. 2016; Dumoulin et al. 2017",
+        params=("alpha", "keep_colors", "size"),
+        weights="johnson",
+        factory="core.methods.johnson:JohnsonMethod",
+        capabilities=Capabilities(fixed_styles=True),
+        trainings=(TrainingSpec("johnson", "core.train.tasks.johnson:JohnsonTask"),),
+    )
+)
+
+register(
+    MethodSpec(
+        name="texture",
+        title="Texture network",
+        summary="Paints from noise in the few styles of the gallery that it has learned: each seed another painting, skies "
+        "filled with strokes, too; no other pictures.",
+        paper="Ulyanov et al. 2016",
+        params=("alpha", "keep_colors", "size", "seed"),
+        weights="texture",
+        factory="core.methods.texture:TextureMethod",
+        capabilities=Capabilities(fixed_styles=True),
+        trainings=(TrainingSpec("texture", "core.train.tasks.texture:TextureTask"),),
     )
 )
 

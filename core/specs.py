@@ -6,8 +6,10 @@ import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from core import weights
 from core.errors import ParameterError
 from core.params import SIZE_MAX
+from core.styles import styles as gallery
 
 
 @dataclass(frozen=True)
@@ -15,16 +17,16 @@ class Capabilities:
     """What a method can do besides; front ends, estimates, limits and queues ask this, never a method's name.
 
     ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
-    that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``gallery``: it has learned the
-    gallery's styles and paints in no others; ``masks``: each style may have a mask that says where it paints; ``sheet``: it
-    makes no painting but a sheet of what the loss network knows of a picture, and is offered apart from the methods of
-    painting; ``side_max``: longest side in pixels that it paints; ``package``: a Python package that it needs, and
-    ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
+    that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``fixed_styles``: it paints in the
+    styles that its weights have learned (``MethodSpec.styles``) and in no others; ``masks``: each style may have a mask that
+    says where it paints; ``sheet``: it makes no painting but a sheet of what the loss network knows of a picture, and is
+    offered apart from the methods of painting; ``side_max``: longest side in pixels that it paints; ``package``: a Python
+    package that it needs, and ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
     """
 
     iterative: bool = False
     learns: bool = False
-    gallery: bool = False
+    fixed_styles: bool = False
     masks: bool = False
     sheet: bool = False
     side_max: int = SIZE_MAX
@@ -69,11 +71,27 @@ class MethodSpec:
         """Whether strokes and colours have a strength, and weights of a mix, of their own."""
         return {"alpha_high", "alpha_low"} <= set(self.params)
 
+    @property
+    def styles(self) -> tuple[str, ...] | None:
+        """Names of the styles that the weights in use have learned; ``None`` for a method that paints in any. Raises what
+        ``core.weights.current`` does."""
+        if not self.capabilities.fixed_styles:
+            return None
+        return tuple(weights.current(self.weights).network["styles"])
+
+    def paints_in(self, names: Iterable[str | None]) -> bool:
+        """Whether this method paints in all these styles; ``names``: the gallery's name of each, ``None`` for any other
+        picture, which only its picture can tell where a picture of one's own was learned."""
+        learned = self.styles
+        if learned is None:
+            return True
+        others = not set(learned) <= {style.name for style in gallery()}
+        return all(others if name is None else name in learned for name in names)
+
     def check_styles(self, names: Iterable[str | None]) -> None:
-        """Raise ``ParameterError`` where this method does not paint in a style; ``names``: the gallery's name of each,
-        ``None`` for any other picture."""
-        if self.capabilities.gallery and None in names:
-            raise ParameterError(self.only_gallery)
+        """Raise ``ParameterError`` where this method does not paint in a style; ``names`` as for ``paints_in``."""
+        if not self.paints_in(names):
+            raise ParameterError(self.only_learned)
 
     def check_masks(self, masks: Sequence[object | None], styles: int) -> None:
         """Raise ``ParameterError`` where this method takes no masks, or where there is not one (or ``None``) for each of so
@@ -88,9 +106,19 @@ class MethodSpec:
             )
 
     @property
-    def only_gallery(self) -> str:
-        """What to say where a method that has learned the gallery is asked for another style."""
-        return f"'{self.title}' paints in the gallery's styles only; choose one of them, or another method."
+    def only_learned(self) -> str:
+        """What to say where a method that has learned its styles is asked for another."""
+        learned = self.styles or ()
+        titles = [style.title for style in gallery() if style.name in learned]
+        if len(titles) == len(gallery()):
+            return (
+                f"'{self.title}' paints in the gallery's styles only; choose one of them, or another method."
+            )
+        own = [name for name in learned if name not in {style.name for style in gallery()}]
+        return (
+            f"'{self.title}' paints only in the styles it has learned ({', '.join([*titles, *own])}); choose one of them, "
+            "or another method."
+        )
 
     def strengths(
         self, alpha: float | None, alpha_high: float | None = None, alpha_low: float | None = None

@@ -34,7 +34,7 @@ from worker.pictures_client import PicturesClient
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
 from worker.removal import has_result
-from worker.requests import GALLERY, check_styles, fitted, joined, style_ref
+from worker.requests import GALLERY, check_styles, fitted, joined, paints_in, style_ref
 from worker.results import Results
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
@@ -83,9 +83,9 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
     def methods(self, style: str | None = None) -> list[MethodSpec]:
         """The methods on offer, or those of them that paint in the style "gallery:NAME" or "blob:KEY"."""
         every = registry.methods()
-        if style is None or style_ref(style)[0] == GALLERY:
+        if style is None:
             return every
-        return [method for method in every if not method.capabilities.gallery]
+        return [method for method in every if paints_in(method, [style])]
 
     def styles(self) -> list[Style]:
         """The gallery."""

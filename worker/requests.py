@@ -40,9 +40,19 @@ def fitted(params: PaintParams, styles: int) -> PaintParams:
     return params
 
 
+def paints_in(method: MethodSpec, styles: Iterable[str]) -> bool:
+    """Whether a method paints in all these styles."""
+    return method.paints_in(_names(styles))
+
+
 def check_styles(method: MethodSpec, styles: Iterable[str]) -> None:
     """Raise ``ParameterError`` where a method does not paint in one of these styles."""
-    method.check_styles(name if kind == GALLERY else None for kind, name in map(style_ref, styles))
+    method.check_styles(_names(styles))
+
+
+def _names(styles: Iterable[str]) -> list[str | None]:
+    """The gallery's name of each style, ``None`` for any other picture."""
+    return [name if kind == GALLERY else None for kind, name in map(style_ref, styles)]
 
 
 def _count(number: int, thing: str) -> str:

@@ -17,7 +17,7 @@ from core.methods.feedforward import FeedForward
 from core.params import PaintParams
 from core.samples import samples
 from core.sheets import sheet
-from core.styles import style_path
+from core.styles import style_path, styles
 from core.weights import FOLDER, Weights
 
 SHEET_STYLES = ("oil-flow", "stained-glass", "woodcut", "ink-wash")
@@ -105,7 +105,7 @@ def write_card(
         "",
         "## Limits",
         "",
-        LIMITS,
+        method.limits or LIMITS,
         "",
         "## Licence",
         "",
@@ -124,7 +124,14 @@ def _sheet(method: Method) -> Image.Image:
         f"strength {a:g}": (method, PaintParams(method=name, alpha=a, alpha_high=a, alpha_low=a))
         for a in SHEET_ALPHAS
     }
-    return _own_pictures(SHEET_STYLES, strengths)
+    learned = method.spec.styles
+    return _own_pictures(SHEET_STYLES if learned is None else _of_gallery(learned)[:4], strengths)
+
+
+def _of_gallery(names: Sequence[str]) -> list[str]:
+    """Those of these styles that are the gallery's: the ones a method's sheet is known for first."""
+    known = [style.name for style in styles() if style.name in names]
+    return sorted(known, key=lambda name: name not in SHEET_STYLES)
 
 
 def methods_sheet(methods: Sequence[Method]) -> Image.Image:
@@ -148,7 +155,11 @@ def _own_pictures(
     rows = []
     for photo_path, name in zip(samples(), styles, strict=False):
         photo, style = resize_longest(read_picture(photo_path), 512), read_picture(style_path(name))
-        rows.append([photo, style, *(m.stylize(photo, style, params) for m, params in paintings.values())])
+        painted = [
+            m.stylize(photo, style, params) if m.spec.paints_in([name]) else None
+            for m, params in paintings.values()
+        ]
+        rows.append([photo, style, *painted])
     return sheet(rows, None, ["photo", "style", *paintings], side)
 
 

@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from core.device import describe
     from core.evaluate.axes import measure_axes
     from core.evaluate.card import methods_sheet, write_card, write_methods_sheet
+    from core.evaluate.hatching import STYLES as HATCHING_STYLES
     from core.evaluate.hatching import measure_hatching
     from core.evaluate.pairs import all_pairs, held_out_pairs, measure_side_by_side, own_pairs, summarise
     from core.evaluate.report import pairs_sheet, table, write_csv
@@ -100,8 +101,18 @@ def run(args: argparse.Namespace) -> int:
         print(write_methods_sheet(gallery))
     paints = {name: _paint(method) for name, method in methods.items()}
     # What has learned the gallery is measured on the program's own pictures only.
-    of_any = {name: paint for name, paint in paints.items() if not methods[name].spec.capabilities.gallery}
+    of_any = {
+        name: paint for name, paint in paints.items() if not methods[name].spec.capabilities.fixed_styles
+    }
     own = own_pairs(args.side) if args.card or args.out or len(of_any) < len(paints) else []
+    # All are compared in the styles that all have learned.
+    own = [
+        pair
+        for pair in own
+        if all(each.spec.paints_in([pair.name.partition(" + ")[2]]) for each in methods.values())
+    ]
+    if not own and len(of_any) < len(paints):
+        raise ParameterError("There is no style of the gallery that all of these methods paint in.")
     for name, paint in paints.items():
         first = (choose if name in of_any else own)[0]
         paint(first.photo, first.style)
@@ -118,14 +129,15 @@ def run(args: argparse.Namespace) -> int:
             rows[f"{name}, own gallery"] = summarise(own_figures[name])
         summaries |= rows
         lines = [_identity(name, method, choose if name in of_any else own)]
-        if own:
+        if own and spec.paints_in(HATCHING_STYLES):
             lines.append(f"{name}: {measure_hatching(paints[name], vgg).line()}")
         if spec.has_bands and isinstance(method, FeedForward):
             lines.append(f"{name}: {measure_axes(method, choose).line()}")
         notes += lines
         if args.card:
+            held = f"{count(len(choose), 'pair')} ({args.pairs}) of held-out pictures, centre crops of {args.side} px"
             measured = (
-                f"{count(len(choose), 'pair')} ({args.pairs}) of held-out pictures, centre crops of {args.side} px, and "
+                f"{f'{held}, and ' if name in of_any else ''}"
                 f"{count(len(own), 'pair')} of the program's own photographs and gallery, scaled to "
                 f"{args.side * 5 // 4} and {args.side} px, "
                 f"{'float32' if args.float32 else 'the precision of use'}, on {describe(method.device)}; the time counts "
@@ -175,7 +187,7 @@ def _identity(name: str, method: Method, pairs: Sequence[Pair]) -> str:
     zero = fmean(psnr(exact(p.photo, p.style), p.photo) for p in pairs)
     photos = list({id(p.photo): p.photo for p in pairs}.values())
     at_rest = f"{name}: PSNR at alpha 0 {zero:.1f} dB ({count(len(pairs), 'pair')})"
-    if method.spec.capabilities.gallery:
+    if method.spec.capabilities.fixed_styles:
         return at_rest
     back = fmean(psnr(own(photo, photo), photo) for photo in photos)
     return f"{at_rest}, with the photo as its own style {back:.1f} dB ({count(len(photos), 'photo')})"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from core.evaluate import metrics, patterns
@@ -92,6 +93,22 @@ def held_out_pairs(photos: PictureSet, styles: PictureSet, count: int = 60, side
         photo, style = centre(photos.array(p), side), centre(styles.array(s), side)
         name = f"{photos.names[p].rsplit('/', 1)[-1]} + {styles.names[s].rsplit('/', 1)[-1]}"
         found.append(Pair(to_tensor(photo), to_tensor(style), name))
+    return found
+
+
+def learned_pairs(photos: PictureSet, styles: PictureSet, count: int = 60, side: int = 256) -> list[Pair]:
+    """The last ``count`` photos, centre crops of at most ``side``, with the styles in turn, whole, at twice that side at
+    most: what a network that has learned these styles is measured on."""
+    count = min(count, len(photos))
+    pictures = [Image.fromarray(styles.array(i)) for i in range(len(styles))]
+    painted = [
+        to_tensor(resize_longest(each, 2 * side) if max(each.size) > 2 * side else each) for each in pictures
+    ]
+    found = []
+    for i in range(count):
+        p, s = len(photos) - count + i, i % len(styles)
+        name = f"{photos.names[p].rsplit('/', 1)[-1]} + {styles.names[s].rsplit('/', 1)[-1]}"
+        found.append(Pair(to_tensor(centre(photos.array(p), side)), painted[s], name))
     return found
 
 

@@ -125,6 +125,8 @@ class Method(ABC):
     it computes."""
 
     model_hash: str
+    limits: str | None = None
+    """What its model card says of where it fails; ``None``: what is said of networks of arbitrary styles."""
 
     def __init__(self, spec: MethodSpec, device: str | None = None) -> None:
         self.spec = spec

@@ -43,5 +43,5 @@ class GalleryMethod(AdaINMethod):
         """The network's row of a style, as a slice of one."""
         found = self.network.find(to_tensor(style, self.device))
         if found is None:
-            raise ParameterError(self.spec.only_gallery)
+            raise ParameterError(self.spec.only_learned)
         return slice(found, found + 1)

@@ -129,8 +129,11 @@ class _Seen:
     thumb: np.ndarray | None = None
 
 
-def needed(recipe: Recipe) -> int:
-    """How many pictures of each kind a recipe needs: those held out, and a batch to learn from."""
+def needed(recipe: Recipe, what: str) -> int:
+    """How many pictures, "photos" or "styles", a recipe needs: those held out, and a batch to learn from; of styles that are
+    learned themselves, one."""
+    if what == "styles" and recipe.learns_styles:
+        return 1
     held_out = 0 if recipe.task == "classify" else recipe.data.hold_out
     return held_out + max(FEWEST, recipe.batch)
 
@@ -143,7 +146,7 @@ def check(
 ) -> Check:
     """Look at every picture below ``paths``. ``what``: "photos" or "styles", for the sentences; ``progress``: called
     with the number looked at, may raise to stop. Raises ``ParameterError`` for paths that are not there."""
-    result = Check(what, needed=needed(recipe))
+    result = Check(what, needed=needed(recipe, what))
     side = recipe.data.crop if what == "photos" else min(recipe.data.crop, recipe.data.style_size)
     seen: list[_Seen] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -39,6 +39,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--export", metavar="NAME", help="at the end put the weights into the program under this name"
     )
+    parser.add_argument("--half", action="store_true", help="with --export: in half precision, half the file")
     parser.set_defaults(run=run)
 
 
@@ -97,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 
     device = _join_processes(args.device)
     recipe = load_recipe(args.recipe, **changes(args.set))
-    if not args.style and recipe.task != "classify":
+    if not args.style and recipe.takes_styles:
         raise ParameterError("Give the styles to learn from with --style.")
     exists = (args.out / checkpoint.FILE).exists()
     if exists and not args.resume:
@@ -139,7 +140,10 @@ def run(args: argparse.Namespace) -> int:
         network = getattr(session.task.network, "config", None)
         if network is None:
             raise ParameterError("Only whole networks can be exported, not a distillation.")
-        export(args.export, session.trainer.averaged(), network, training=session.record())
+        state, record = session.trainer.averaged(), session.record()
+        if args.half:
+            state, record = {k: v.half() for k, v in state.items()}, record | {"precision": "float16"}
+        export(args.export, state, network, training=record)
         print(f"exported as '{args.export}'")
     return 0
 

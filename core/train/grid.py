@@ -126,7 +126,7 @@ class Ablation:
             if not recipe.data.hold_out:
                 raise ParameterError("The recipe holds out no pictures to measure on; set data.hold_out.")
             self.cells.append(Cell(values, recipe, self.folder / self._slug(values)))
-        if not self.style:
+        if not self.style and any(cell.recipe.takes_styles for cell in self.cells):
             raise ParameterError("Give the styles to learn from with --style.")
         self._material: tuple[tuple[int | None, int], Material] | None = None
         self._look_back()

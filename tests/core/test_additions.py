@@ -25,7 +25,7 @@ from tools.artwork.painters import prints
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {Path("worker/settings.py")}
 """Files that may name a method: the one of the default."""
-ORDINARY = {"gallery", "learned"}
+ORDINARY = {"gallery", "learned", "texture"}
 """Names of methods that are words for other things, too: only what is asked of a method is looked at."""
 
 

@@ -82,6 +82,26 @@ def test_everything_about_a_run_is_kept(school: School) -> None:
     assert record["results"]["losses"]["loss"] > 0
 
 
+def test_a_network_of_learned_styles_is_trained_without_pictures_of_styles(school: School) -> None:
+    """The recipe names the gallery's; of one's own, one is enough."""
+    options: dict[str, object] = {
+        "task": "johnson",
+        "steps": 4,
+        "sheet_every": 4,
+        "network": {"widths": (4, 4, 8, 8), "residuals": 1, "kernel": 3},
+        "loss": {"structure": 1.0, "scales": 1},
+    }
+    learned = WITH_PAIRS | {"learned": "mosaic, woodcut"}
+    run = school.finish(school.start(tiny(**options, data=learned), style=[]))
+    assert (run.state, run.step, run.message) == ("done", 4, None)
+    assert [row["step"] for row in school.service.folder(run.id).validation()] == [4]
+    one = sorted(school.material.styles.iterdir())[0]
+    run = school.finish(school.start(tiny(**options, data=WITH_PAIRS), style=[str(one)]))
+    assert (run.state, run.message) == ("done", None)
+    with pytest.raises(ParameterError, match="The styles are missing"):
+        school.start(tiny(**options, data=WITH_PAIRS), style=[])
+
+
 def test_pause_resume_cancel(school: School) -> None:
     service = school.service
     run = school.under_way(school.start(tiny(steps=100_000)), step=2)

@@ -30,6 +30,7 @@ COMPUTING = (
     "optimise",
     "learn",
     "invert",
+    "texture",
     "train",
     "ablate",
     "average",
@@ -59,6 +60,9 @@ COMMANDS: tuple[Command, ...] = (
         "learn", "worker.cli.learn", "learn one style, for a painter of its own in a small file", "Painting"
     ),
     Command("invert", "worker.cli.invert", "show what the layers of VGG-19 know of a picture", "Painting"),
+    Command(
+        "texture", "worker.cli.texture", "make a texture like a style that repeats without a seam", "Painting"
+    ),
     Command("submit", "worker.cli.submit", "paint photos through the queue of a running service", "Painting"),
     Command("styles", "worker.cli.catalogue", "list the styles of the gallery", "Painting"),
     Command("methods", "worker.cli.catalogue", "list the painting methods", "Painting"),

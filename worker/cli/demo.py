@@ -139,11 +139,13 @@ def sample_photos(methods: int) -> list[Path]:
 def hand_in(
     client: Client, photos: Sequence[str] | None, styles: Sequence[Style], size: int, out: Path
 ) -> list[Job]:
-    """Send every photo in every style with every method that paints in one go; the jobs, in the order of the sheet."""
+    """Send every photo in every style with every method that paints in all of these in one go; the jobs, in the order of the
+    sheet."""
     from core import registry
     from core.images import read_bytes
 
-    methods = registry.quick_methods()
+    names_of_styles = [style.name for style in styles]
+    methods = [method for method in registry.quick_methods() if method.paints_in(names_of_styles)]
     files = [Path(name).expanduser() for name in photos] if photos else sample_photos(len(methods))
     keys = {file: client.put_picture(read_bytes(file, client.limits), OWNER) for file in files}
     jobs = []

@@ -17,13 +17,14 @@ from core.device import describe as describe_device
 from core.errors import AllaPrimaError, ModelError, ParameterError
 from core.evaluate.card import write_card
 from core.evaluate.metrics import psnr
-from core.evaluate.pairs import Pair, Summary, held_out_pairs, summarise
+from core.evaluate.pairs import Pair, Summary, held_out_pairs, learned_pairs, summarise
 from core.evaluate.report import table
 from core.methods.contract import Method
 from core.params import PaintParams
 from core.tensors import to_image, to_tensor
 from core.train.data import PictureSet
 from core.train.export import export
+from core.train.session import style_pictures
 from core.weights import Weights
 from worker.tasks.sessions import OpenSession, describe, in_use, measure_model, open_session
 from worker.tasks.work import Work
@@ -152,9 +153,11 @@ def _pairs(opened: OpenSession, work: Work) -> tuple[list[Pair], str]:
     """The held-out pairs, or, where the recipe holds none out, some it has learned from; and how to call them."""
     if opened.session.pairs:
         return opened.session.pairs, "pairs of held-out pictures"
-    material, resize = work.row.material, opened.session.recipe.data.resize
-    photos, styles = (PictureSet(material[kind], short_side=resize) for kind in ("content", "style"))
-    return held_out_pairs(photos, styles, PAIRS, SIDE), "pairs of pictures that it was trained on"
+    material, recipe = work.row.material, opened.session.recipe
+    photos = PictureSet(material["content"], short_side=recipe.data.resize)
+    choose = learned_pairs if recipe.learns_styles else held_out_pairs
+    pairs = choose(photos, style_pictures(recipe, material["style"]), PAIRS, SIDE)
+    return pairs, "pairs of pictures that it was trained on"
 
 
 def _identity(method: Method, pairs: list[Pair], count: Count) -> str:

@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from worker.training.form import FormField
 
 POLL_SECONDS = 1.0
-STYLELESS = frozenset({"classify"})
-"""Tasks that learn from photos alone."""
 SHEET_SIDE = 2000
 """Longest side of a sheet sent to a chat, in pixels."""
 
@@ -99,7 +97,7 @@ class TrainingService:
         "upload:NAME"; ``vgg``: see ``core.train.session.load_teacher``; ``encoder``, ``start``: a safetensors file,
         "run:ID" or "model:NAME". The pictures are checked by the worker. Raises ``ParameterError``."""
         photos = self._places(content, "photos")
-        styles = [] if recipe.task in STYLELESS else self._places(style, "styles")
+        styles = self._places(style, "styles") if recipe.takes_styles else []
         for what, places in (("photos", photos), ("styles", styles)):
             if places:
                 self.count(recipe, places, what).demand()
@@ -143,7 +141,9 @@ class TrainingService:
     def count(self, recipe: Recipe, places: Sequence[str], what: str) -> PictureCount:
         """How many pictures there are for a recipe, as far as this machine can see the places, which are the workers'.
         Raises ``ParameterError`` for archives that cannot be read, ``NotFoundError`` for uploads that are not there."""
-        return count_pictures([str(place) for place in self._places(places, what)], what, needed(recipe))
+        return count_pictures(
+            [str(place) for place in self._places(places, what)], what, needed(recipe, what)
+        )
 
     def _network_file(self, source: str) -> str:
         kind, _, name = source.partition(":")

@@ -7,13 +7,17 @@ from core.train.tasks.base import Task
 from core.train.tasks.classify import ClassifyTask
 from core.train.tasks.distill import DistillTask
 from core.train.tasks.factorized import FactorizedTask
+from core.train.tasks.johnson import JohnsonTask
 from core.train.tasks.slim import SlimTask
 from core.train.tasks.source import FactorizedSourceTask
+from core.train.tasks.texture import TextureTask
 
 TASKS: dict[str, type[Task]] = {
     "distill": DistillTask,
     **{task: registry.resolve(spec.factory) for task, spec in registry.trainings().items()},
     "slim": SlimTask,
+    "johnson": JohnsonTask,
+    "texture": TextureTask,
 }
 """Those that learn from photos, styles and a teacher; ``ClassifyTask`` learns from a folder of classes."""
 
@@ -25,6 +29,8 @@ __all__ = [
     "DistillTask",
     "FactorizedSourceTask",
     "FactorizedTask",
+    "JohnsonTask",
     "SlimTask",
     "Task",
+    "TextureTask",
 ]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -13,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import ModelError, ParameterError
-from core.evaluate.pairs import Pair
 from core.losses import functional as L
 from core.losses import halos
 from core.losses import structure as S
@@ -25,7 +22,7 @@ from core.nn.paper import PaperNetwork
 from core.nn.vgg import STYLE_LAYERS, WIDTHS
 from core.styles import PICTURES
 from core.train.data import Bank, PictureSet
-from core.train.tasks.base import Task
+from core.train.tasks.base import CALM_LAYERS, PerceptualTask
 
 DISTANCE = "decoder.distance."
 """The part of a network that a content-aware correction has beside another."""
@@ -42,19 +39,11 @@ GALLERY_SCALES = (0.35, 0.9)
 """Linear scales of these crops: the program encodes styles of up to 512 pixels, a training smaller ones."""
 
 
-HOLD_RATE, HOLD_RANGE = 0.01, 20.0
-"""A held term's weight grows or shrinks by this share a step for a whole unit beyond its aim, and at most so far from where
-it began."""
-
-CALM_LAYERS = ("relu2_1", "relu3_1")
-"""Layers compared where the photograph is calm: strokes, not colours (relu1_1) or things (relu4_1)."""
-
-
 Covariances = dict[str, Tensor]
 """Covariances of the teacher's layers by name, each ``(N, C, C)``."""
 
 
-class AdaINTask(Task):
+class AdaINTask(PerceptualTask):
     """Content and style loss on the teacher's taps (Huang & Belongie 2017, eqs. 11-13), identity, SSIM and TV.
 
     What the teacher says of a style's square and of a fixed photo crop never changes, so it is asked once and kept:
@@ -71,8 +60,6 @@ class AdaINTask(Task):
         self._styles: dict[int, tuple[Tensor, Tensor | None]] = {}
         self._wanted_covariances: list[Covariances] = []
         self._kept_covariances: dict[int, list[Covariances]] = {}
-        self._held: dict[str, Tensor] = {}
-        self._crops: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         chosen = list(range(len(self.styles)))
         if self.recipe.data.max_styles is not None:
             random.Random(self.recipe.seed).shuffle(chosen)
@@ -82,10 +69,6 @@ class AdaINTask(Task):
 
     def material(self) -> dict[str, int]:
         return super().material() | ({"gallery": len(self.gallery)} if self.gallery else {})
-
-    def validation_pairs(self, held_out: Sequence[Pair]) -> Sequence[Pair]:
-        """What its milestones are measured on, ``held_out`` being the pairs that are not trained on."""
-        return held_out
 
     def new_network(self) -> Network:
         """The untrained network of the recipe."""
@@ -202,28 +185,6 @@ class AdaINTask(Task):
         code = self.network.code(self.network.moments(self.network.encode(x))) if self.frozen else None
         return flat, code
 
-    @torch.no_grad()
-    def photo_batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Crops ``(N, 3, S, S)`` and the teacher's relu4_1 of them, as the content loss wants it."""
-        data = self.recipe.data
-        scales = (data.min_scale, data.max_scale)
-        picks = [int(rng.integers(len(self.photos))) for _ in range(self.recipe.batch)]
-        if data.crops_per_photo == 0:
-            x = self.put([self.photos.crop(i, data.crop, scales, rng) for i in picks])
-            return x, self._content(x)
-        keys = [(i, int(rng.integers(data.crops_per_photo))) for i in picks]
-        for key in sorted({key for key in keys if key not in self._crops}):
-            own = np.random.default_rng([self.recipe.seed, *key, 7])
-            crop = self.photos.crop(key[0], data.crop, scales, own)
-            features = self._content(self.put([crop]))[0]
-            self._crops[key] = ((crop * 255).round_().to(torch.uint8), features.to(torch.bfloat16))
-        x = self.put([self._crops[key][0].float() / 255 for key in keys])
-        return x, torch.stack([self._crops[key][1] for key in keys])
-
-    def _content(self, x: Tensor) -> Tensor:
-        features = self.teacher(x, ["relu4_1"])["relu4_1"]
-        return instance_normalise(features) if self.recipe.loss.content_kind == "normalised" else features
-
     # The loss -----------------------------------------------------------------------------------------------
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -304,27 +265,6 @@ class AdaINTask(Task):
         if noise is None or isinstance(self.network, PaperNetwork):
             return self.network.decode(features, moments, code)
         return self.network.decode(features, moments, code, noise)
-
-    def _weight(self, name: str, value: Tensor, aim: float | None) -> Tensor | float:
-        """The weight of a term: the recipe's, or with an ``aim`` one that follows, so that the term's mean comes to it."""
-        start = float(getattr(self.recipe.loss, name))
-        if aim is None:
-            return start
-        log = self._held.setdefault(name, torch.tensor(math.log(start), device=self.device))
-        weight = log.exp()
-        if torch.is_grad_enabled():
-            reach = math.log(HOLD_RANGE)
-            self._held[name] = (log + HOLD_RATE * (value.detach().float() - aim)).clamp(
-                math.log(start) - reach, math.log(start) + reach
-            )
-        return weight
-
-    def state(self) -> dict[str, Any]:
-        return super().state() | {"held": {k: float(v) for k, v in self._held.items()}}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        super().restore(state)
-        self._held = {k: torch.tensor(v, device=self.device) for k, v in state.get("held", {}).items()}
 
     def _covariances(self, pictures: Tensor) -> list[Covariances]:
         """The teacher's covariances of styles at every scale that the recipe compares."""

@@ -26,7 +26,8 @@ from core.nn.padding import pad
 from core.nn.vgg import STYLE_LAYERS
 from core.styles import styles
 from core.tensors import to_tensor
-from core.train.tasks.adain import HOLD_RANGE, AdaINTask, Covariances
+from core.train.tasks.adain import AdaINTask, Covariances
+from core.train.tasks.base import HOLD_RANGE
 
 OF_STYLES = ("codes", "offsets", "thumbnails")
 """What the network has beside AdaIN's, one row for each style."""
