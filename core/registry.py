@@ -152,7 +152,7 @@ register(
         params=("alpha", "keep_colors", "size"),
         weights="johnson",
         factory="core.methods.johnson:JohnsonMethod",
-        capabilities=Capabilities(fixed_styles=True),
+        capabilities=Capabilities(fixed_styles=True, masks=True),
         trainings=(TrainingSpec("johnson", "core.train.tasks.johnson:JohnsonTask"),),
     )
 )
@@ -167,7 +167,7 @@ register(
         params=("alpha", "keep_colors", "size", "seed"),
         weights="texture",
         factory="core.methods.texture:TextureMethod",
-        capabilities=Capabilities(fixed_styles=True),
+        capabilities=Capabilities(fixed_styles=True, masks=True),
         trainings=(TrainingSpec("texture", "core.train.tasks.texture:TextureTask"),),
     )
 )

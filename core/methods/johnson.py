@@ -21,7 +21,8 @@ from core.device import fast_bfloat16, keep_memory
 from core.errors import ModelError, ParameterError
 from core.methods.contract import Picture, Progress
 from core.methods.feedforward import FeedForward, mix_weights
-from core.methods.moments import mixed
+from core.methods.moments import NOTHING, mixed
+from core.methods.regions import Regions
 from core.nn.johnson import JohnsonNetwork, StylesNetwork
 from core.nn.padding import crop, pad
 from core.nn.strokes import noise_generator
@@ -100,17 +101,16 @@ class JohnsonMethod(FeedForward):
         weights: Sequence[float] | None,
         params: PaintParams,
         progress: Progress | None = None,
+        regions: Regions | None = None,
     ) -> Image.Image:
         tell = progress or (lambda _: None)
         tell(0.0)
-        shares = mix_weights(len(codes), weights)
-        code = mixed([load(one)["code"].to(self.device) for one in codes], shares)
-        key = (code.cpu().numpy().tobytes(), params.seed)
-        painted = content.painted.get(key)
-        if painted is None:
-            noise = self.network.noise(content.photo, noise_generator(params.seed))
-            painted = self.network(content.photo, code, noise)
-            content.painted = {key: painted}
+        held = [load(one)["code"].to(self.device) for one in codes]
+        painted = (
+            self._painting(content, held, weights, params.seed)
+            if regions is None
+            else self._joined(content, held, params, regions, tell)
+        )
         tell(0.9)
         if params.keep_colors == "statistics" and params.alpha:
             given = match_statistics(
@@ -121,3 +121,35 @@ class JohnsonMethod(FeedForward):
         found = content.photo if not params.alpha else torch.lerp(content.photo, painted, params.alpha)
         tell(1.0)
         return to_image(crop(found, content.size))
+
+    def _painting(
+        self, content: Content, held: Sequence[Tensor], weights: Sequence[float] | None, seed: int
+    ) -> Tensor:
+        """The network's picture ``(1, 3, H, W)`` in a mix of styles; the last one is remembered."""
+        code = mixed(held, mix_weights(len(held), weights))
+        key = (code.cpu().numpy().tobytes(), seed)
+        painted = content.painted.get(key)
+        if painted is None:
+            noise = self.network.noise(content.photo, noise_generator(seed))
+            painted = self.network(content.photo, code, noise)
+            content.painted = {key: painted}
+        return painted
+
+    def _joined(
+        self,
+        content: Content,
+        held: Sequence[Tensor],
+        params: PaintParams,
+        regions: Regions,
+        tell: Progress,
+    ) -> Tensor:
+        """The regions' pictures, joined by their shares; nothing where nobody paints."""
+        found, total = torch.zeros_like(content.photo), torch.zeros_like(content.photo[:, :1])
+        for number, region in enumerate(regions.painted):
+            share = torch.from_numpy(region.share)[None, None].clamp(0, 1).to(self.device)
+            share = pad(share, self.network.stride)[0]
+            styles = [held[style] for style in region.styles]
+            found += share * self._painting(content, styles, region.params(params).weights, params.seed)
+            total += share
+            tell(0.9 * (number + 1) / len(regions.painted))
+        return found / total.clamp_min(NOTHING)

@@ -318,7 +318,7 @@ SPEC = MethodSpec(
     params=("alpha", "keep_colors", "size"),
     weights="johnson",
     factory="core.methods.johnson:JohnsonMethod",
-    capabilities=Capabilities(fixed_styles=True),
+    capabilities=Capabilities(fixed_styles=True, masks=True),
 )
 PARAMS = PaintParams.model_construct(**(PaintParams().model_dump() | {"method": "johnson"}))
 
@@ -379,6 +379,22 @@ def test_a_mix_lies_between_its_styles(method: JohnsonMethod) -> None:
     assert (
         0 < difference(method.stylize(photo, both, PARAMS, weights=(1, 1)), ends[0]) < difference(*ends) * 1.5
     )
+
+
+def test_each_style_may_have_a_region_and_the_photograph_the_rest(method: JohnsonMethod) -> None:
+    photo, styles = texture(3, 96, 64), [picture(name) for name in LEARNED[:2]]
+    masks = [Image.new("L", (96, 64)) for _ in range(2)]
+    masks[0].paste(255, (0, 0, 32, 64))
+    masks[1].paste(255, (64, 0, 96, 64))
+    params = PaintParams(method="johnson")
+    painted = method.stylize(photo, styles, params, masks=masks)
+    for number, box in ((0, (0, 0, 24, 64)), (1, (72, 0, 96, 64))):
+        alone = method.stylize(photo, styles[number], params)
+        assert difference(painted.crop(box), alone.crop(box)) < 1
+    middle = (40, 0, 56, 64)
+    assert difference(painted.crop(middle), photo.crop(middle)) < 1
+    whole = [Image.new("L", (96, 64), 255)]
+    assert method.stylize(photo, styles[:1], params, masks=whole) == method.stylize(photo, styles[0], params)
 
 
 def test_colours_can_be_kept(method: JohnsonMethod) -> None:

@@ -25,7 +25,11 @@ from core.nn.adain import RunningMoments, channel_moments, weighing
 from core.params import PaintParams
 from core.styles import style_path
 
-NAMES = [spec.name for spec in registry.quick_methods() if spec.factory.startswith("core.")]
+NAMES = [
+    spec.name
+    for spec in registry.quick_methods()
+    if spec.factory.startswith("core.") and spec.paints_in(["woodcut", "night-swirls"])
+]
 SIZE = (96, 64)
 EDGE = 8
 """Columns beside a mask's edge that belong to neither side: it is softened there, and features reach across."""
