@@ -89,7 +89,7 @@ register(
         weights="adain",
         factory="core.methods.adain:AdaINMethod",
         capabilities=Capabilities(masks=True),
-        trainings=(TrainingSpec("adain", "core.train.tasks.adain:AdaINTask", {"student": "adain"}),),
+        trainings=(TrainingSpec("adain", "core.train.tasks.adain:AdaINTask", {"multilevel": "adain"}),),
     )
 )
 
@@ -104,7 +104,7 @@ register(
         weights="adaconv",
         factory="core.methods.adaconv:AdaConvMethod",
         capabilities=Capabilities(masks=True),
-        trainings=(TrainingSpec("adaconv", "core.train.tasks.adaconv:AdaConvTask", {"student": "adain"}),),
+        trainings=(TrainingSpec("adaconv", "core.train.tasks.adaconv:AdaConvTask", {"multilevel": "adain"}),),
     )
 )
 
@@ -138,7 +138,7 @@ register(
         weights="gallery",
         factory="core.methods.gallery:GalleryMethod",
         capabilities=Capabilities(fixed_styles=True, masks=True),
-        trainings=(TrainingSpec("gallery", "core.train.tasks.gallery:GalleryTask", {"student": "adain"}),),
+        trainings=(TrainingSpec("gallery", "core.train.tasks.gallery:GalleryTask", {"multilevel": "adain"}),),
     )
 )
 

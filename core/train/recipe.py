@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -205,35 +206,40 @@ else:
     )
 
 
-class NetworkOptions(_Section):
-    """student: the multi-level AdaIN network of these sizes; factorized: its octave counterpart; paper: the paper's of the
-    task, Huang & Belongie's or Chandran et al.'s, which have none to choose, or Timmis's, whose widths and depths can be
-    chosen."""
+def _kind(value: Any) -> Any:
+    """Recipes of older versions call the program's own network a student."""
+    return "multilevel" if value == "student" else value
 
-    kind: Literal["student", "factorized", "paper"] = "student"
+
+class NetworkOptions(_Section):
+    """multilevel: the program's own AdaIN network, at four levels, of these sizes; factorized: its octave counterpart;
+    paper: the paper's of the task, Huang & Belongie's or Chandran et al.'s, which have none to choose, or Timmis's, whose
+    widths and depths can be chosen."""
+
+    kind: Annotated[Literal["multilevel", "factorized", "paper"], BeforeValidator(_kind)] = "multilevel"
     widths: tuple[Width, Width, Width, Width] = (16, 32, 64, 128)
     depths: tuple[Depth, Depth, Depth] = (2, 2, 2)
     pool_first: int = Field(
         0,
         ge=0,
         le=3,
-        description="student: levels of the encoder, the finest first, that pool before their further convolutions.",
+        description="multilevel: levels of the encoder, the finest first, that pool before their further convolutions.",
     )
     blocks: tuple[Depth, Depth, Depth, Depth] = (0, 0, 1, 1)
     hidden: int = Field(128, ge=1, le=4096)
     content_aware: bool = Field(
         False,
-        description="student, factorized: the correction of the style's moments also sees how far they lie from the "
+        description="multilevel, factorized: the correction of the style's moments also sees how far they lie from the "
         "photograph's own.",
     )
     deep: int = Field(
-        0, ge=0, le=16, description="student, factorized: residual blocks at 1/8 (the high band's)."
+        0, ge=0, le=16, description="multilevel, factorized: residual blocks at 1/8 (the high band's)."
     )
     coarse: int = Field(
         0,
         ge=0,
         le=16,
-        description="student, factorized: residual blocks at 1/16 (the low band's); with either, noise enters.",
+        description="multilevel, factorized: residual blocks at 1/16 (the low band's); with either, noise enters.",
     )
     size: int = Field(64, gt=0, le=1024, description="adaconv: channels of a style's descriptor.")
     style_width: int = Field(96, gt=0, le=1024, description="adaconv: channels of the style encoder.")
@@ -281,7 +287,7 @@ class NetworkOptions(_Section):
 
 
 class Recipe(_Section):
-    """A training: ``task`` "distill" trains the student encoder against the teacher, "adain" the decoder (and, with
+    """A training: ``task`` "distill" trains a narrow encoder against the teacher, "adain" the decoder (and, with
     ``freeze_encoder = false``, both), "slim" a smaller network against a larger one's pictures, "johnson" a network of one
     style or several (with ``freeze_encoder`` their numbers alone), "texture" one that begins with noise, "classify" an
     octave encoder on a folder of classes."""

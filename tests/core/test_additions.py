@@ -79,7 +79,7 @@ from core.specs import MethodSpec, TrainingSpec
 
 spec = MethodSpec(
     name="mine", title="Mine", summary="", paper="", params=("alpha",), weights="", factory="nowhere:Nothing",
-    trainings=(TrainingSpec("mine", "core.train.tasks.slim:SlimTask", {"student": "adain"}),),
+    trainings=(TrainingSpec("mine", "core.train.tasks.slim:SlimTask", {"multilevel": "adain"}),),
 )
 register(spec)
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from core.errors import ParameterError
-from core.train.recipe import Recipe, load_recipe, recipes
+from core.train.recipe import Recipe, comparable, load_recipe, recipes, restored
 
 
 def fields(model: type[BaseModel], section: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -72,3 +72,11 @@ def test_a_form_tells_the_bounds() -> None:
             assert any(isinstance(part, (Ge, Gt)) for part in info.metadata), name
     with pytest.raises(ValidationError):
         TypeAdapter(Recipe).validate_python({"name": "x", "task": "adain", "steps": 0})
+
+
+def test_recipes_of_older_versions_mean_what_they_did() -> None:
+    old = {"name": "old", "task": "adain", "steps": 5, "network": {"kind": "student"}}
+    assert restored(old).network.kind == "multilevel"
+    assert comparable(old) == comparable({**old, "network": {"kind": "multilevel"}})
+    with pytest.raises(ParameterError, match="kind"):
+        restored({**old, "network": {"kind": "pupil"}})

@@ -146,7 +146,7 @@ class AdaINTask(PerceptualTask):
 
     @torch.no_grad()
     def style_batch(self, rng: np.random.Generator) -> tuple[Tensor | None, list[L.Moments], Tensor | None]:
-        """Pictures (only when the encoder learns), teacher moments per layer, student codes (only when frozen)."""
+        """Pictures (only when the encoder learns), teacher moments per layer, the network's codes (only when frozen)."""
         picks = self.pick_styles(rng)
         if self.recipe.data.random_style_crop:
             pictures = self.put([self.style_square(i, rng) for i in picks])

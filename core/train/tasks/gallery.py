@@ -64,9 +64,9 @@ class GalleryTask(AdaINTask):
         return {"photos": len(self.photos), "gallery": len(self._files)}
 
     def new_network(self) -> GalleryNetwork:
-        if self.recipe.network.kind != "student" or not self.recipe.freeze_encoder:
+        if self.recipe.network.kind != "multilevel" or not self.recipe.freeze_encoder:
             raise ParameterError(
-                "The gallery's network is a student whose encoder stays; set freeze_encoder = true."
+                "The gallery's network is a multilevel one whose encoder stays; set freeze_encoder = true."
             )
         found = super().new_network()
         assert isinstance(found, AdaINNetwork)

@@ -30,9 +30,9 @@ class SlimTask(AdaINTask):
 
     def __init__(self, *arguments, **options) -> None:  # type: ignore[no-untyped-def]
         super().__init__(*arguments, **options)
-        if self.frozen or self.recipe.network.kind != "student":
+        if self.frozen or self.recipe.network.kind != "multilevel":
             raise ParameterError(
-                "A slim network is a student that learns encoder and decoder; set freeze_encoder = false."
+                "A slim network is a multilevel one that learns encoder and decoder; set freeze_encoder = false."
             )
         if self.gallery is not None:
             raise ParameterError("A slim network imitates on the styles given; set data.gallery = 0.")
