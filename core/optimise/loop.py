@@ -363,7 +363,7 @@ class Optimisation:
             difference = features[recipe.content_layer].float() - aim.content
             terms["content"] = recipe.content * difference.square().mean() / aim.variance
         if recipe.tv:
-            terms["tv"] = recipe.tv * total_variation(x)
+            terms["tv"] = recipe.tv * total_variation(x, recipe.tv_exponent)
         return terms or {"nothing": x.sum() * 0}
 
     def _masks_at(self, size: tuple[int, int]) -> list[Tensor | None]:

@@ -26,11 +26,11 @@ class Recipe(BaseModel):
 
     ``terms``: style terms of ``core.losses.terms.STYLE_TERMS`` by name with their weights; ``style_layers``: the VGG layers
     that they compare, all counting the same; ``content``: weight of the squared distance of ``content_layer`` from the
-    photograph's, over that layer's variance; ``tv``: weight of the total variation; ``pooling``: how VGG pools;
-    ``optimiser``: "adam" or "lbfgs"; ``rate``: Adam's step in units of full scale, L-BFGS ignores it; ``start``: a quick
-    painting by AdaIN, the photograph, or noise; ``coarsest``: longest side in pixels of the first scale, each further one
-    has twice the side; ``average``: decay of the averaged iterate that becomes the result, 0 for the last iterate;
-    ``stroke``: side of the style over that of the painting, larger for larger strokes.
+    photograph's, over that layer's variance; ``tv``: weight of the total variation, ``tv_exponent`` its exponent;
+    ``pooling``: how VGG pools; ``optimiser``: "adam" or "lbfgs"; ``rate``: Adam's step in units of full scale, L-BFGS
+    ignores it; ``start``: a quick painting by AdaIN, the photograph, or noise; ``coarsest``: longest side in pixels of the
+    first scale, each further one has twice the side; ``average``: decay of the averaged iterate that becomes the result, 0
+    for the last iterate; ``stroke``: side of the style over that of the painting, larger for larger strokes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +40,7 @@ class Recipe(BaseModel):
     content: float = Field(PARAMS["content"].default, ge=0, allow_inf_nan=False)
     content_layer: str = "relu4_1"
     tv: float = Field(2.0, ge=0, allow_inf_nan=False)
+    tv_exponent: float = Field(2.0, ge=1, le=4)
     pooling: Literal["average", "max"] = "average"
     optimiser: Literal["adam", "lbfgs"] = "adam"
     rate: float = Field(0.03, gt=0, le=1)

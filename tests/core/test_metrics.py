@@ -80,6 +80,23 @@ def test_total_variation_of_a_step() -> None:
     assert float(L.total_variation(x)) == pytest.approx(4 / 12)
 
 
+def test_total_variation_with_another_exponent() -> None:
+    x = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    x[..., 2:] = 3.0  # one edge of height 3 in 3 of the 9 places
+    assert float(L.total_variation(x, 1.0)) == pytest.approx(3 * 3 / 9, abs=1e-3)
+    assert float(L.total_variation(x, 4.0)) == pytest.approx(81 * 3 / 9, rel=1e-6)
+    noise = torch.rand(1, 2, 5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for exponent in (1.0, 1.5, 2.0, 3.0):
+        assert torch.autograd.gradcheck(
+            lambda y, b=exponent: L.total_variation(y, b), (noise.clone().requires_grad_(True),)
+        )
+        flat = torch.full((1, 3, 6, 6), 0.5, requires_grad=True)
+        L.total_variation(flat, exponent).backward()
+        assert bool(torch.isfinite(flat.grad).all())  # type: ignore[arg-type]
+        for narrow in ((1, 7), (7, 1), (1, 1)):
+            assert bool(torch.isfinite(L.total_variation(torch.rand(1, 3, *narrow), exponent)))
+
+
 def descended(
     start: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor], lr: float, steps: int = 60
 ) -> torch.Tensor:

@@ -269,3 +269,16 @@ def test_a_mask_that_vanishes_in_a_layer_breaks_nothing(vgg: VGG, spot: int) -> 
     painting = work(vgg, masks=[mask], recipe={"content": 0.0, "tv": 0.0}, steps=2)
     assert [step.losses for step in painting]
     assert bool(torch.isfinite(painting.picture).all())
+
+
+def test_the_exponent_of_smoothness_counts(vgg: VGG) -> None:
+    def painted(exponent: float) -> Tensor:
+        under_way = work(vgg, steps=6, recipe={"tv": 20.0, "tv_exponent": exponent, "coarsest": 128})
+        for _ in under_way:
+            pass
+        return under_way.picture
+
+    assert float((painted(1.0) - painted(2.0)).abs().mean()) > 0.005
+    for wrong in (0.5, 5.0):
+        with pytest.raises(ParameterError, match="tv_exponent"):
+            Recipe.parse(tv_exponent=wrong)

@@ -95,6 +95,12 @@ def add_parser(subcommands: Subcommands) -> None:
     for name in ("terms", "content", "start", "stroke"):
         add_own_param(group, PARAMS[name])
     group.add_argument("--tv", type=float, metavar="W", help="weight of smoothness (total variation)")
+    group.add_argument(
+        "--tv-exponent",
+        type=float,
+        metavar="B",
+        help="its exponent, 1 to 4 (2): 1 keeps edges and leaves spikes",
+    )
     group.add_argument("--pooling", metavar="HOW", help="average (the default) or max")
     group.add_argument("--optimiser", metavar="NAME", help="adam (the default) or lbfgs")
     group.add_argument("--rate", type=float, metavar="R", help="step of adam")
@@ -117,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
 
     given: dict[str, Any] = {
         name: value
-        for name in ("content", "tv", "start", "pooling", "optimiser", "rate", "stroke")
+        for name in ("content", "tv", "tv_exponent", "start", "pooling", "optimiser", "rate", "stroke")
         if (value := getattr(args, name)) is not None
     }
     if args.terms is not None:
