@@ -125,8 +125,9 @@ def checked_terms(terms: Mapping[str, float]) -> dict[str, float]:
     return dict(terms)
 
 
-def parse_terms(text: str) -> dict[str, float]:
-    """Style terms with their weights from "gram=1,sliced=0.5" or "gram"; raises ``ParameterError``."""
+def parse_weights(what: str, text: str) -> dict[str, float]:
+    """Names with their weights from "gram=1,sliced=0.5" or "gram", which weighs 1; ``what`` they are, for the sentence of
+    ``ParameterError``."""
     found: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, sign, given = part.partition("=")
@@ -134,10 +135,17 @@ def parse_terms(text: str) -> dict[str, float]:
             found[name.strip()] = float(given) if sign else 1.0
         except ValueError:
             raise ParameterError(
-                f"terms: '{part[:60]}' is no style term; write NAME=WEIGHT, such as gram=1."
+                f"{what}: '{part[:60]}' has no weight that is a number; write NAME=WEIGHT."
             ) from None
+    if not found:
+        raise ParameterError(f"{what}: write at least one, as NAME=WEIGHT.")
+    return found
+
+
+def parse_terms(text: str) -> dict[str, float]:
+    """Style terms with their weights from "gram=1,sliced=0.5" or "gram"; raises ``ParameterError``."""
     try:
-        return checked_terms(found)
+        return checked_terms(parse_weights("terms", text))
     except ValueError as error:
         raise ParameterError(f"terms: {error}.") from None
 

@@ -350,6 +350,7 @@ class Optimisation:
             term = STYLE_TERMS[name]
             parts = [
                 share
+                * recipe.layer_weights.get(layer, 1.0)
                 * term.distance(
                     _within(features[layer], places.get(layer)), style[name, layer], self.generator
                 )

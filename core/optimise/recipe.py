@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import ParameterError
 from core.params import PARAMS, checked_terms, parse_terms
@@ -12,6 +13,7 @@ from core.words import complaint
 
 SIDE_MAX = 4096
 """Longest side of a painting in pixels."""
+LAYER = re.compile(r"relu[1-5]_[1-4]")
 COARSEST = 128
 """Longest side at which a painting begins, in pixels."""
 
@@ -25,18 +27,20 @@ class Recipe(BaseModel):
     """Weights and switches of one optimisation.
 
     ``terms``: style terms of ``core.losses.terms.STYLE_TERMS`` by name with their weights; ``style_layers``: the VGG layers
-    that they compare, all counting the same; ``content``: weight of the squared distance of ``content_layer`` from the
-    photograph's, over that layer's variance; ``tv``: weight of the total variation, ``tv_exponent`` its exponent;
-    ``pooling``: how VGG pools; ``optimiser``: "adam" or "lbfgs"; ``rate``: Adam's step in units of full scale, L-BFGS
-    ignores it; ``start``: a quick painting by AdaIN, the photograph, or noise; ``coarsest``: longest side in pixels of the
-    first scale, each further one has twice the side; ``average``: decay of the averaged iterate that becomes the result, 0
-    for the last iterate; ``stroke``: side of the style over that of the painting, larger for larger strokes.
+    that they compare, with ``layer_weights`` (1 for those not named there); ``content``: weight of the squared distance of
+    ``content_layer`` from the photograph's, over that layer's variance; ``tv``: weight of the total variation,
+    ``tv_exponent`` its exponent; ``pooling``: how VGG pools; ``optimiser``: "adam" or "lbfgs"; ``rate``: Adam's step in
+    units of full scale, L-BFGS ignores it; ``start``: a quick painting by AdaIN, the photograph, or noise; ``coarsest``:
+    longest side in pixels of the first scale, each further one has twice the side; ``average``: decay of the averaged
+    iterate that becomes the result, 0 for the last iterate; ``stroke``: side of the style over that of the painting, larger
+    for larger strokes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     terms: dict[str, float] = parse_terms(PARAMS["terms"].default)
     style_layers: tuple[str, ...] = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
+    layer_weights: dict[str, float] = {}
     content: float = Field(PARAMS["content"].default, ge=0, allow_inf_nan=False)
     content_layer: str = "relu4_1"
     tv: float = Field(2.0, ge=0, allow_inf_nan=False)
@@ -53,6 +57,18 @@ class Recipe(BaseModel):
     @classmethod
     def _known(cls, terms: dict[str, float]) -> dict[str, float]:
         return checked_terms(terms)
+
+    @model_validator(mode="after")
+    def _of_vgg(self) -> Recipe:
+        for name in (*self.style_layers, self.content_layer):
+            if not LAYER.fullmatch(name):
+                raise ValueError(f"there is no layer '{name[:20]}' in VGG; its layers are relu1_1 to relu5_4")
+        for name, weight in self.layer_weights.items():
+            if name not in self.style_layers:
+                raise ValueError(f"layer_weights: '{name[:20]}' is none of the style's layers")
+            if not 0 < weight < float("inf"):
+                raise ValueError(f"layer_weights: the weight of {name} must be a positive number")
+        return self
 
     @classmethod
     def parse(cls, **values: object) -> Recipe:

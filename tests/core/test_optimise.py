@@ -282,3 +282,24 @@ def test_the_exponent_of_smoothness_counts(vgg: VGG) -> None:
     for wrong in (0.5, 5.0):
         with pytest.raises(ParameterError, match="tv_exponent"):
             Recipe.parse(tv_exponent=wrong)
+
+
+def test_weights_of_layers_count(vgg: VGG) -> None:
+    def losses(**weights: float) -> float:
+        step = next(
+            iter(work(vgg, steps=1, recipe={"layer_weights": weights, "terms": {"gram": 1.0}, "content": 0}))
+        )
+        return step.losses["gram"]
+
+    one, first, second = losses(), losses(relu1_1=3.0), losses(relu2_1=3.0)
+    assert first > one
+    assert second > one
+    # Each layer adds by its weight: three times both is three times all.
+    assert first + second - one == pytest.approx(3 * one, rel=1e-3)
+    assert losses(relu1_1=3.0, relu2_1=3.0) == pytest.approx(3 * one, rel=1e-3)
+    for wrong, words in (
+        ({"relu4_1": 1.0}, "none of the style's layers"),
+        ({"relu1_1": 0.0}, "positive number"),
+    ):
+        with pytest.raises(ParameterError, match=words):
+            Recipe.parse(style_layers=("relu1_1",), layer_weights=wrong)

