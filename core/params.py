@@ -109,8 +109,8 @@ STYLE_TERM_NAMES = (
 """The distances of styles that ``core.losses.terms`` knows."""
 
 
-LOOKS = ("layers", "textures", "fields")
-"""What a sheet can show of the layers of the loss network (``core.optimise.inside``)."""
+LOOKS = ("layers", "textures", "fields", "weights")
+"""What a sheet can show of the loss network (``core.optimise.inside``)."""
 
 
 def checked_terms(terms: Mapping[str, float]) -> dict[str, float]:
@@ -125,9 +125,9 @@ def checked_terms(terms: Mapping[str, float]) -> dict[str, float]:
     return dict(terms)
 
 
-def parse_weights(what: str, text: str) -> dict[str, float]:
-    """Names with their weights from "gram=1,sliced=0.5" or "gram", which weighs 1; ``what`` they are, for the sentence of
-    ``ParameterError``."""
+def parse_weights(what: str, text: str, each: str, example: str) -> dict[str, float]:
+    """Names with their weights from "gram=1,sliced=0.5" or "gram", which weighs 1. Raises ``ParameterError`` with what they
+    are, what each of them is and an example, such as "terms", "style term", "gram=1"."""
     found: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, sign, given = part.partition("=")
@@ -135,17 +135,17 @@ def parse_weights(what: str, text: str) -> dict[str, float]:
             found[name.strip()] = float(given) if sign else 1.0
         except ValueError:
             raise ParameterError(
-                f"{what}: '{part[:60]}' has no weight that is a number; write NAME=WEIGHT."
+                f"{what}: '{part[:60]}' is no {each}; write NAME=WEIGHT, such as {example}."
             ) from None
     if not found:
-        raise ParameterError(f"{what}: write at least one, as NAME=WEIGHT.")
+        raise ParameterError(f"{what}: at least one {each} is needed, such as {example}.")
     return found
 
 
 def parse_terms(text: str) -> dict[str, float]:
     """Style terms with their weights from "gram=1,sliced=0.5" or "gram"; raises ``ParameterError``."""
     try:
-        return checked_terms(parse_weights("terms", text))
+        return checked_terms(parse_weights("terms", text, "style term", "gram=1"))
     except ValueError as error:
         raise ParameterError(f"terms: {error}.") from None
 
@@ -276,7 +276,7 @@ PARAMS: dict[str, ParamSpec] = {
             "look",
             "What to see",
             "layers: the picture made again from single layers; textures: from the style statistics of growing sets of "
-            "layers; fields: how far the layers see.",
+            "layers; fields: how far the layers see; weights: painted by optimisation with shapes of growing weight.",
             LOOKS[0],
             choices=LOOKS,
             metavar="WHAT",
@@ -284,6 +284,7 @@ PARAMS: dict[str, ParamSpec] = {
                 ("layers", "What each layer keeps"),
                 ("textures", "Its textures"),
                 ("fields", "How far they see"),
+                ("weights", "Shapes against strokes"),
             ),
         ),
     )

@@ -88,6 +88,11 @@ class MethodSpec:
         others = not set(learned) <= {style.name for style in gallery()}
         return all(others if name is None else name in learned for name in names)
 
+    @property
+    def first_style(self) -> str | None:
+        """The first of the gallery's styles that this method paints in; ``None`` where it paints in none of them."""
+        return next((style.name for style in gallery() if self.paints_in([style.name])), None)
+
     def check_styles(self, names: Iterable[str | None]) -> None:
         """Raise ``ParameterError`` where this method does not paint in a style; ``names`` as for ``paints_in``."""
         if not self.paints_in(names):

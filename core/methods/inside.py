@@ -16,13 +16,13 @@ from core.optimise.painter import prepare
 from core.optimise.recipe import LOOKED_LAYERS, LOOKED_SIDE, SMALLEST_LOOKED
 from core.specs import MethodSpec
 
-VERSION = "inside-1"
+VERSION = "inside-2"
 """Another one where the same request gives another sheet."""
 
 
 class InsideMethod(Method):
-    """The sheets, with Oxford's VGG-19 loaded once. Styles are not looked at. Raises ``ModelError`` where VGG-19 is not
-    installed."""
+    """The sheets, with Oxford's VGG-19 loaded once. A style is looked at where paintings are shown. Raises ``ModelError``
+    where VGG-19 is not installed."""
 
     def __init__(self, spec: MethodSpec, device: str | None = None, *, vgg: VGG | None = None) -> None:
         super().__init__(spec, device)
@@ -50,6 +50,7 @@ class InsideMethod(Method):
             picture,
             params.value("look"),
             first_seed=params.seed,
+            style=request.styles[0]() if params.value("look") == "weights" else None,
             steps=None,
             seconds=params.value("seconds") * (1 - over),
             device=self.device,

@@ -1,10 +1,11 @@
 """Sheets of what VGG's layers know of a picture, cell by cell: pictures made again from single layers, textures from growing
-sets of layers, receptive fields."""
+sets of layers, receptive fields, and paintings with shapes of growing weight."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from PIL import Image
@@ -12,7 +13,9 @@ from PIL import Image
 from core.nn.vgg import VGG
 from core.optimise import fields
 from core.optimise.inversion import Inverting, growing_sets, texturing
-from core.optimise.recipe import LOOKED_LAYERS
+from core.optimise.loop import Optimisation
+from core.optimise.painter import Painter, picture_of
+from core.optimise.recipe import LOOKED_LAYERS, Recipe
 from core.params import LOOKS
 from core.sheets import Cell, sheet
 from core.tensors import to_image, to_tensor
@@ -20,6 +23,8 @@ from core.tensors import to_image, to_tensor
 DEEPEST = "5_4"
 """The loss network as far as any layer asked for needs it."""
 
+CONTENTS = (0.0, 0.5, 1.5, 4.0, 10.0)
+"""Weights of the photograph's shapes beside the style's, which is 1."""
 IN_A_ROW = 3
 """Cells in a row of a sheet with one beginning."""
 
@@ -51,6 +56,7 @@ class Inside:
     layers: Sequence[str] = LOOKED_LAYERS
     seeds: int = 1
     first_seed: int = 0
+    style: Image.Image | None = None
     steps: int | None = 80
     seconds: float = 60.0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -59,6 +65,9 @@ class Inside:
         x = to_tensor(self.picture, self.device)
         if self.look == "fields":
             yield from self._fields(x)
+            return
+        if self.look == "weights":
+            yield from self._weights()
             return
         textures = self.look == "textures"
         sets = list(growing_sets(self.vgg)) if textures else [(layer,) for layer in self.layers]
@@ -112,6 +121,31 @@ class Inside:
                 f"{layer}  {found.side} px, {fields.INFLUENCE:.0%} of its influence within {found.effective}"
             )
             yield Look((number + 1) / len(self.layers), drawn, said)
+
+    def _weights(self) -> Iterator[Look]:
+        cells: list[Cell] = [None] * len(CONTENTS)
+        names = [f"shapes {content:g}" for content in CONTENTS]
+
+        def drawn(number: int = 0, now: Optimisation | None = None) -> Image.Image:
+            shown = list(cells)
+            if now is not None:
+                shown[number] = picture_of(now, self.picture)
+            return self._side_by_side(shown, names)
+
+        yield Look(0.0, drawn)
+        for number, content in enumerate(CONTENTS):
+            painter = Painter(Recipe.parse(content=content, start="photo"), self.vgg, str(self.device))
+            work = painter.begin(
+                self.picture,
+                [self.style or self.picture],
+                seconds=self.seconds / len(CONTENTS),
+                steps=self.steps,
+                seed=self.first_seed,
+            )
+            for step in work:
+                yield Look((number + step.done) / len(CONTENTS), partial(drawn, number, work))
+            cells[number] = picture_of(work, self.picture)
+            yield Look((number + 1) / len(CONTENTS), drawn, names[number])
 
     def _side_by_side(self, cells: Sequence[Cell], names: Sequence[str]) -> Image.Image:
         """The picture and one cell for each of ``names``, a few in a row."""

@@ -12,7 +12,7 @@ from core.errors import ParameterError
 from core.methods.contract import Beginning, PaintRequest, Step
 from core.methods.inside import InsideMethod
 from core.nn.vgg import VGG
-from core.optimise.inside import Inside
+from core.optimise.inside import CONTENTS, Inside
 from core.optimise.painter import prepare
 from core.optimise.recipe import LOOKED_LAYERS
 from core.params import LOOKS, PaintParams
@@ -46,13 +46,13 @@ def steps(
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_look_fills_its_sheet_cell_by_cell(vgg: VGG, look: str) -> None:
     picture = texture(3, 64, 48)
-    looked = iter(Inside(vgg, picture, look, steps=1, seeds=1))
+    looked = iter(Inside(vgg, picture, look, steps=1, style=texture(8, 64, 64)))
     begun = next(looked)
     first = np.asarray(begun.sheet(), np.float32)
     seen = [begun, *looked]
     said = [one.said for one in seen if one.said]
-    assert len(said) == len(LOOKED_LAYERS)
-    assert all(layer in line for layer, line in zip(LOOKED_LAYERS, said, strict=True))
+    words = [f"shapes {content:g}" for content in CONTENTS] if look == "weights" else LOOKED_LAYERS
+    assert all(word in line for word, line in zip(words, said, strict=True))
     dones = [one.done for one in seen]
     assert dones == sorted(dones)
     assert dones[-1] == 1.0
@@ -84,7 +84,7 @@ def test_one_that_goes_on_counts_from_there(method: InsideMethod) -> None:
 def test_a_picture_that_is_too_narrow_is_refused_in_a_sentence(method: InsideMethod) -> None:
     with pytest.raises(ParameterError, match="too narrow to be looked into"):
         steps(method, texture(5, 900, 20))
-    with pytest.raises(ParameterError, match="look: must be one of layers, textures, fields"):
+    with pytest.raises(ParameterError, match="look: must be one of layers, textures, fields, weights"):
         PaintParams.parse(method="inside", look="dreams")
 
 
@@ -92,3 +92,12 @@ def test_it_is_no_method_of_painting(method: InsideMethod) -> None:
     assert "inside" not in [spec.name for spec in registry.methods()]
     assert registry.known("inside") is method.spec
     assert registry.method("inside").capabilities.sheet
+
+
+def test_the_weight_of_shapes_decides_between_photograph_and_style(vgg: VGG) -> None:
+    picture, style = texture(3, 64, 48), texture(8, 64, 64)
+    looked = Inside(vgg, picture, "weights", steps=8, style=style)
+    sheet = np.asarray(list(looked)[-1].sheet().convert("RGB"), np.float32)
+    assert sheet.std() > 1
+    other = Inside(vgg, picture, "weights", steps=8, style=texture(9, 64, 64))
+    assert np.abs(sheet - np.asarray(list(other)[-1].sheet(), np.float32)).mean() > 0.5

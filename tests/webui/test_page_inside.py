@@ -66,7 +66,11 @@ def test_it_fits_a_phone(new_studio: Callable[..., Studio], photo: Path, out: Pa
     page = studio.page
     open_tab(studio)
     page.locator("#inside-photo input[type=file]").set_input_files(photo)
+    assert not page.locator("#inside-style").is_visible()
+    page.locator("#inside-look").get_by_label("Shapes against strokes").check()
+    page.locator("#inside-style").wait_for()
     page.locator("#inside-look").get_by_label("How far they see").check()
+    page.locator("#inside-style").wait_for(state="hidden")
     page.locator("#inside-go").click()
     page.locator("#inside-sheet .sheet img").wait_for()
     page.evaluate("() => document.querySelector('#inside-sheet .sheet img').decode()")

@@ -37,10 +37,13 @@ def test_a_photo_is_painted_and_repeats(tmp_path: Path, capsys: pytest.CaptureFi
     ("options", "words"),
     [
         (["--terms", "grim=1"], "there is no style term 'grim'"),
-        (["--layers", "relu1_1=much"], "layers: 'relu1_1=much' has no weight that is a number"),
+        (
+            ["--layers", "relu1_1=much"],
+            "layers: 'relu1_1=much' is no layer; write NAME=WEIGHT, such as relu1_1=0.5",
+        ),
         (["--layers", "relu1_1=0"], "the weight of relu1_1 must be a positive number"),
         (["--layers", "relu9_1"], "there is no layer 'relu9_1' in VGG"),
-        (["--layers", ","], "layers: write at least one"),
+        (["--layers", ","], "layers: at least one layer is needed"),
         (["--tv-exponent", "9"], "tv_exponent: "),
         (["--seconds", "0"], "positive number of seconds"),
         (["--steps", "0"], "At least one step"),

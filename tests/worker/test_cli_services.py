@@ -178,6 +178,10 @@ def test_doctor_finds_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     expected = ["python", "torch", "device", "threads", "formats", "gallery", "data", "database", "queue"]
     for name in [*expected, "models"]:
         assert f"{name:<9}  ok" in lines[name], lines[name]
+    # Those that paint in a few styles only are tried with one of these.
+    assert all(
+        spec.name in lines["models"] for spec in registry.methods() if spec.factory.startswith("core.")
+    )
     assert "answers" in lines["queue"]
     assert "note" in lines["token"]
     assert code == 0

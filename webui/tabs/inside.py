@@ -22,7 +22,7 @@ from webui.tabs.common import NO_PHOTO, SEARCHED, Update, call, said
 from webui.tabs.easel import ENOUGH, GROWN_SECONDS
 from webui.tabs.photo_step import Brought, PhotoStep
 
-METHOD = "inside"
+METHOD, WEIGHTS = "inside", "weights"
 GO = "Look inside"
 
 
@@ -83,6 +83,13 @@ class InsideTab(PhotoStep):
                     elem_id="inside-look",
                     elem_classes="pills",
                 )
+                self.style = gr.Dropdown(
+                    [(style.title, style.name) for style in self.client.styles()],
+                    value=self.client.styles()[0].name,
+                    label="In the style",
+                    elem_id="inside-style",
+                    visible=False,
+                )
                 self.seconds = gr.Radio(
                     offered(seconds)[:3],
                     value=seconds.default,
@@ -115,9 +122,10 @@ class InsideTab(PhotoStep):
             [self.photo, self.photo_key, self.photo_note, self.visitor, self.status],
             **many,
         )
+        self.look.change(lambda look: gr.update(visible=look == WEIGHTS), [self.look], [self.style], **many)
         self.go.click(
             self.start,
-            [self.visitor, self.looking, self.photo_key, self.look, self.seconds],
+            [self.visitor, self.looking, self.photo_key, self.look, self.style, self.seconds],
             [self.visitor, self.photo_note, *stage],
             **many,
         )
@@ -140,7 +148,14 @@ class InsideTab(PhotoStep):
             yield self._at_rest(views.failure(str(error)))
 
     async def start(
-        self, request: gr.Request, visitor: str, looking: Looking, photo: str, look: str, seconds: float
+        self,
+        request: gr.Request,
+        visitor: str,
+        looking: Looking,
+        photo: str,
+        look: str,
+        style: str,
+        seconds: float,
     ) -> AsyncIterator[Update]:
         """Look inside was pressed."""
         looking.acts += 1
@@ -158,9 +173,8 @@ class InsideTab(PhotoStep):
                 return
             params = PaintParams.parse(method=METHOD, look=look, seconds=seconds)
             origin = self.site.origin_of(request)
-            job = await call(
-                self.client.submit, owner, photo, [f"blob:{photo}"], params, source="web", origin=origin
-            )
+            ref = f"gallery:{style}" if look == WEIGHTS else f"blob:{photo}"
+            job = await call(self.client.submit, owner, photo, [ref], params, source="web", origin=origin)
             async for update in self._show(job, owner, looking):
                 yield update
         except Exception as error:

@@ -176,13 +176,12 @@ def models(settings: Settings) -> Finding:
     from core import registry
     from core.images import read_picture
     from core.params import PaintParams
-    from core.styles import style_path, styles
+    from core.styles import style_path
     from worker.cli.stylize import load_method
     from worker.plugins import load_extra_methods
 
     load_extra_methods(settings)
     good, bad = [], []
-    style = read_picture(style_path(styles()[0].name))
     photo = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
     for spec in registry.methods():
         try:
@@ -190,8 +189,9 @@ def models(settings: Settings) -> Finding:
                 good.append(f"{spec.name} only with: pip install 'alla-prima[{spec.capabilities.extra}]'")
                 continue
             method = load_method(spec.name, settings.device)
-            if not spec.capabilities.iterative:
-                method.stylize(photo, style, PaintParams(method=spec.name))
+            style = None if spec.capabilities.iterative else spec.first_style
+            if style is not None:
+                method.stylize(photo, read_picture(style_path(style)), PaintParams(method=spec.name))
             good.append(f"{spec.name} {method.model_hash[:8]}")
         except AllaPrimaError as error:
             bad.append(f"{spec.name}: {error}")

@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     if args.terms is not None:
         given["terms"] = parse_terms(args.terms)
     if args.layers is not None:
-        given["layer_weights"] = weights = parse_weights("layers", args.layers)
+        given["layer_weights"] = weights = parse_weights("layers", args.layers, "layer", "relu1_1=0.5")
         given["style_layers"] = tuple(weights)
     sweeps = read_sweeps(args.sweep)
     wishes = list(product(*sweeps.values()))

@@ -211,7 +211,7 @@ def measure_models(work: Work, opened: OpenSession) -> None:
     if not pairs or not work.folder.validation() or opened.session.recipe.task.startswith("distill"):
         return
     found = work.folder.reference()
-    for spec in registry.quick_methods():
+    for spec in registry.quick_methods(any_style=True):
         for entry in _entries(spec.weights):
             title = in_use(work, spec.weights, entry.sha256)
             if title in found:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import registry
-from core.params import PaintParams
+from core.errors import ParameterError
+from core.params import DEFAULT_METHOD, PaintParams
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -49,17 +50,26 @@ class Row:
         return self.baseline / self.median if self.baseline and self.median else None
 
 
-def pictures(size: int) -> tuple[Image, Image]:
-    """A sample photo cut to a square of ``size`` pixels, and a style of the gallery of 512."""
+def pictures(size: int, method_name: str = DEFAULT_METHOD) -> tuple[Image, Image]:
+    """A sample photo cut to a square of ``size`` pixels, and a style of the gallery of 512 that the method paints in."""
     from PIL import Image, ImageOps
 
     from core.images import read_picture
     from core.samples import samples
-    from core.styles import style_path, styles
+    from core.styles import style_path
 
     lanczos = Image.Resampling.LANCZOS
     photo = ImageOps.fit(read_picture(samples()[0]), (size, size), lanczos)
-    return photo, ImageOps.fit(read_picture(style_path(styles()[0].name)), (STYLE_SIDE, STYLE_SIDE), lanczos)
+    style = read_picture(style_path(_style_of(method_name)))
+    return photo, ImageOps.fit(style, (STYLE_SIDE, STYLE_SIDE), lanczos)
+
+
+def _style_of(method_name: str) -> str:
+    """A style of the gallery that a method paints in. Raises ``ParameterError`` where there is none."""
+    spec = registry.method(method_name)
+    if spec.first_style is None:
+        raise ParameterError(spec.only_learned)
+    return spec.first_style
 
 
 def timed(
@@ -116,7 +126,7 @@ def speed(method_name: str, device: str, sizes: list[int], repeats: int, budget:
 def _contenders(
     method: FeedForward, plain: PlainAdaIN, size: int
 ) -> list[tuple[str, Callable[[], Any], Callable[[], Any]]]:
-    photo, style = pictures(size)
+    photo, style = pictures(size, method.spec.name)
     params = PaintParams(method=method.spec.name)
     content, code = method.encode_content(photo), method.encode_style(style)
     plain_content, plain_style = plain.encode(photo), plain.encode(style)
@@ -140,7 +150,6 @@ def _contenders(
 def queue(method_name: str, jobs: int) -> Iterator[Row]:
     """What the queue adds to a job: from handing it in until its picture is back, less painting."""
     from core.images import to_png
-    from core.styles import styles
     from worker.cli.services import changed
     from worker.client import Client
     from worker.local import services
@@ -160,7 +169,7 @@ def queue(method_name: str, jobs: int) -> Iterator[Row]:
                 strengths = registry.method(method_name).strengths(0.5 + number / 1000)
                 params = PaintParams.parse(method=method_name, **strengths)
                 before = time.perf_counter()
-                job = client.submit(owner, photo, f"gallery:{styles()[0].name}", params, source="cli")
+                job = client.submit(owner, photo, f"gallery:{_style_of(method_name)}", params, source="cli")
                 *_, job = client.watch(job.id)
                 client.result(job.id, owner)
                 elapsed = (time.perf_counter() - before) * 1000
@@ -207,7 +216,7 @@ def _python(*arguments: str) -> str:
 
 
 def _paint_once(which: str, method_name: str, device: str, size: int) -> float:
-    photo, style = pictures(size)
+    photo, style = pictures(size, method_name)
     if which == "ours":
         from worker.cli.stylize import load_method
 
