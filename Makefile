@@ -7,7 +7,7 @@ VENV      ?= .venv
 SERVE     ?= 1
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 5
+TEST_PROCESSES ?= 4
 PIP_ARGS  ?=
 
 BIN    := $(VENV)/bin

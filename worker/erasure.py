@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from worker import previews
 from worker.broker import Broker, QueueError
@@ -186,13 +186,19 @@ def erase(database: Database, broker: Broker, traces: Collection[str]) -> int:
     return styles
 
 
+AT_IT_SECONDS = 5.0
+"""So long housekeeping leaves a deletion to the process that makes it."""
+
+
 def erase_what_waits(database: Database, broker: Broker, settings: Settings) -> int:
     """Housekeeping: do what could not be done at once, and do it a second time when no painter that had the picture can
     still be at work; how many pictures are done with. Raises ``StorageError``."""
     # As long as a painting that encodes styles may take, until its process is killed.
     over = Erasure.created_at < clock() - (settings.paint_time_limit + HARD_LIMIT_AFTER)
+    # Whoever deletes is at it, and says how much that was.
+    left = and_(Erasure.erased_at.is_(None), Erasure.created_at < clock() - AT_IT_SECONDS)
     with database.read() as session:
-        due = or_(Erasure.erased_at.is_(None), over)
+        due = or_(left, over)
         traces = set(session.scalars(select(Erasure.trace).where(due).limit(BATCH)))
     if not traces:
         return 0

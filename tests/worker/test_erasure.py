@@ -333,6 +333,10 @@ def test_what_redis_knows_goes_once_it_is_back(client: Client, monkeypatch: pyte
     monkeypatch.setattr(client.broker, "drop_styles", lambda traces: dropped.append(set(traces)) or 7)
     monkeypatch.setattr(client.broker, "rewrite_file", lambda: True)
     assert erase_what_waits(client.database, client.broker, client.settings) == 0
+    assert not dropped, "whoever deletes may still be at it"
+    with client.database.write() as session:
+        session.execute(update(Erasure).values(created_at=clock() - 10))
+    assert erase_what_waits(client.database, client.broker, client.settings) == 0
     assert len(dropped) == 1
     # Done once; a second time when no painter can have the picture any more.
     assert erase_what_waits(client.database, client.broker, client.settings) == 0
