@@ -12,8 +12,8 @@ import gradio as gr
 
 from core import registry
 from core.errors import AllaPrimaError
-from webui import bringing, views
-from webui.components import photo_field, picker
+from webui import views
+from webui.components import picker
 from webui.follow import follow
 from webui.people import owner_of
 from webui.site import Site
@@ -70,20 +70,7 @@ class CompareTab(PhotoStep):
             self.touched = gr.Textbox(elem_id="compare-touched", show_label=False)
         with gr.Row(elem_id="comparing", elem_classes="pair"):
             with gr.Column(elem_classes="step", min_width=280):
-                gr.HTML(
-                    views.heading(1, "Photo", bringing.up_to(self.site.settings)), apply_default_css=False
-                )
-                self.photo = photo_field(
-                    label="Photo",
-                    show_label=False,
-                    sources=["upload", "clipboard"],
-                    placeholder="Drop a photo here\nor click to choose one",
-                    elem_id="compare-photo",
-                    elem_classes="drop",
-                    height=260,
-                    buttons=[],
-                )
-                self.photo_note = gr.HTML("", elem_id="compare-photo-note", apply_default_css=False)
+                self.build_photo("compare", "Photo", "Drop a photo here\nor click to choose one")
                 self.last = gr.Button(
                     "Take the photo and style painted last", size="sm", elem_id="compare-last"
                 )

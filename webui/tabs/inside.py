@@ -13,8 +13,8 @@ import gradio as gr
 from core import registry
 from core.errors import AllaPrimaError
 from core.params import PARAMS, PaintParams
-from webui import bringing, views
-from webui.components import offered, photo_field
+from webui import views
+from webui.components import offered
 from webui.follow import follow
 from webui.people import owner_of
 from webui.site import Site
@@ -59,20 +59,9 @@ class InsideTab(PhotoStep):
             self.photo_key = gr.Textbox(elem_id="inside-photo-key", show_label=False)
         with gr.Row(elem_id="inside", elem_classes="pair"):
             with gr.Column(elem_classes="step", min_width=280):
-                gr.HTML(
-                    views.heading(1, "Picture", bringing.up_to(self.site.settings)), apply_default_css=False
+                self.build_photo(
+                    "inside", "Picture", "Drop a photo or a painting here\nor click to choose one"
                 )
-                self.photo = photo_field(
-                    label="Picture",
-                    show_label=False,
-                    sources=["upload", "clipboard"],
-                    placeholder="Drop a photo or a painting here\nor click to choose one",
-                    elem_id="inside-photo",
-                    elem_classes="drop",
-                    height=260,
-                    buttons=[],
-                )
-                self.photo_note = gr.HTML("", elem_id="inside-photo-note", apply_default_css=False)
             with gr.Column(elem_classes="step", min_width=280):
                 gr.HTML(views.heading(2, "What to see"), apply_default_css=False)
                 look, seconds = PARAMS["look"], PARAMS["seconds"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from webui import bringing, views
+from webui.components import photo_field
 from webui.people import owner_of
 from webui.tabs.common import Update, said, store
 from webui.uploads import path_of
@@ -40,6 +41,21 @@ class PhotoStep:
     status: Any
     visitor: Any
     cures: tuple[str, ...] = ("photo",)
+
+    def build_photo(self, name: str, title: str, placeholder: str) -> None:
+        """The first step's heading, field and the line below it; their ids begin with ``name``."""
+        gr.HTML(views.heading(1, title, bringing.up_to(self.site.settings)), apply_default_css=False)
+        self.photo = photo_field(
+            label=title,
+            show_label=False,
+            sources=["upload", "clipboard"],
+            placeholder=placeholder,
+            elem_id=f"{name}-photo",
+            elem_classes="drop",
+            height=260,
+            buttons=[],
+        )
+        self.photo_note = gr.HTML("", elem_id=f"{name}-photo-note", apply_default_css=False)
 
     async def take_photo(self, request: gr.Request, file: Any, visitor: str, brought: Brought) -> Update:
         """A photo was brought or removed."""
