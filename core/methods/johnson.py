@@ -21,7 +21,7 @@ from core.device import fast_bfloat16, keep_memory
 from core.errors import ModelError, ParameterError
 from core.methods.contract import Picture, Progress
 from core.methods.feedforward import FeedForward, mix_weights
-from core.methods.moments import NOTHING, mixed
+from core.methods.moments import joined, mixed
 from core.methods.regions import Regions
 from core.nn.johnson import JohnsonNetwork, StylesNetwork
 from core.nn.padding import crop, pad
@@ -109,7 +109,18 @@ class JohnsonMethod(FeedForward):
         painted = (
             self._painting(content, held, weights, params.seed)
             if regions is None
-            else self._joined(content, held, params, regions, tell)
+            else joined(
+                regions,
+                content.photo,
+                self.network.stride,
+                lambda region, _: self._painting(
+                    content,
+                    [held[style] for style in region.styles],
+                    region.params(params).weights,
+                    params.seed,
+                ),
+                lambda done: tell(0.9 * done),
+            )
         )
         tell(0.9)
         if params.keep_colors == "statistics" and params.alpha:
@@ -134,22 +145,3 @@ class JohnsonMethod(FeedForward):
             painted = self.network(content.photo, code, noise)
             content.painted = {key: painted}
         return painted
-
-    def _joined(
-        self,
-        content: Content,
-        held: Sequence[Tensor],
-        params: PaintParams,
-        regions: Regions,
-        tell: Progress,
-    ) -> Tensor:
-        """The regions' pictures, joined by their shares; nothing where nobody paints."""
-        found, total = torch.zeros_like(content.photo), torch.zeros_like(content.photo[:, :1])
-        for number, region in enumerate(regions.painted):
-            share = torch.from_numpy(region.share)[None, None].clamp(0, 1).to(self.device)
-            share = pad(share, self.network.stride)[0]
-            styles = [held[style] for style in region.styles]
-            found += share * self._painting(content, styles, region.params(params).weights, params.seed)
-            total += share
-            tell(0.9 * (number + 1) / len(regions.painted))
-        return found / total.clamp_min(NOTHING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from core.errors import ModelError
 from core.learn.style import LearnedStyle
 from core.methods.contract import Progress
 from core.methods.feedforward import FeedForward, mix_weights
-from core.methods.regions import Regions
+from core.methods.regions import Region, Regions
 from core.nn.adain import weighing
 from core.nn.codec import AdaINNetwork
 from core.nn.factorized import FactorizedNetwork
@@ -216,25 +216,22 @@ class MomentsMethod(FeedForward):
         tell: Progress,
     ) -> Tensor:
         """The picture ``(1, 3, H, W)`` with each region painted by itself, its features moved from their own moments to its
-        styles', and all of them joined by their shares of what is painted; nothing where nobody paints."""
-        found, total = torch.zeros_like(content.photo), torch.zeros_like(content.photo[:, :1])
-        for number, region in enumerate(regions.painted):
+        styles', and all of them joined."""
+
+        def paint(region: Region, share: Tensor | None) -> Tensor:
             own = region.params(params)
             styles = [held[style] for style in region.styles]
-            if float(region.share.min()) >= 1:
+            if share is None:
                 return self._styled(content, styles, own.weights, own, tell)
-            share = torch.from_numpy(region.share)[None, None].clamp(0, 1).to(self.device)
-            share = pad(share, self.network.stride)[0]
             with weighing(share + WHOLE):
                 moments = content.network.moments(content.features)
                 code = self._own_code(content.features, moments)
                 # Of AdaConv's code the rest is the descriptor, which has places.
                 code = torch.cat([code, content.code[:, code.shape[1] :]], dim=1)
                 part = replace(content, moments=moments, code=code, residual=None)
-                found += share * self._styled(part, styles, own.weights, own, lambda _: None)
-            total += share
-            tell((number + 1) / len(regions.painted))
-        return found / total.clamp_min(NOTHING)
+                return self._styled(part, styles, own.weights, own, lambda _: None)
+
+        return joined(regions, content.photo, self.network.stride, paint, tell)
 
     def _noise(self, content: Content, seed: int) -> list[Tensor] | None:
         """The noise of this seed, where the network takes any."""
@@ -262,6 +259,28 @@ class MomentsMethod(FeedForward):
 def _varies_little(x: Tensor) -> bool:
     """Whether a picture ``(1, 3, H, W)`` in [0, 1] is of ``LOW_CONTRAST``; every fourth row and column tells."""
     return bool(x[..., ::4, ::4].std(dim=(2, 3), correction=0).max() < LOW_CONTRAST)
+
+
+def joined(
+    regions: Regions,
+    photo: Tensor,
+    stride: int,
+    paint: Callable[[Region, Tensor | None], Tensor],
+    tell: Progress,
+) -> Tensor:
+    """The pictures of all regions, of the size of ``photo`` ``(1, 3, H, W)``, joined by their shares of what is painted;
+    nothing where nobody paints. ``paint`` makes a region's picture and is told of its share ``(1, 1, H, W)``, or of none
+    where it is all there is."""
+    found, total = torch.zeros_like(photo), torch.zeros_like(photo[:, :1])
+    for number, region in enumerate(regions.painted):
+        if float(region.share.min()) >= 1:
+            return paint(region, None)
+        share = torch.from_numpy(region.share)[None, None].clamp(0, 1).to(photo.device)
+        share = pad(share, stride)[0]
+        found += share * paint(region, share)
+        total += share
+        tell((number + 1) / len(regions.painted))
+    return found / total.clamp_min(NOTHING)
 
 
 def mixed(styles: Sequence[Tensor], shares: Sequence[float]) -> Tensor:

@@ -50,13 +50,18 @@ class GalleryNetwork(AdaINNetwork):
 
     def find(self, picture: Tensor) -> int | None:
         """The row of the style that a picture ``(1, 3, H, W)``, RGB in [0, 1], shows; ``None`` for any other."""
-        if not self.styles:
-            return None
-        differences = (self.thumbnails - thumbnail(picture)).abs().mean(dim=(1, 2, 3))
-        nearest = int(differences.argmin())
-        return nearest if float(differences[nearest]) <= ALIKE else None
+        return row_of(picture, self.thumbnails)
 
 
 def thumbnail(picture: Tensor) -> Tensor:
     """A picture ``(1, 3, H, W)`` averaged over 16 × 16 fields."""
     return F.adaptive_avg_pool2d(picture.float(), THUMBNAIL)
+
+
+def row_of(picture: Tensor, thumbnails: Tensor) -> int | None:
+    """The row of ``thumbnails`` ``(S, 3, 16, 16)`` that a picture ``(1, 3, H, W)`` shows; ``None`` for any other."""
+    if not len(thumbnails):
+        return None
+    differences = (thumbnails - thumbnail(picture)).abs().mean(dim=(1, 2, 3))
+    nearest = int(differences.argmin())
+    return nearest if float(differences[nearest]) <= ALIKE else None

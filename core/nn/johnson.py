@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.nn.adain import channel_moments, restyle
 from core.nn.convolve import convolve_pixels
-from core.nn.gallery import ALIKE, THUMBNAIL, thumbnail
+from core.nn.gallery import THUMBNAIL, row_of
 from core.nn.resample import painting_on_cpu, with_edges
 
 Normalisation = Literal["batch", "instance", "none"]
@@ -127,9 +127,7 @@ class StylesNetwork(nn.Module):
 
     def find(self, picture: Tensor) -> int | None:
         """The row of the style that a picture ``(1, 3, H, W)``, RGB in [0, 1], shows; ``None`` for any other."""
-        differences = (self.thumbnails - thumbnail(picture)).abs().mean(dim=(1, 2, 3))
-        nearest = int(differences.argmin())
-        return nearest if float(differences[nearest]) <= ALIKE else None
+        return row_of(picture, self.thumbnails)
 
     def noise(self, photo: Tensor, generator: torch.Generator | None = None) -> list[Tensor] | None:
         """Noise for paintings of ``photo`` ``(N, 3, H, W)``, drawn by ``generator``; ``None``: it takes none."""
