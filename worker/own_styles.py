@@ -12,7 +12,6 @@ from core.params import SECONDS_LEARN, PaintParams
 from worker.store import own_styles as table
 from worker.store.blobs import KEPT
 from worker.store.models import OwnStyle
-from worker.store.people import ensure_user
 
 if TYPE_CHECKING:
     from worker.jobs import JobView, OwnStyleView
@@ -106,9 +105,7 @@ class OwnStylesClient:
             if known is not None:
                 return table.view(known)
             table.check_room(session, owner, self.settings.own_styles)
-        with self.database.write() as session:
-            ensure_user(session, owner)
-        if not self.blobs.share(key, owner, KEPT):
+        if not self.blobs.share(key, owner, KEPT, new_owner=True):
             raise NotFoundError(NOT_SHARED)
         with self.database.write() as session:
             table.check_room(session, owner, self.settings.own_styles)

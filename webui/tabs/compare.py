@@ -19,7 +19,6 @@ from webui.people import owner_of
 from webui.site import Site
 from webui.tabs.common import (
     BROKEN,
-    NO_PHOTO,
     NO_STYLE,
     SEARCHED,
     Update,
@@ -146,9 +145,7 @@ class CompareTab(PhotoStep):
         """What to say where something is missing, in the status line and beside the field; empty where all is there."""
         table.missed = ""
         if not photo:
-            table.missed = "photo"
-            note = views.taken_in(table.taken, table.trouble, NO_PHOTO)
-            return {self.status: views.failure(table.trouble or NO_PHOTO), self.photo_note: note}
+            return self._no_photo(table)
         if not style:
             table.missed = "style"
             return {self.status: views.failure(NO_STYLE), self.choice: views.choice("", missing=NO_STYLE)}
@@ -258,9 +255,7 @@ class CompareTab(PhotoStep):
         owner = owner_of(visitor)
         yield {self.visitor: visitor}
         try:
-            while table.incoming:  # a photo brought a moment ago is still being checked
-                await asyncio.sleep(0.05)
-            photo, style = table.photo or photo, table.style or style
+            photo, style = await self._photo_of(table, photo), table.style or style
             if missing := self._missing(table, photo, style, methods):
                 yield missing
                 return

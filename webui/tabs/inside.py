@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from webui.components import offered
 from webui.follow import follow
 from webui.people import owner_of
 from webui.site import Site
-from webui.tabs.common import NO_PHOTO, SEARCHED, Update, call, said
+from webui.tabs.common import SEARCHED, Update, call, said
 from webui.tabs.easel import ENOUGH, GROWN_SECONDS
 from webui.tabs.photo_step import Brought, PhotoStep
 
@@ -152,13 +151,9 @@ class InsideTab(PhotoStep):
         owner = owner_of(visitor)
         yield {self.visitor: visitor}
         try:
-            while looking.incoming:  # a picture brought a moment ago is still being checked
-                await asyncio.sleep(0.05)
-            photo = looking.photo or photo
+            photo = await self._photo_of(looking, photo)
             if not photo:
-                looking.missed = "photo"
-                note = views.taken_in(looking.taken, looking.trouble, NO_PHOTO)
-                yield {self.status: views.failure(looking.trouble or NO_PHOTO), self.photo_note: note}
+                yield self._no_photo(looking)
                 return
             params = PaintParams.parse(method=METHOD, look=look, seconds=seconds)
             origin = self.site.origin_of(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import gradio as gr
 from webui import bringing, views
 from webui.components import photo_field
 from webui.people import owner_of
-from webui.tabs.common import Update, said, store
+from webui.tabs.common import NO_PHOTO, Update, said, store
 from webui.uploads import path_of
 
 if TYPE_CHECKING:
@@ -79,6 +80,18 @@ class PhotoStep:
         if shown := await bringing.preview(self.site, key, owner_of(visitor)) if key else None:
             cured |= {self.photo: shown}
         return {self.photo_key: key, self.photo_note: note, self.visitor: visitor, **cured}
+
+    async def _photo_of(self, brought: Brought, key: str) -> str:
+        """The key of the picture that was brought, once one on its way is checked; ``key``: what the page remembers."""
+        while brought.incoming:
+            await asyncio.sleep(0.05)
+        return brought.photo or key
+
+    def _no_photo(self, brought: Brought) -> Update:
+        """What to say where there is none, in the status line and beside the field."""
+        brought.missed = "photo"
+        note = views.taken_in(brought.taken, brought.trouble, NO_PHOTO)
+        return {self.status: views.failure(brought.trouble or NO_PHOTO), self.photo_note: note}
 
     def _cured(self, brought: Brought, *fields: str) -> Update:
         """What was missing is there: the status line stops asking for it."""

@@ -229,8 +229,9 @@ class BlobStore:
         transaction, never within."""
         return self._locks[int(key[:2], 16) % len(self._locks)]
 
-    def share(self, key: str, owner: str, kind: str) -> bool:
-        """Give ``owner`` a right to a picture that is already stored; ``False`` when it is not, or is damaged."""
+    def share(self, key: str, owner: str, kind: str, *, new_owner: bool = False) -> bool:
+        """Give ``owner``, who is known unless it is a ``new_owner``, a right to a picture that is already stored; ``False``
+        when it is not, or is damaged."""
         with _reading():
             data = self.backend.read(key)
         if data is None or sha256(data) != key:
@@ -241,7 +242,7 @@ class BlobStore:
             with _reading():
                 if size is None or not self.backend.exists(key):
                     return False
-            self._insert(session, key, owner, kind, size, False)
+            self._insert(session, key, owner, kind, size, new_owner)
         return True
 
     def holds(self, session: Session, key: str, owner: str) -> bool:
