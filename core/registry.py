@@ -153,7 +153,7 @@ register(
         weights="johnson",
         factory="core.methods.johnson:JohnsonMethod",
         capabilities=Capabilities(fixed_styles=True, masks=True),
-        trainings=(TrainingSpec("johnson", "core.train.tasks.johnson:JohnsonTask"),),
+        trainings=(TrainingSpec("johnson", "core.train.tasks.johnson:JohnsonTask", learns_styles=True),),
     )
 )
 
@@ -168,7 +168,7 @@ register(
         weights="texture",
         factory="core.methods.texture:TextureMethod",
         capabilities=Capabilities(fixed_styles=True, masks=True),
-        trainings=(TrainingSpec("texture", "core.train.tasks.texture:TextureTask"),),
+        trainings=(TrainingSpec("texture", "core.train.tasks.texture:TextureTask", learns_styles=True),),
     )
 )
 

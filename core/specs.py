@@ -38,11 +38,13 @@ class Capabilities:
 class TrainingSpec:
     """One way in which a method's network learns. ``task``: what recipes call it; ``factory``: where its code is
     (``module:Class``, a ``core.train.tasks.base.Task``); ``encoders``: by kind of network (``network.kind`` of a recipe) the
-    weights whose encoder it begins with, where nobody names another."""
+    weights whose encoder it begins with, where nobody names another; ``learns_styles``: the network knows the styles that it
+    has learned, and no others."""
 
     task: str
     factory: str
     encoders: Mapping[str, str] = field(default_factory=dict, hash=False)
+    learns_styles: bool = False
 
 
 @dataclass(frozen=True)

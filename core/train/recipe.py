@@ -25,9 +25,6 @@ RECIPES = Path(__file__).parent / "recipes"
 PIXELS_AT_ONCE = 2**26
 """Most pixels of one batch's crops, or of its styles."""
 
-LEARNS_STYLES = ("johnson", "texture")
-"""Tasks whose network knows the styles that it has learned, and no others."""
-
 GONE = frozenset({"balanced", "higher", "identity_style", "random_alpha"})
 """Terms of the loss that recipes of older versions name."""
 
@@ -43,7 +40,7 @@ Steps = Annotated[int, Field(gt=0, le=10_000_000)]
 if TYPE_CHECKING:
     TaskName = str
 else:
-    TaskName = Literal["distill", *registry.trainings(), "slim", *LEARNS_STYLES, "classify"]
+    TaskName = Literal["distill", *registry.trainings(), "slim", "classify"]
 
 
 class _Section(BaseModel):
@@ -317,7 +314,8 @@ class Recipe(_Section):
     @model_validator(mode="after")
     def _fits(self) -> Recipe:
         if self.data.learned and not self.learns_styles:
-            raise ValueError(f"data.learned is for the tasks {' and '.join(LEARNS_STYLES)}; leave it out")
+            able = [task for task, training in registry.trainings().items() if training.learns_styles]
+            raise ValueError(f"data.learned is for the tasks {' and '.join(able)}; leave it out")
         side = max(self.data.crop, self.data.style_size)
         if self.batch * side**2 > PIXELS_AT_ONCE:
             raise ValueError(
@@ -329,7 +327,8 @@ class Recipe(_Section):
     @property
     def learns_styles(self) -> bool:
         """Whether the styles themselves are learned: all that are given or named, none held out."""
-        return self.task in LEARNS_STYLES
+        training = registry.trainings().get(self.task)
+        return training is not None and training.learns_styles
 
     @property
     def takes_styles(self) -> bool:

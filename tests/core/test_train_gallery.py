@@ -69,7 +69,7 @@ def test_a_styles_own_content_weight_rises_while_its_share_is_above_the_aim(
     for aim, rises in ((0.001, True), (50.0, False)):
         made = trainer(recipe(loss__hold_content=aim), pictures, teacher, tmp_path / str(aim))
         made.run(progress=False)
-        weights = made.task.state()["log_weights"]
+        weights = torch.tensor(list(made.task.state()["held"].values()))
         start = torch.tensor(made.task.recipe.loss.content).log()
         assert int((weights != start).sum()) == 3
         assert bool((weights >= start).all()) is rises

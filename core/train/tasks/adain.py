@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from core.errors import ModelError, ParameterError
 from core.losses import functional as L
-from core.losses import halos
 from core.losses import structure as S
 from core.losses.penalties import PENALTIES
 from core.nn.adain import channel_moments, instance_normalise, restyle
@@ -22,7 +21,7 @@ from core.nn.paper import PaperNetwork
 from core.nn.vgg import STYLE_LAYERS, WIDTHS
 from core.styles import PICTURES
 from core.train.data import Bank, PictureSet
-from core.train.tasks.base import CALM_LAYERS, PerceptualTask
+from core.train.tasks.base import PerceptualTask
 
 DISTANCE = "decoder.distance."
 """The part of a network that a content-aware correction has beside another."""
@@ -220,7 +219,7 @@ class AdaINTask(PerceptualTask):
         content_weight = self._weight("content", parts["Lc"], weights.hold_content)
         total = weights.style * parts["Ls"] + content_weight * parts["Lc"]
         if weights.structure or weights.calm:
-            self._structure(result, seen, photo, parts)
+            self._structure(result, seen, photo, self._wanted_covariances, parts, calm=True)
             for name in ("structure", "calm"):
                 total = total + getattr(weights, name) * parts[name]
         if weights.identity:
@@ -275,20 +274,6 @@ class AdaINTask(PerceptualTask):
             {name: S.covariance(tap) for name, tap in self.teacher(x, STYLE_LAYERS).items()}
             for x in S.pyramid(pictures, options.scales)
         ]
-
-    def _structure(
-        self, result: Tensor, seen: dict[str, Tensor], photo: Tensor, parts: dict[str, Tensor]
-    ) -> None:
-        """The parts "structure" and "calm": covariances of the whole and of what is calm, on a pyramid of the result."""
-        calm = halos.calm_places(photo)
-        wholes, calms = [], []
-        pictures = S.pyramid(result, self.recipe.loss.scales)
-        for scale, (picture, wanted) in enumerate(zip(pictures, self._wanted_covariances, strict=True)):
-            taps = seen if scale == 0 else self.teacher(picture, STYLE_LAYERS)
-            wholes.append(S.covariance_loss(list(taps.values()), [wanted[name] for name in taps]).mean())
-            deep = [taps[name] for name in CALM_LAYERS], [wanted[name] for name in CALM_LAYERS]
-            calms.append(S.calm_loss(*deep, calm).mean())
-        parts["structure"], parts["calm"] = torch.stack(wholes).mean(), torch.stack(calms).mean()
 
     def own_terms(self, seen: dict[str, Tensor], parts: dict[str, Tensor]) -> Tensor | float:
         """What another method adds to the loss, from the teacher's taps of the results; its parts go to ``parts``."""

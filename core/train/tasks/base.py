@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from core.evaluate.pairs import Pair
+from core.losses import halos
+from core.losses import structure as S
 from core.nn.adain import instance_normalise
-from core.nn.vgg import VGG
+from core.nn.vgg import STYLE_LAYERS, VGG
 from core.train.data import Bank, PictureSet
 from core.train.recipe import Recipe
 
@@ -121,9 +123,39 @@ class PerceptualTask(Task):
         features = self.teacher(x, ["relu4_1"])["relu4_1"]
         return instance_normalise(features) if self.recipe.loss.content_kind == "normalised" else features
 
-    def _weight(self, name: str, value: Tensor, aim: float | None, of: str = "") -> Tensor | float:
+    def _structure(
+        self,
+        result: Tensor,
+        taps: Mapping[str, Tensor],
+        photo: Tensor,
+        wanted: Sequence[Mapping[str, Tensor]],
+        parts: dict[str, Tensor],
+        *,
+        calm: bool,
+    ) -> None:
+        """The parts "structure" and, with ``calm``, "calm": covariances of the whole and of what is calm, on a pyramid of
+        the result, whose teacher's ``taps`` are known at full size; ``wanted``: scale by scale, by layer."""
+        places = halos.calm_places(photo) if calm else None
+        wholes, calms = [], []
+        for scale, (picture, aims) in enumerate(
+            zip(S.pyramid(result, self.recipe.loss.scales), wanted, strict=True)
+        ):
+            seen = taps if scale == 0 else self.teacher(picture, STYLE_LAYERS)
+            wholes.append(
+                S.covariance_loss(list(seen.values()), [aims[name].float() for name in seen]).mean()
+            )
+            if places is not None:
+                deep = [seen[name] for name in CALM_LAYERS], [aims[name] for name in CALM_LAYERS]
+                calms.append(S.calm_loss(*deep, places).mean())
+        parts["structure"] = torch.stack(wholes).mean()
+        if calm:
+            parts["calm"] = torch.stack(calms).mean()
+
+    def _weight(
+        self, name: str, value: Tensor, aim: float | None, of: str = "", rate: float = HOLD_RATE
+    ) -> Tensor | float:
         """The weight of a term: the recipe's, or with an ``aim`` one that follows, so that the term's mean comes to it;
-        ``of``: what has a weight of its own, such as a style."""
+        ``of``: what has a weight of its own, such as a style; ``rate``: how quickly it follows, see ``HOLD_RATE``."""
         start = float(getattr(self.recipe.loss, name))
         if aim is None:
             return start
@@ -131,7 +163,7 @@ class PerceptualTask(Task):
         weight = log.exp()
         if torch.is_grad_enabled():
             reach = math.log(HOLD_RANGE)
-            self._held[name + of] = (log + HOLD_RATE * (value.detach().float() - aim)).clamp(
+            self._held[name + of] = (log + rate * (value.detach().float() - aim)).clamp(
                 math.log(start) - reach, math.log(start) + reach
             )
         return weight

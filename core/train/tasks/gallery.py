@@ -3,7 +3,6 @@ instance normalisation, Dumoulin et al. 2017, section 2.2)."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ from core.errors import ModelError, ParameterError
 from core.evaluate.pairs import Pair, own_pairs
 from core.images import read_picture, resize_longest
 from core.losses import functional as L
-from core.losses import structure as S
 from core.losses.penalties import PENALTIES
 from core.methods.contract import STYLE_SIDE
 from core.nn.adain import channel_moments, instance_normalise
@@ -27,7 +25,6 @@ from core.nn.vgg import STYLE_LAYERS
 from core.styles import styles
 from core.tensors import to_tensor
 from core.train.tasks.adain import AdaINTask, Covariances
-from core.train.tasks.base import HOLD_RANGE
 
 OF_STYLES = ("codes", "offsets", "thumbnails")
 """What the network has beside AdaIN's, one row for each style."""
@@ -58,7 +55,6 @@ class GalleryTask(AdaINTask):
         self._seen: list[tuple[list[L.Moments], list[Covariances]] | None] = [None] * len(self._files)
         self._reference = torch.zeros(len(self._files), 3)
         """Of each style's painting at the start: style loss, covariances' (mean of all scales), content loss."""
-        self._log_weights = torch.full((len(self._files),), math.log(max(self.recipe.loss.content, 1e-6)))
 
     def material(self) -> dict[str, int]:
         return {"photos": len(self.photos), "gallery": len(self._files)}
@@ -85,11 +81,11 @@ class GalleryTask(AdaINTask):
         ]
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"reference": self._reference, "log_weights": self._log_weights}
+        return super().state() | {"reference": self._reference}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
-        self._reference, self._log_weights = state["reference"], state["log_weights"]
+        self._reference = state["reference"]
 
     def validation_pairs(self, held_out: Sequence[Pair]) -> Sequence[Pair]:
         """The program's own photographs, each style with one of them."""
@@ -108,17 +104,7 @@ class GalleryTask(AdaINTask):
                 network.codes[row] = network.code(network.moments(features))[0]
                 network.thumbnails[row] = thumbnail(picture)[0]
         rng = np.random.default_rng([self.recipe.seed, 31])
-        data = self.recipe.data
-        crops = [
-            self.put(
-                [
-                    self.photos.crop(
-                        int(rng.integers(len(self.photos))), data.crop, (data.min_scale, data.max_scale), rng
-                    )
-                ]
-            )
-            for _ in range(REFERENCE_CROPS)
-        ]
+        crops = [self._crop(rng) for _ in range(REFERENCE_CROPS)]
         for row in range(len(self._files)):
             found = [self._distances(crop, row, step=-1)[:3] for crop in crops]
             self._reference[row] = (
@@ -128,6 +114,11 @@ class GalleryTask(AdaINTask):
             f"{len(self._files)} styles; before learning, means of style loss {float(self._reference[:, 0].mean()):.3f} and "
             f"content loss {float(self._reference[:, 2].mean()):.3f}"
         )
+
+    def _crop(self, rng: np.random.Generator) -> Tensor:
+        """A crop ``(1, 3, S, S)`` of any photograph."""
+        data, scales = self.recipe.data, (self.recipe.data.min_scale, self.recipe.data.max_scale)
+        return self.put([self.photos.crop(int(rng.integers(len(self.photos))), data.crop, scales, rng)])
 
     def _style(self, row: int) -> Tensor:
         picture = resize_longest(read_picture(self._files[row]), STYLE_SIDE)
@@ -170,25 +161,18 @@ class GalleryTask(AdaINTask):
         wanted, covariances = self._of_style(row)
         seen = self.teacher(painted, STYLE_LAYERS)
         style = L.style_loss(list(seen.values()), wanted).mean()
-        wholes = []
-        for scale, (picture, aims) in enumerate(
-            zip(S.pyramid(painted, self.recipe.loss.scales), covariances, strict=True)
-        ):
-            taps = seen if scale == 0 else self.teacher(picture, STYLE_LAYERS)
-            wholes.append(
-                S.covariance_loss(list(taps.values()), [aims[name].float() for name in taps]).mean()
-            )
+        parts: dict[str, Tensor] = {}
+        self._structure(painted, seen, photo, covariances, parts, calm=False)
         deep = (instance_normalise(seen["relu4_1"]) - content).square().mean()
-        return style, torch.stack(wholes).mean(), deep, painted
+        return style, parts["structure"], deep, painted
 
     def loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        rng, data, weights = self.rng(step), self.recipe.data, self.recipe.loss
+        rng, weights = self.rng(step), self.recipe.loss
         totals: list[Tensor] = []
         every: list[dict[str, Tensor]] = []
         for _ in range(self.recipe.batch):
             row = self._row(step * self.recipe.batch + len(totals))
-            scales = (data.min_scale, data.max_scale)
-            photo = self.put([self.photos.crop(int(rng.integers(len(self.photos))), data.crop, scales, rng)])
+            photo = self._crop(rng)
             style, structure, content, painted = self._distances(photo, row, step)
             reference = self._reference[row].to(self.device)
             shares = {
@@ -199,7 +183,8 @@ class GalleryTask(AdaINTask):
             total = (
                 weights.style * shares["style"]
                 + weights.structure * shares["structure"]
-                + float(self._content_weight(row, float(shares["content"].detach()))) * shares["content"]
+                + self._weight("content", shares["content"], weights.hold_content, f" {row}", HOLD_RATE)
+                * shares["content"]
             )
             parts = {"Ls": style, "Lc": content, **shares}
             for name, penalty in PENALTIES.items():
@@ -217,13 +202,3 @@ class GalleryTask(AdaINTask):
         count = len(self._files)
         order = np.random.default_rng([self.recipe.seed, number // count, 41]).permutation(count)
         return int(order[number % count])
-
-    def _content_weight(self, row: int, share: float) -> float:
-        """The weight of a style's content loss, which follows so that its share comes to ``loss.hold_content``."""
-        weight = math.exp(float(self._log_weights[row]))
-        aim = self.recipe.loss.hold_content
-        if aim is not None and torch.is_grad_enabled():
-            start, reach = math.log(max(self.recipe.loss.content, 1e-6)), math.log(HOLD_RANGE)
-            moved = float(self._log_weights[row]) + HOLD_RATE * (share - aim)
-            self._log_weights[row] = min(max(moved, start - reach), start + reach)
-        return weight

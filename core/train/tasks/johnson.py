@@ -13,7 +13,6 @@ from torch import Tensor
 from core.errors import ModelError, ParameterError
 from core.images import resize_longest
 from core.losses import functional as L
-from core.losses import halos
 from core.losses import structure as S
 from core.losses.penalties import PENALTIES
 from core.nn.adain import channel_moments, instance_normalise, restyle
@@ -23,7 +22,7 @@ from core.nn.padding import crop, pad
 from core.nn.strokes import noise_generator
 from core.nn.vgg import STYLE_LAYERS
 from core.tensors import to_tensor
-from core.train.tasks.base import CALM_LAYERS, PerceptualTask
+from core.train.tasks.base import PerceptualTask
 
 MOST_STYLES = 64
 """So many styles are learned at once at most: each is to be seen often."""
@@ -149,7 +148,12 @@ class JohnsonTask(PerceptualTask):
         for row, one in zip(rows, kept, strict=True):
             total = total + self._weight("content", one, options.hold_content, f" {row}") * one / len(rows)
         if self._compares_structure:
-            self._structure(result, taps, photo, [one[1] for one in wanted], parts)
+            scales = [
+                {name: torch.cat([one[name] for one in ones]) for name in ones[0]}
+                for ones in zip(*(one[1] for one in wanted), strict=True)
+            ]
+            self._structure(result, taps, photo, scales, parts, calm=bool(options.calm))
+            parts.setdefault("calm", torch.zeros((), device=self.device))
             for name in ("structure", "calm"):
                 total = total + getattr(options, name) * parts[name]
         if options.ssim:
@@ -160,27 +164,6 @@ class JohnsonTask(PerceptualTask):
                 parts[name] = penalty.of(result, photo)
                 total = total + weight * parts[name]
         return total + self.own_terms(photo, rows, result, step, parts), parts
-
-    def _structure(
-        self,
-        result: Tensor,
-        taps: dict[str, Tensor],
-        photo: Tensor,
-        wanted: list[list[dict[str, Tensor]]],
-        parts: dict[str, Tensor],
-    ) -> None:
-        """The parts "structure" and "calm": covariances of the whole and of what is calm, on a pyramid of the result."""
-        calm = halos.calm_places(photo)
-        wholes, calms = [], []
-        for scale, x in enumerate(S.pyramid(result, self.recipe.loss.scales)):
-            seen = taps if scale == 0 else self.teacher(x, STYLE_LAYERS)
-            aims = {name: torch.cat([one[scale][name] for one in wanted]) for name in seen}
-            wholes.append(S.covariance_loss(list(seen.values()), list(aims.values())).mean())
-            deep = [seen[name] for name in CALM_LAYERS], [aims[name] for name in CALM_LAYERS]
-            if self.recipe.loss.calm:
-                calms.append(S.calm_loss(*deep, calm).mean())
-        parts["structure"] = torch.stack(wholes).mean()
-        parts["calm"] = torch.stack(calms).mean() if calms else torch.zeros_like(parts["structure"])
 
     def own_terms(
         self, photo: Tensor, rows: list[int], result: Tensor, step: int, parts: dict[str, Tensor]
