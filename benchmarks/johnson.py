@@ -7,8 +7,9 @@ brightness does, with batch, instance and no normalisation. ``upsampling`` (Oden
 by convolutions at stride ½ and on enlarged maps. ``padding`` (Johnson et al. 2016): how far paintings differ at their border
 from those of larger photographs. ``noise`` (Ulyanov et al. 2016, 2017): how far paintings by two seeds differ, without
 noise, with it, and with the diversity term. ``start`` (Dumoulin et al. 2017): loss after so many steps from nothing, from
-another style's network, and with its convolutions frozen. ``quality``: a network's figures beside AdaIN's, style by style.
-``speed``: seconds a painting at 256, 512 and 1024 pixels beside AdaIN.
+another style's network, and with its convolutions frozen; and after how many steps and seconds each is where the first ends.
+``quality``: a network's figures beside AdaIN's, style by style. ``speed`` (Johnson et al. 2016, table 1): seconds a painting
+at 256, 512 and 1024 pixels beside AdaIN, and beside 100, 300 and 500 iterations of Gatys' method, by the time of one.
 
 Trainings go to a folder in ``--out`` each and are gone on with where they were; the program's own photographs, which none of
 them has seen, are measured on. ``--csv`` appends the figures.
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +34,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from benchmarks.optimise import COLUMNS, by_method
+from benchmarks.optimise_speed import ITERATIONS, measured
 from core import registry
 from core.device import describe, fast_bfloat16
 from core.evaluate import metrics
@@ -56,6 +59,10 @@ from core.weights import Weights, file_digest, trying
 
 SIDE = 256
 SHOWN = 3
+POINTS = 40
+"""Of a curve; each is the mean of the steps since the one before."""
+ITERATION_BUDGET = 15.0
+"""Seconds for which Gatys' iterations are timed at each size."""
 SHORT: dict[str, Any] = {
     "network__widths": [8, 16, 32, 32],
     "network__residuals": 3,
@@ -271,15 +278,23 @@ def starts(args: argparse.Namespace) -> list[dict[str, object]]:
         ("another style's network", same, args.start),
         ("its numbers alone", same | {"freeze_encoder": True}, args.start),
     ]
-    rows = []
+    every = max(1, args.steps // POINTS)
+    rows: list[dict[str, object]] = []
+    aim: float | None = None
     for name, changes, start in ways:
-        every = max(1, args.steps // 10)
         session = trained(Variant(name, "johnson", changes | {"log_every": every}), args, start)
         with open(session.folder / "curves.csv", newline="") as handle:
-            for row in csv.DictReader(handle):
-                if int(row["step"]) % every == 0:
-                    rows.append(line(args, name, "loss", float(row["loss"]), int(row["step"])))
-        figures = quality(session, args.style) | {"seconds": session.trainer.seconds}
+            points = [
+                (int(row["step"]), float(row["loss"]), float(row["seconds"]))
+                for row in csv.DictReader(handle)
+                if int(row["step"]) % every == 0
+            ]
+        if aim is None:
+            aim = min(loss for _, loss, _ in points)
+        rows += [line(args, name, "loss", loss, step) for step, loss, _ in points]
+        step, _, seconds = next((point for point in points if point[1] <= aim), (math.nan,) * 3)
+        figures = {"steps to the least loss from nothing": step, "seconds to it": seconds}
+        figures |= quality(session, args.style) | {"seconds": session.trainer.seconds}
         rows += [line(args, name, figure, value, args.steps) for figure, value in figures.items()]
     return rows
 
@@ -327,6 +342,11 @@ def speeds(args: argparse.Namespace) -> list[dict[str, object]]:
         rows += [
             line(args, name, f"seconds at {side}", statistics.median(found), 0)
             for name, found in taken.items()
+        ]
+        iteration = measured(side, "classical", ITERATION_BUDGET)["seconds"]
+        rows += [
+            line(args, f"gatys, {count} iterations", f"seconds at {side}", count * iteration, 0)
+            for count in ITERATIONS
         ]
     return rows
 
