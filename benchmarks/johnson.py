@@ -301,7 +301,7 @@ def starts(args: argparse.Namespace) -> list[dict[str, object]]:
 
 @torch.inference_mode()
 def speeds(args: argparse.Namespace) -> list[dict[str, object]]:
-    """Seconds a painting, the style known: the networks by turns, the median of some runs."""
+    """Seconds a painting, the style known: the networks by turns, the median of some runs; and Gatys' iterations."""
     paper = load_recipe("johnson-paper").network
     narrow = load_recipe("johnson").network
     networks: dict[str, StylesNetwork] = {

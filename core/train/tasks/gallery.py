@@ -32,11 +32,8 @@ OF_STYLES = ("codes", "offsets", "thumbnails")
 REFERENCE_CROPS = 2
 """So many photographs are painted before the first step, to know how far each style is from its painting."""
 
-HOLD_RATE = 0.25
+HOLD_RATE = 0.05
 """A style's weight of the content loss moves by this share, each time it is painted, for a whole unit beyond its aim."""
-
-TURNS = 0.5
-"""A style is drawn in proportion to its last style loss to this power: oftener, the farther it is from its picture."""
 
 VALIDATION_SIDE = 384
 
@@ -58,8 +55,6 @@ class GalleryTask(AdaINTask):
         self._seen: list[tuple[list[L.Moments], list[Covariances]] | None] = [None] * len(self._files)
         self._reference = torch.zeros(len(self._files), 3)
         """Of each style's painting at the start: style loss, covariances' (mean of all scales), content loss."""
-        self._latest: Tensor | None = None
-        """Of each style's last painting: the style loss; ``None`` before the first."""
 
     def material(self) -> dict[str, int]:
         return {"photos": len(self.photos), "gallery": len(self._files)}
@@ -86,11 +81,11 @@ class GalleryTask(AdaINTask):
         ]
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"reference": self._reference, "latest": self._latest}
+        return super().state() | {"reference": self._reference}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
-        self._reference, self._latest = state["reference"], state.get("latest")
+        self._reference = state["reference"]
 
     def validation_pairs(self, held_out: Sequence[Pair]) -> Sequence[Pair]:
         """The program's own photographs, each style with one of them."""
@@ -176,11 +171,9 @@ class GalleryTask(AdaINTask):
         totals: list[Tensor] = []
         every: list[dict[str, Tensor]] = []
         for _ in range(self.recipe.batch):
-            row = self._draw(rng)
+            row = self._row(step * self.recipe.batch + len(totals))
             photo = self._crop(rng)
             style, structure, content, painted = self._distances(photo, row, step)
-            if torch.is_grad_enabled():
-                self._turns()[row] = float(style.detach())
             reference = self._reference[row].to(self.device)
             shares = {
                 "style": style / reference[0].clamp_min(1e-6),
@@ -204,13 +197,8 @@ class GalleryTask(AdaINTask):
             name: torch.stack([parts[name] for parts in every]).mean() for name in every[0]
         }
 
-    def _turns(self) -> Tensor:
-        """The last style loss of each style, before its first painting that of the start."""
-        if self._latest is None:
-            self._latest = self._reference[:, 0].clone()
-        return self._latest
-
-    def _draw(self, rng: np.random.Generator) -> int:
-        """The style that is painted next, see ``TURNS``."""
-        shares = self._turns().clamp_min(1e-6).double().pow(TURNS).numpy()
-        return int(rng.choice(len(shares), p=shares / shares.sum()))
+    def _row(self, number: int) -> int:
+        """The style of painting ``number`` of the training: all in turn, each round in an order of its own."""
+        count = len(self._files)
+        order = np.random.default_rng([self.recipe.seed, number // count, 41]).permutation(count)
+        return int(order[number % count])
