@@ -25,7 +25,8 @@ class Draft(BaseModel):
     rest is ignored); ``awaiting`` says what the person's next photo is; ``used`` that jobs were made of
     it; ``parent`` is the draft of the album this one paints again; ``spoiler``
     that the photo came covered. Where ``strokes`` names a style, ``style`` is
-    the second one, for colours and shapes.
+    the second one, for colours and shapes. ``learned``: what those of the styles are
+    called that the person has learned.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -40,6 +41,7 @@ class Draft(BaseModel):
     awaiting: Literal["style", "photo"] | None = None
     style: str | None = None
     strokes: str | None = None
+    learned: dict[str, str] = Field(default_factory=dict)
     params: PaintParams
     status: int | None = None
     used: bool = False
@@ -79,7 +81,8 @@ class JobContext(BaseModel):
 
     ``status`` is the text message that shows the job's state; ``edit`` the result's message that is to be
     changed in place instead, ``previous`` the job shown there until then. ``order`` is the place in an
-    album; ``spoiler`` that the photo came covered, and the painting goes covered, too.
+    album; ``spoiler`` that the photo came covered, and the painting goes covered, too. ``learned``: as
+    in a draft.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -93,6 +96,7 @@ class JobContext(BaseModel):
     edit: int | None = None
     previous: str | None = None
     spoiler: bool = False
+    learned: dict[str, str] | None = None
 
 
 def load(view: DraftView) -> Draft:

@@ -88,7 +88,7 @@ class Gallery:
         if not draft.photos:
             return person.texts.say("gallery_first", **place)
         if draft.strokes is not None:
-            strokes = status.style_name(person.texts, draft.strokes)
+            strokes = status.style_name(person.texts, draft.strokes, draft.learned)
             return person.texts.say("gallery_second", style=strokes, **place)
         if len(draft.photos) > 1:
             return person.texts.say("gallery_album", count=len(draft.photos), **place)

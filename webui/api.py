@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import DEFAULT_METHOD, SECONDS_LEARN, PaintParams, Share, mixed, of_two, own_params
+from core.specs import MASKS
 from webui.api_calls import (
     CompareCall,
     DataCall,
@@ -53,8 +54,8 @@ def describe(job: JobView, visitor: str) -> dict[str, Any]:
     view = job.model_dump(
         mode="json", exclude={"owner", "context", "photo_key", "result_key", "album", "source", "delivered"}
     )
-    more = {"masks": [mask is not None for mask in job.masks], "finished": job.finished}
-    return view | {"styles": list(job.styles), "visitor": visitor, **more}
+    masks = {kind: [mask is not None for mask in getattr(job, kind)] for kind in MASKS}
+    return view | {"styles": list(job.styles), "visitor": visitor, **masks, "finished": job.finished}
 
 
 def _described(own: OwnStyleView, visitor: str) -> dict[str, Any]:
@@ -248,7 +249,7 @@ class Endpoints:
                 "paper": method.paper,
                 "params": list(method.params),
                 "iterative": method.capabilities.iterative,
-                "masks": method.capabilities.masks,
+                **{kind: getattr(method.capabilities, kind) for kind in MASKS},
             }
             for method in await _call(self._client.methods)
         ]
@@ -282,22 +283,25 @@ class Endpoints:
         masks = await self._masks(caller, asked, spec, len(refs))
         key = await self._put(caller, asked.photo)
         origin = self._site.origin_of(caller.request)
-        options = {"masks": masks, "source": "api", "origin": origin}
+        options = {**masks, "source": "api", "origin": origin}
         job: JobView = await _call(self._client.submit, caller.owner, key, refs, params, **options)
         return job
 
     async def _masks(
         self, caller: Caller, asked: PaintCall, spec: MethodSpec, styles: int
-    ) -> list[str | None]:
-        """Keys of the masks given, one for each style, or none at all."""
-        files = [asked.mask, asked.mask_second]
-        if files[1] is not None and styles < 2:
-            raise ParameterError("mask_second: there is no second style.")
-        given: list[Any] = [*files, *[None] * styles][:styles]
-        if not any(given):
-            return []
-        spec.check_masks(given, styles)
-        return [None if file is None else await self._put(caller, file, mask=True) for file in given]
+    ) -> dict[str, list[str | None]]:
+        """Keys of the masks given by their kinds, of each one for each style, or none at all."""
+        given: dict[str, list[Any]] = {}
+        for kind, one in zip(MASKS, ("mask", "style_mask"), strict=True):
+            files = [getattr(asked, one), getattr(asked, f"{one}_second")]
+            if files[1] is not None and styles < 2:
+                raise ParameterError(f"{one}_second: there is no second style.")
+            given[kind] = [*files, *[None] * styles][:styles] if any(files) else []
+        spec.check_masks(given["masks"], styles, given["style_masks"])
+        return {
+            kind: [None if file is None else await self._put(caller, file, mask=kind) for file in files]
+            for kind, files in given.items()
+        }
 
     async def _style(self, caller: Caller, name: str | None, file: Any) -> str:
         if file is not None:
@@ -307,13 +311,17 @@ class Endpoints:
             return str(own.ref)
         return f"gallery:{name}"
 
-    async def _put(self, caller: Caller, file: Any, *, mask: bool = False) -> str:
+    async def _put(self, caller: Caller, file: Any, *, mask: str = "") -> str:
+        """Store a picture, or a mask of this kind; its key."""
+
         def put() -> str:
             self._site.bringing(caller.request)
             path = path_of(file) or ""
             self._site.copies.note(caller.owner, path)
-            take = self._client.put_mask if mask else self._client.put_picture
-            return str(take(self._site.shelf.read(path), caller.owner))
+            data = self._site.shelf.read(path)
+            if mask:
+                return str(self._client.put_mask(data, caller.owner, of_style=mask == "style_masks"))
+            return str(self._client.put_picture(data, caller.owner))
 
         key: str = await _call(put)
         return key

@@ -40,6 +40,7 @@ STYLE = "a gallery name, or own:ID of a style that you have learned"
 VISITOR = "your id; empty: a new one"
 METHODS = "names separated by commas; empty: all that paint in one go"
 MASK = "where style paints, white within; styles without one paint the rest, else the photo stays"
+STYLE_MASK = "which part of style counts, white within; of methods that optimise only"
 OWN = 'parameters of the method\'s own as JSON, such as {"seconds": 60}'
 
 
@@ -71,6 +72,8 @@ class PaintCall(Body):
     mask_second: File = Field(
         None, description="the same for the second style, style_low or the first of mix"
     )
+    style_mask: File = Field(None, description=f"a picture: {STYLE_MASK}")
+    style_mask_second: File = Field(None, description="the same of the second style")
 
 
 class CompareCall(Body):

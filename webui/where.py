@@ -1,4 +1,5 @@
-"""Where the style paints: a mask that is brushed over the photograph on the paint tab (``static/brush.js``)."""
+"""Where the style paints, and which part of it counts: masks that are brushed over the photograph and over the style's
+picture on the paint tab (``static/brush.js``)."""
 
 from __future__ import annotations
 
@@ -18,12 +19,35 @@ BROKEN = "The mask could not be read; please paint it again."
 
 _LOAD = "window.brush && window.brush(element, trigger);"
 
-_HTML = """<div class="brush empty">
-  <p class="brush-hint">Bring a photo, then paint over the part that is to be painted in the style.</p>
+PHOTO = {
+    "hint": "Bring a photo, then paint over the part that is to be painted in the style.",
+    "label": "The photo: brush over what is to be painted",
+    "whole": "Nothing is marked: the style paints everywhere.",
+    "part": "Only what is marked is painted in the style.",
+    "dark": "This mask is dark all over; white is where its style paints.",
+    "white": "white is painted",
+    "picture": "#photo img",
+    "mask": "#mask-shown img",
+}
+STYLE = {
+    "hint": "Choose a style, then paint over the part of it that counts.",
+    "label": "The style: brush over what counts of it",
+    "whole": "Nothing is marked: the whole style counts.",
+    "part": "Only what is marked counts of the style.",
+    "dark": "This mask is dark all over; white is what counts of its style.",
+    "white": "white counts",
+    "picture": "#style-shown img",
+    "mask": "#style-mask-shown img",
+}
+"""What each brush says, where the picture is that it is over, and where a mask that is laid over it again."""
+
+_HTML = """<div class="brush empty" data-picture="{picture}" data-mask="{mask}" data-whole="{whole}" data-part="{part}"
+  data-dark="{dark}">
+  <p class="brush-hint">{hint}</p>
   <div class="brush-stage">
     <img alt="">
-    <canvas tabindex="0" role="application" aria-describedby="brush-keys"
-      aria-label="The photo: brush over what is to be painted"></canvas>
+    <canvas tabindex="0" role="application" aria-describedby="{name}-keys"
+      aria-label="{label}"></canvas>
     <i class="brush-ring" aria-hidden="true"></i>
   </div>
   <div class="brush-tools" role="toolbar" aria-label="Brush">
@@ -36,18 +60,22 @@ _HTML = """<div class="brush empty">
       <button type="button" data-do="undo" aria-label="Undo the last stroke" disabled>Undo</button>
       <button type="button" data-do="swap" title="What is marked for what is not">Swap</button>
       <button type="button" data-do="clear" disabled>Clear</button>
-      <label class="brush-file" title="A mask in black and white: white is painted"><input type="file"
+      <label class="brush-file" title="A mask in black and white: {white}"><input type="file"
         accept="image/*">From a file</label>
     </div>
   </div>
-  <p class="brush-keys" id="brush-keys">With keys: arrows move the brush, the space bar paints, Shift and arrows draw.</p>
+  <p class="brush-keys" id="{name}-keys">With keys: arrows move the brush, the space bar paints, Shift and arrows draw.</p>
   <p class="brush-said" role="status"></p>
 </div>"""
 
 
-def canvas(elem_id: str) -> gr.HTML:
-    """The photograph under a brush; its ``select`` event carries the mask as a data address, "" for none."""
-    return gr.HTML(_HTML, elem_id=elem_id, js_on_load=_LOAD, apply_default_css=False)
+def canvas(elem_id: str, words: dict[str, str]) -> gr.HTML:
+    """The photograph (``PHOTO``) or the style (``STYLE``) under a brush; its ``select`` event carries the mask as a data
+    address, "" for none."""
+    texts = {key: escape(text) for key, text in words.items()}
+    return gr.HTML(
+        _HTML.format(name=elem_id, **texts), elem_id=elem_id, js_on_load=_LOAD, apply_default_css=False
+    )
 
 
 def drawn(event: Any) -> bytes | None:
@@ -65,5 +93,10 @@ def drawn(event: Any) -> bytes | None:
 
 
 def shown(mask: bytes) -> str:
-    """A kept mask for the script, which lays it over the photograph."""
-    return f'<img alt="" src="{escape(HEAD + base64.b64encode(mask).decode())}">'
+    """A kept mask for the script, which lays it over its picture."""
+    return embedded(mask, HEAD)
+
+
+def embedded(picture: bytes, head: str = "data:image/jpeg;base64,") -> str:
+    """A picture for the script, within the page; ``head``: what its address begins with."""
+    return f'<img alt="" src="{escape(head + base64.b64encode(picture).decode())}">'

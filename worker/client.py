@@ -15,11 +15,12 @@ from sqlalchemy import select, update
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import WEIGHTS, PaintParams
-from core.specs import MethodSpec
+from core.specs import MASKS, MethodSpec
 from worker import limits, previews, removal, scheduler
 from worker.broker import Broker
 from worker.jobs import (
     LONG_QUEUE,
+    OWN_PICTURE,
     SOURCES,
     TERMINAL,
     UNFINISHED,
@@ -28,7 +29,7 @@ from worker.jobs import (
     long_line,
     new_id,
 )
-from worker.own_styles import OWN_PICTURE, OwnStylesClient
+from worker.own_styles import OwnStylesClient
 from worker.people_client import PeopleClient
 from worker.pictures_client import PicturesClient
 from worker.plugins import load_extra_methods
@@ -115,6 +116,7 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
         params: PaintParams,
         *,
         masks: Sequence[str | None] = (),
+        style_masks: Sequence[str | None] = (),
         source: str,
         album: str | None = None,
         context: dict[str, Any] | None = None,
@@ -122,9 +124,9 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
     ) -> JobView:
         """Submit a painting of the picture with key ``photo`` in the style "gallery:NAME" or "blob:KEY", or in a mix
         of several with the weights of ``params``. ``masks``: for each style the key of a mask (``put_mask``) that says where
-        it paints, or ``None`` for one that paints the rest; none at all: all paint everywhere. ``origin``: what stands for
-        the network address it comes from, where people have no accounts; those of one origin share a place in line and a
-        limit.
+        it paints, or ``None`` for one that paints the rest; none at all: all paint everywhere. ``style_masks``: likewise
+        which part of its picture counts; ``None``, or none at all: the whole. ``origin``: what stands for the network
+        address it comes from, where people have no accounts; those of one origin share a place in line and a limit.
 
         The job is kept even while the queue server is down. Raises ``LimitError``, ``UnknownNameError``,
         ``NotFoundError``, ``ParameterError``.
@@ -139,8 +141,8 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
         party = owner if origin is None else f"origin:{origin}"
         method = registry.method(params.method)
         check_styles(method, styles)
-        method.check_masks(masks, len(styles))
-        for mask in filter(None, masks):
+        method.check_masks(masks, len(styles), style_masks)
+        for mask in filter(None, (*masks, *style_masks)):
             if not self.blobs.owned(mask, owner):
                 raise NotFoundError("This mask is no longer there; please send it again.")
         long = method.capabilities.iterative
@@ -166,6 +168,7 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
                 photo_key=photo,
                 styles=styles,
                 masks=list(masks) if any(masks) else None,
+                style_masks=list(style_masks) if any(style_masks) else None,
                 style_label=label,
                 context=context or {},
                 party=line,
@@ -225,9 +228,9 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
         return made
 
     def repaint(self, job_id: str, owner: str, **changes: Any) -> JobView:
-        """Submit the same photo again with other parameters, or with ``style=``, ``masks=``, ``source=``, ``album=``,
-        ``origin=`` or ``context=`` replaced (neither album nor origin is taken over, the context is; nor are the weights and
-        masks of other styles, nor masks by a method that takes none)."""
+        """Submit the same photo again with other parameters, or with ``style=``, ``masks=``, ``style_masks=``, ``source=``,
+        ``album=``, ``origin=`` or ``context=`` replaced (neither album nor origin is taken over, the context is; nor are the
+        weights and masks of other styles, nor masks by a method that takes none of their kind)."""
         job = self.job(job_id, owner)
         style = changes.pop("style", None)
         same = style is None or list(job.styles) == ([style] if isinstance(style, str) else list(style))
@@ -238,12 +241,12 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
         source = changes.pop("source", job.source)
         album = changes.pop("album", None)
         more = {"context": changes.pop("context", job.context), "origin": changes.pop("origin", None)}
-        masks = changes.pop("masks", None)
+        masks = {kind: changes.pop(kind, None) for kind in MASKS}
         params = PaintParams.parse(**{**job.params.model_dump(), **changes})
-        if masks is None:
-            kept = same and registry.method(params.method).capabilities.masks
-            masks = job.masks if kept else ()
-        more["masks"] = masks
+        able = registry.method(params.method).capabilities
+        for kind, given in masks.items():
+            kept = getattr(job, kind) if same and getattr(able, kind) else ()
+            more[kind] = kept if given is None else given
         return self.submit(owner, job.photo_key, style, params, source=source, album=album, **more)
 
     def job(self, job_id: str, owner: str | None = None) -> JobView:

@@ -55,9 +55,9 @@ class StyleSource:
 @dataclass
 class PaintInput:
     """One painting to make. Pictures are read only when no cache has what is made of them. The order of
-    ``styles`` is that of the weights in ``params`` and of ``masks``, which say where each paints. ``watch`` sees the steps
-    of an iterative method, and says ``False`` when the picture so far is to be the result; ``beginning``: where another
-    process had come to."""
+    ``styles`` is that of the weights in ``params``, of ``masks``, which say where each paints, and of ``style_masks``, which
+    part of its picture counts. ``watch`` sees the steps of an iterative method, and says ``False`` when the picture so far
+    is to be the result; ``beginning``: where another process had come to."""
 
     photo_key: str
     read_photo: Callable[[], bytes]
@@ -65,6 +65,7 @@ class PaintInput:
     params: PaintParams
     progress: Callable[[float], None]
     masks: Sequence[Callable[[], bytes] | None] = ()
+    style_masks: Sequence[Callable[[], bytes] | None] = ()
     watch: Watch | None = None
     beginning: Beginning | None = None
 
@@ -245,7 +246,8 @@ class Engine:
             lambda: _open(wanted.read_photo()),
             [partial(_read, style) for style in wanted.styles],
             wanted.params,
-            [None if read is None else partial(_mask, read) for read in wanted.masks],
+            _masks(wanted.masks),
+            _masks(wanted.style_masks, of_style=True),
             side_max=min(self.settings.max_side, method.spec.capabilities.side_max),
             scale=scale,
             beginning=wanted.beginning,
@@ -309,10 +311,16 @@ def _read(style: StyleSource) -> Image.Image:
     return read_style(style.read(), _checked())
 
 
-def _mask(read: Callable[[], bytes]) -> Image.Image:
+def _masks(
+    reads: Sequence[Callable[[], bytes] | None], *, of_style: bool = False
+) -> list[Callable[[], Image.Image] | None]:
+    return [None if read is None else partial(_mask, read, of_style) for read in reads]
+
+
+def _mask(read: Callable[[], bytes], of_style: bool) -> Image.Image:
     from core.images.masks import read_mask
 
-    return read_mask(read(), _checked())
+    return read_mask(read(), _checked(), of_style=of_style)
 
 
 def _checked() -> Limits:

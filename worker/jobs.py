@@ -25,6 +25,8 @@ COMPANION_QUEUES = (LONG_QUEUE, TRAIN_QUEUE)
 """Queues that a worker serves by a process of their own each, so that nobody waits for what takes minutes."""
 HARD_LIMIT_AFTER = 30.0
 """A painting process that the time limit does not stop is killed this many seconds later."""
+OWN_PICTURE = "Own picture"
+"""What jobs call a picture of one's own that is no learned style."""
 ID_LENGTH = 12
 _ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -87,14 +89,17 @@ def output_key(
     model_hash: str,
     max_side: int,
     masks: Sequence[str | None] = (),
+    style_masks: Sequence[str | None] = (),
 ) -> str:
-    """Hex SHA-256 of everything that decides a result: the pictures' contents, masks included, the parameters, the model
-    and the largest side painted. Two jobs of the same key have the same result."""
+    """Hex SHA-256 of everything that decides a result: the pictures' contents, both kinds of masks included, the parameters,
+    the model and the largest side painted. Two jobs of the same key have the same result."""
     # One style stands alone, as it did before there were mixes: its paintings keep their keys.
     styles = style_hashes[0] if len(style_hashes) == 1 else list(style_hashes)
     parts: list[Any] = [photo_key, styles, params.digest(), model_hash, max_side]
-    if any(masks):  # a painting without any keeps its key, too
-        parts.append(list(masks))
+    given = [list(kind) if any(kind) else [] for kind in (masks, style_masks)]
+    while given and not given[-1]:  # a painting without any keeps its key, too
+        given.pop()
+    parts += given
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -113,6 +118,9 @@ class JobView(BaseModel):
     style: str = Field(description="gallery:NAME or blob:KEY")
     more_styles: tuple[str, ...] = Field((), description="further styles of a mix")
     masks: tuple[str | None, ...] = Field((), description="keys of where each style paints; none: everywhere")
+    style_masks: tuple[str | None, ...] = Field(
+        (), description="keys of which part of each style's picture counts; none: the whole"
+    )
     style_label: str
     position: int | None = Field(None, description="1 is next; None unless waiting or queued")
     eta_seconds: float | None = None

@@ -9,6 +9,7 @@ from core import registry
 from core.errors import NotFoundError, ParameterError
 from core.learn.names import NAME_MAX, checked_name
 from core.params import SECONDS_LEARN, PaintParams
+from worker.jobs import OWN_PICTURE
 from worker.store import own_styles as table
 from worker.store.blobs import KEPT
 from worker.store.models import OwnStyle
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 NAME = "style_name"
 """Where a job's context has what the learned style is to be called."""
 NOT_SHARED = "This style is not shared any more; ask whoever sent you the link."
-UNNAMED, OWN_PICTURE = "My style", "Own picture"
-"""What a learned style is called that nobody has named; how jobs call a picture of one's own."""
+UNNAMED = "My style"
+"""What a learned style is called that nobody has named."""
 
 
 class OwnStylesClient:

@@ -37,14 +37,15 @@ class PicturesClient:
         apart.check_picture(data, self.limits)
         return self.blobs.put(data, owner, UPLOAD)
 
-    def put_mask(self, data: bytes, owner: str) -> str:
-        """Check an uploaded mask and keep it in its one form (``core.images.apart.mask_file``); the key.
+    def put_mask(self, data: bytes, owner: str, *, of_style: bool = False) -> str:
+        """Check an uploaded mask, of a photograph or ``of_style``, and keep it in its one form
+        (``core.images.apart.mask_file``); the key.
 
         Raises ``PictureError``, also for one that is dark all over, and ``StorageError``.
         """
         from core.images import apart
 
-        return self.blobs.put(apart.mask_file(data, self.limits), owner, UPLOAD)
+        return self.blobs.put(apart.mask_file(data, self.limits, of_style=of_style), owner, UPLOAD)
 
     def picture(self, key: str, owner: str, *, used: bool = True) -> bytes:
         """An uploaded picture or a result, as stored; raises ``NotFoundError``. An upload's time begins anew, unless it

@@ -4,7 +4,7 @@ The photograph, a style picture and masks stay for their own time, since one may
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Text, cast, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import NotFoundError, ParameterError
@@ -59,14 +59,7 @@ def erase_removed(database: Database, blobs: BlobStore) -> int:
 def drop_unused(database: Database, blobs: BlobStore, owner: str, *keys: str | None) -> None:
     """Take back results and previews of a person's, unless another job of theirs needs the pictures."""
     for key in filter(None, keys):
-        ref = "blob:" + key
-        uses = or_(
-            Job.result_key == key,
-            Job.preview_key == key,
-            Job.photo_key == key,
-            cast(Job.styles, Text).contains(ref),
-            cast(Job.masks, Text).contains(key),
-        )
+        uses = or_(Job.result_key == key, Job.preview_key == key, Job.needs(key))
         with database.write() as session:
             lock(session, key)
             if session.scalar(select(Job.id).where(Job.owner == owner, uses).limit(1)) is None:

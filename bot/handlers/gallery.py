@@ -74,14 +74,24 @@ async def style(context: Context, query: CallbackQuery, person: Person, button: 
 async def learned(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:
     """One of the person's learned styles was picked."""
     own = await call(service_of(context).client.own_style, button.argument or "", person.owner)
-    await _pick(context, query, person, button, own.ref)
+    await _pick(context, query, person, button, own.ref, own.name)
 
 
-async def _pick(context: Context, query: CallbackQuery, person: Person, button: Callback, style: str) -> None:
+async def _pick(
+    context: Context,
+    query: CallbackQuery,
+    person: Person,
+    button: Callback,
+    style: str,
+    learned: str | None = None,
+) -> None:
+    """A style was picked; ``learned``: what it is called, where the person has learned it."""
     draft = await _mine(context, query, person, button)
     if draft is None or draft.gallery is None:
         return
     draft.style = style
+    if learned is not None:
+        draft.learned[style] = learned
     await answer(query)
     service = service_of(context)
     if draft.photos:
@@ -90,7 +100,9 @@ async def _pick(context: Context, query: CallbackQuery, person: Person, button: 
     await call(drafts.stop_awaiting, service.client, person.owner, but=button.target)
     draft.awaiting = "photo"
     await call(drafts.save, service.client, person.owner, draft, button.target)
-    words = person.texts.say("style_chosen", style=status.style_name(person.texts, draft.style))
+    words = person.texts.say(
+        "style_chosen", style=status.style_name(person.texts, draft.style, draft.learned)
+    )
     await service.gallery.recaption(
         context.bot, draft, draft.gallery, words, keyboards.awaiting(person.texts, button.target)
     )

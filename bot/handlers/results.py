@@ -9,7 +9,7 @@ from telegram import CallbackQuery, Update
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
-from bot import drafts, submission, uploads
+from bot import drafts, status, submission, uploads
 from bot.callbacks import Callback, Verb
 from bot.calls import answer, call, delete_quietly
 from bot.delivery import Delivery
@@ -95,7 +95,8 @@ async def _restyle(
     reply_to = job.context.get("reply_to")
     messages = [reply_to] if reply_to else []
     kept = job.style if keep_strokes else None
-    await _open_again(context, person, query, job.params, [job.photo_key], messages, kept)
+    learned = status.learned_names(job)
+    await _open_again(context, person, query, job.params, [job.photo_key], messages, kept, learned)
 
 
 async def _open_again(
@@ -106,12 +107,15 @@ async def _open_again(
     photos: list[str],
     messages: list[int],
     strokes: str | None = None,
+    learned: dict[str, str] | None = None,
 ) -> None:
     assert query.message is not None
     service = service_of(context)
     # The person's own messages stay noted for replies only: these photos are not waited for again.
     chat = query.message.chat.id
-    draft = Draft(chat=chat, photos=photos, messages=messages, params=params, strokes=strokes)
+    draft = Draft(
+        chat=chat, photos=photos, messages=messages, params=params, strokes=strokes, learned=learned or {}
+    )
     draft_id = await call(drafts.save, service.client, person.owner, draft)
     draft.gallery = await service.gallery.open(
         context.bot, person, draft_id, draft, reply_to=query.message.message_id
@@ -269,7 +273,9 @@ async def _restyle_album(
     await answer(query)
     if not again:
         kept = draft.styles[0] if keep_strokes else None
-        await _open_again(context, person, query, draft.params, draft.photos, draft.messages, kept)
+        await _open_again(
+            context, person, query, draft.params, draft.photos, draft.messages, kept, draft.learned
+        )
 
 
 async def album_files(context: Context, query: CallbackQuery, person: Person, button: Callback) -> None:

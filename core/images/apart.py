@@ -75,10 +75,10 @@ def transparency(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
     return _decoder.ask(limits, {"transparency": True}, data)[1] or None
 
 
-def mask_file(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes:
+def mask_file(data: bytes, limits: Limits = DEFAULT_LIMITS, *, of_style: bool = False) -> bytes:
     """A mask in the form in which it is kept: ``core.images.masks.read_mask``, apart, as PNG of mode ``L`` with a longest
     side of at most ``MASK_SIDE`` pixels. Raises ``PictureError``."""
-    return _decoder.ask(limits, {"mask": True}, data)[1]
+    return _decoder.ask(limits, {"mask": {"of_style": of_style}}, data)[1]
 
 
 # -- the caller's side ---------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def _answer(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
             alpha = transparency(data, Limits(**request["limits"]))
             return {}, b"" if alpha is None else to_png(alpha)
         if "mask" in request:
-            return {}, to_png(read_mask(data, Limits(**request["limits"]), side=MASK_SIDE))
+            return {}, to_png(read_mask(data, Limits(**request["limits"]), side=MASK_SIDE, **request["mask"]))
         picture = read_picture(data, Limits(**request["limits"]), side=request["side"])
         body = to_jpeg(picture, quality=request["quality"]) if "quality" in request else b""
     except PictureError as error:

@@ -1,4 +1,5 @@
-"""Masks: where in a photograph a style paints. White is there, black is not, grey is partly."""
+"""Masks: where in a photograph a style paints, or which part of a style's picture counts. White is there, black is not, grey
+is partly."""
 
 from __future__ import annotations
 
@@ -16,11 +17,15 @@ MASK_SIDE = 2048
 DARK = 128
 """A mask none of whose pixels is as light as this paints nowhere."""
 DARK_ALL_OVER = "dark all over; white is where its style paints."
+DARK_OF_STYLE = "dark all over; white is what counts of its style."
 
 
-def read_mask(source: Source, limits: Limits = DEFAULT_LIMITS, *, side: int | None = None) -> Image.Image:
-    """An untrusted picture as a mask: mode ``L``, upright, its longest side at most ``side``. What can be seen through
-    counts as black. Raises ``PictureError``: as ``read_picture``, and of code ``mask`` for one that is dark all over."""
+def read_mask(
+    source: Source, limits: Limits = DEFAULT_LIMITS, *, side: int | None = None, of_style: bool = False
+) -> Image.Image:
+    """An untrusted picture as a mask, of a photograph or ``of_style``: mode ``L``, upright, its longest side at most
+    ``side``. What can be seen through counts as black. Raises ``PictureError``: as ``read_picture``, and of code ``mask``
+    for one that is dark all over."""
     data = read_bytes(source, limits)
     mask = read_picture(data, limits).convert("L")
     alpha = transparency(data, limits) if may_be_transparent(data) else None
@@ -29,10 +34,10 @@ def read_mask(source: Source, limits: Limits = DEFAULT_LIMITS, *, side: int | No
     if side is not None and max(mask.size) > side:
         mask = resize_longest(mask, side)
     if is_dark(mask):
-        raise PictureError(f"This mask is {DARK_ALL_OVER}", code="mask")
+        raise PictureError(f"This mask is {DARK_OF_STYLE if of_style else DARK_ALL_OVER}", code="mask")
     return mask
 
 
 def is_dark(mask: Image.Image) -> bool:
-    """Whether a mask (mode ``L``) paints nowhere."""
+    """Whether a mask (mode ``L``) is white nowhere."""
     return not any(mask.histogram()[DARK:])

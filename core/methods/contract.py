@@ -15,6 +15,7 @@ from core.color import keep_luminance, match_statistics
 from core.device import pick_device
 from core.errors import ParameterError
 from core.images import resize_longest
+from core.images.masks import DARK_OF_STYLE, is_dark
 from core.methods.regions import Regions, regions_of
 from core.params import SIZE_MIN, STRENGTHS, PaintParams
 from core.specs import MethodSpec
@@ -44,7 +45,8 @@ class PaintRequest:
     """One painting to make. The order of ``styles`` is that of the weights in ``params``.
 
     ``masks``: for each style where it paints, a picture of any size, white is there; ``None`` for one that paints the rest;
-    none at all where every style paints everywhere (``core.methods.regions``);
+    none at all where every style paints everywhere (``core.methods.regions``); ``style_masks``: likewise which part of each
+    style's picture counts, white within, stretched over it; ``None``, or none at all: the whole of it;
     ``side_max``: longest side in pixels that is painted, whatever the size asked for (``None``: no limit); ``scale``: by how
     much the painting is made smaller than it was asked for, in (0, 1]; ``beginning``: for iterative methods, where another
     process had come to; ``progress``: hears of the done share within a step that takes long.
@@ -54,6 +56,7 @@ class PaintRequest:
     styles: Sequence[Picture]
     params: PaintParams
     masks: Sequence[Picture | None] = ()
+    style_masks: Sequence[Picture | None] = ()
     side_max: int | None = None
     scale: float = 1.0
     beginning: Beginning | None = None
@@ -142,8 +145,18 @@ class Method(ABC):
     def regions(self, request: PaintRequest, size: tuple[int, int]) -> Regions | None:
         """Where each style paints in a painting of ``size`` (width, height); ``None``: everywhere. Raises ``ParameterError``
         for masks that do not fit, ``PictureError`` out of them."""
-        self.spec.check_masks(request.masks, len(request.styles))
+        self.spec.check_masks(request.masks, len(request.styles), request.style_masks)
         return regions_of([None if read is None else read() for read in request.masks], size)
+
+    def style_masks(self, request: PaintRequest) -> list[Image.Image | None]:
+        """Which part of each style's picture counts, mode ``L``; ``None``, or none at all: the whole of it. Raises
+        ``ParameterError`` for masks that do not fit or are dark all over, ``PictureError`` out of them."""
+        self.spec.check_masks(request.masks, len(request.styles), request.style_masks)
+        masks = [None if read is None else read().convert("L") for read in request.style_masks]
+        for number, mask in enumerate(masks, 1):
+            if mask is not None and is_dark(mask):
+                raise ParameterError(f"The style mask of style {number} is {DARK_OF_STYLE}")
+        return masks
 
     def strengths(self, params: PaintParams) -> tuple[float, ...]:
         """The strengths this method listens to; where all are 0, the painting is the photograph bit for bit."""
@@ -176,9 +189,10 @@ class Method(ABC):
         progress: Progress | None = None,
         weights: Sequence[float] | None = None,
         masks: Sequence[Image.Image | None] = (),
+        style_masks: Sequence[Image.Image | None] = (),
     ) -> Image.Image:
         """Paint ``photo`` in the manner of one style or a mix of several; all pictures RGB, of any size. Without
-        ``weights``, those of ``params`` hold; ``masks`` (mode ``L``): see ``PaintRequest``.
+        ``weights``, those of ``params`` hold; ``masks`` and ``style_masks`` (mode ``L``): see ``PaintRequest``.
 
         Raises ``ParameterError`` for parameters of another method, and weights or masks that do not fit.
         """
@@ -191,8 +205,12 @@ class Method(ABC):
             params = params.model_copy(update={"weights": tuple(weights)})
         chosen = [styles] if isinstance(styles, Image.Image) else list(styles)
         pictures = [partial(_given, style) for style in chosen]
-        where = [None if mask is None else partial(_given, mask) for mask in masks]
-        request = PaintRequest(partial(_given, photo), pictures, params, where, progress=progress)
+        self.spec.check_masks(masks, len(chosen), style_masks)
+        where, which = (
+            [None if mask is None else partial(_given, mask) for mask in given]
+            for given in (masks, style_masks)
+        )
+        request = PaintRequest(partial(_given, photo), pictures, params, where, which, progress=progress)
         for step in self.steps(request):
             if progress is not None:
                 progress(step.done)

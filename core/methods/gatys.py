@@ -72,6 +72,7 @@ class GatysMethod(Method):
             seed=params.seed,
             beginning=request.beginning,
             regions=regions,
+            style_masks=self.style_masks(request),
         )
         preview = partial(self._preview, work, photo, params, regions)
         yield Step(LOADED, preview)

@@ -14,6 +14,7 @@ from core.color import keep_luminance, match_statistics
 from core.device import fast_bfloat16, pick_device
 from core.errors import ParameterError
 from core.images import resize_longest
+from core.images.masks import DARK
 from core.methods.contract import STYLE_SIDE, Beginning
 from core.methods.feedforward import mix_weights
 from core.methods.regions import Regions, regions_of
@@ -146,7 +147,7 @@ class Painter:
             [self._tensor(style) for style in styles],
             shares,
             self.recipe,
-            start=self._start(photo, styles, shares, seed, regions) if given is None else given,
+            start=self._start(photo, styles, shares, seed, regions, style_masks) if given is None else given,
             seconds=seconds,
             steps=steps,
             over=0.0 if beginning is None else beginning.done,
@@ -179,6 +180,7 @@ class Painter:
         shares: Sequence[float],
         seed: int,
         regions: Regions | None = None,
+        style_masks: Sequence[Image.Image | None] | None = None,
     ) -> Tensor | None:
         if self.recipe.start == "noise":
             return None
@@ -187,13 +189,23 @@ class Painter:
         small = resize_longest(photo, START_SIDE) if max(photo.size) > START_SIDE else photo
         params = PaintParams(method=self._quick.spec.name, seed=seed)
         masks = () if regions is None else regions.masks
-        return self._tensor(self._quick.stylize(small, list(styles), params, weights=shares, masks=masks))
+        # The network that paints the beginning looks at whole pictures.
+        parts = [_part(*pair) for pair in zip(styles, style_masks or [None] * len(styles), strict=True)]
+        return self._tensor(self._quick.stylize(small, parts, params, weights=shares, masks=masks))
 
     def _tensor(self, image: Image.Image) -> Tensor:
         """The picture, its shorter side repeated where the loss network would not see anything of it."""
         x = to_tensor(image, self.device)
         right, down = (max(0, SMALLEST - side) for side in image.size)
         return F.pad(x, (0, right, 0, down), mode="replicate") if right or down else x
+
+
+def _part(style: Image.Image, mask: Image.Image | None) -> Image.Image:
+    """The smallest rectangle of a style's picture with all that counts of it."""
+    if mask is None:
+        return style
+    counts = mask.convert("L").resize(style.size).point([255 * (level >= DARK) for level in range(256)])
+    return style.crop(counts.getbbox())
 
 
 def picture_of(work: Optimisation, photo: Image.Image) -> Image.Image:

@@ -73,6 +73,56 @@ def test_size_and_styles_are_kept_within_bounds(method: Method) -> None:
         begin(method, 4, weights=(1, 2))
 
 
+def two_halves() -> Image.Image:
+    """Red on the left, blue on the right."""
+    style = Image.new("RGB", (72, 48), (0, 0, 230))
+    style.paste((230, 0, 0), (0, 0, 36, 48))
+    return style
+
+
+def half(left: int, right: int) -> Image.Image:
+    mask = Image.new("L", (6, 4), right)
+    mask.paste(left, (0, 0, 3, 4))
+    return mask
+
+
+@pytest.mark.parametrize(("start", "count"), [("painting", 3), ("photo", 12)])
+def test_part_of_a_style_counts_alone(method: Method, start: str, count: int) -> None:
+    """From the picture it begins with on, where a network has painted that."""
+    params = PaintParams.parse(method="gatys", seconds=1800, start=start, content=0.0, terms="bn=1")
+
+    def blueness(mask: Image.Image) -> float:
+        request = PaintRequest(partial(picture, 1), [two_halves], params, style_masks=[lambda: mask])
+        red, _, blue = shown(list(islice(method.steps(request), count))[-1]).mean(axis=(0, 1))
+        return float(blue - red)
+
+    assert blueness(half(0, 255)) > blueness(half(255, 0)) + 20
+
+
+def test_style_masks_that_do_not_fit_are_refused(method: Method) -> None:
+    params = PaintParams.parse(method="gatys", seconds=5)
+    with pytest.raises(
+        ParameterError,
+        match=r"^The style mask of style 1 is dark all over; white is what counts of its style\.$",
+    ):
+        method.stylize(picture(1), picture(2), params, style_masks=[half(100, 0)])
+    with pytest.raises(
+        ParameterError, match=r"^style_masks: one for each style is expected, or none; 2 do not"
+    ):
+        method.stylize(picture(1), picture(2), params, style_masks=[half(255, 0)] * 2)
+    able = {spec.name for spec in registry.methods() if spec.capabilities.style_masks}
+    assert {name for name in able if registry.method(name).factory.startswith("core.")} == {"gatys"}
+    for spec in registry.methods():
+        spec.check_masks((), 2, [None, None])
+        if spec.name not in able:
+            with pytest.raises(
+                ParameterError, match=r"takes no style masks; choose another method, or none of"
+            ):
+                spec.check_masks((), 1, [half(255, 0)])
+    with pytest.raises(ParameterError, match="takes no style masks"):
+        registry.load("adain", "cpu").stylize(picture(1), picture(2), style_masks=[half(255, 0)])
+
+
 def test_the_terms_of_parameters_are_those_of_the_losses() -> None:
     assert tuple(STYLE_TERMS) == STYLE_TERM_NAMES
 

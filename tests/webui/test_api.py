@@ -42,6 +42,8 @@ PARAMETERS: dict[str, list[str]] = {
         "own",
         "mask",
         "mask_second",
+        "style_mask",
+        "style_mask_second",
     ],
     "repaint": [
         "job_id",
@@ -81,7 +83,15 @@ def call(api: Client, endpoint: str, **values: Any) -> Any:
     wanted = PARAMETERS.get(endpoint, [])
     assert set(values) <= set(wanted)
     numbers = {"alpha", "alpha_high", "alpha_low", "size", "seed", "limit", "grid", "seconds"}
-    files = {"photo", "style_file", "style_low_file", "mask", "mask_second"}
+    files = {
+        "photo",
+        "style_file",
+        "style_low_file",
+        "mask",
+        "mask_second",
+        "style_mask",
+        "style_mask_second",
+    }
     empty = {name: None if name in numbers | files else "" for name in wanted}
     given = {name: handle_file(str(value)) if name in files else value for name, value in values.items()}
     return api.predict(*(empty | given).values(), api_name=f"/{endpoint}")
@@ -246,6 +256,32 @@ def test_regions(api: Client, photo: Path, tmp_path: Path) -> None:
     assert "picture" in refusal(api, "submit", **asked, mask=tmp_path / "note.png").lower()
     unable = asked | {"method": "mix", "mask": tmp_path / "left.png"}
     assert "'mix' takes no masks" in refusal(api, "submit", **unable)
+
+
+def test_which_part_of_a_style_counts(api: Client, photo: Path, tmp_path: Path) -> None:
+    first, second = (style.name for style in gallery()[:2])
+    left, dark = Image.new("L", (90, 60)), tmp_path / "dark.png"
+    left.save(dark)
+    left.paste(255, (0, 0, 45, 60))
+    left.save(tmp_path / "left.png")
+    grow = {"photo": photo, "style": first, "method": "grow", "own": '{"patience": 0.2}'}
+    one, other = ({name: tmp_path / "left.png"} for name in ("style_mask", "style_mask_second"))
+    _, info = call(api, "stylize", **grow, **one)
+    assert (info["style_masks"], info["masks"]) == ([True], [])
+    whose = {"visitor": info["visitor"]}
+    again = call(api, "repaint", job_id=info["id"], own='{"patience": 0.3}', **whose)
+    quick = call(api, "repaint", job_id=info["id"], method="mix", **whose)
+    two = call(api, "submit", **grow, **whose, mix=f"{second}=1", **other)
+    assert [job["style_masks"] for job in (again, quick, two)] == [[True], [], [False, True]]
+    assert [wait(api, job)["state"] for job in (again, quick, two)] == ["done"] * 3
+    methods = {method["name"]: method["style_masks"] for method in call(api, "methods")}
+    assert (methods["gatys"], methods["adain"], methods["mix"]) == (True, False, False)
+
+    said = "This mask is dark all over; white is what counts of its style."
+    assert said in refusal(api, "submit", **grow, style_mask=dark)
+    assert "style_mask_second: there is no second style" in refusal(api, "submit", **grow, **other)
+    unable = {"photo": photo, "style": first, "method": "mix", **one}
+    assert "'mix' takes no style masks" in refusal(api, "submit", **unable)
 
 
 def test_compare_is_one_job_per_method(api: Client, photo: Path) -> None:

@@ -14,15 +14,17 @@ from PIL import Image
 from core import registry
 from core.errors import PictureError
 from core.params import PaintParams
+from core.specs import Capabilities, MethodSpec
 from tests.webui.studio import Studio
 from tests.webui.test_page import NARROW, database, new_studio
 from webui import where
-from webui.tabs.common import laid_masks, ordered
+from webui.tabs.common import laid_masks, laid_style_mask, ordered
 from worker.client import Client
 
 __all__ = ["database", "new_studio"]
 
 KEY = "value.length === 64"
+STRENGTH_NAMES = {"able": ("alpha",), "quick": ("alpha",), "bands": ("alpha_high", "alpha_low")}
 
 
 def open_brush(studio: Studio) -> None:
@@ -30,9 +32,10 @@ def open_brush(studio: Studio) -> None:
     studio.page.locator("#brush canvas").wait_for()
 
 
-def brush_left(studio: Studio, turns: int = 12) -> str:
-    """Brush over the left half; the mask's key."""
-    canvas = studio.page.locator("#brush canvas")
+def brush_left(studio: Studio, turns: int = 12, name: str = "") -> str:
+    """Brush over the left half of the photograph, or of the picture with this name; the mask's key."""
+    lead = f"{name}-" if name else ""
+    canvas = studio.page.locator(f"#{lead}brush canvas")
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert box is not None
@@ -44,7 +47,7 @@ def brush_left(studio: Studio, turns: int = 12) -> str:
             box["x"] + 0.42 * box["width"] * (turn % 2), box["y"] + box["height"] * turn / turns, steps=4
         )
     mouse.up()
-    return studio.wait_value("mask-key", KEY)
+    return studio.wait_value(f"{lead}mask-key", KEY)
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -170,6 +173,84 @@ def test_tools_keys_and_a_picture_as_a_mask(
     assert database.job(plain).masks == ()
 
 
+def test_part_of_a_style_is_brushed_over(
+    new_studio: Callable[..., Studio], photo: Path, database: Client, out: Path
+) -> None:
+    studio = new_studio()
+    page = studio.page
+    accordion = page.locator("#style-where")
+    studio.bring_photo(photo)
+    studio.pick_method("Grow")
+    assert not accordion.is_visible(), "there is no style yet"
+    studio.pick_style(2)
+    accordion.wait_for()
+    page.locator("#own-patience input").first.fill("0.3")
+    page.locator("#own-patience input").first.press("Enter")
+    accordion.locator("button", has_text="Only a part of the style").click()
+    page.get_by_text("Nothing is marked: the whole style counts.").wait_for()
+    key = brush_left(studio, 24, "style")
+    page.get_by_text("Only what is marked counts of the style.").wait_for()
+    page.screenshot(path=out / "style-part.png", full_page=True)
+    assert studio.value("mask-key") == "", "the photograph's brush is another"
+    studio.paint()
+    studio.status("done")
+    job = database.job(studio.shown_job())
+    assert (job.style_masks, job.masks, job.params.method) == ((key,), (), "grow")
+    mask, style = kept_mask(database, key, job.owner), database.style_picture(job.style)
+    with Image.open(io.BytesIO(style)) as picture:
+        assert abs(mask.shape[1] / mask.shape[0] - picture.width / picture.height) < 0.02
+    assert mask[:, : mask.shape[1] // 3].mean() > 250
+    assert mask[:, -mask.shape[1] // 3 :].max() == 0
+
+    # A method that cannot shows none and is not sent any; the mask is there again with one that can.
+    studio.pick_method("mix")
+    accordion.wait_for(state="hidden")
+    quick = studio.wait_other_job(job.id)
+    assert database.job(quick).style_masks == ()
+    studio.pick_method("Grow")
+    accordion.wait_for()
+    again = database.job(studio.wait_other_job(quick))
+    assert again.style_masks == (key,)
+
+    # A page opened anew lays it out again.
+    studio.open()
+    studio.status("done")
+    studio.wait_value("style-mask-key", f"value === '{key}'")
+    page.locator("#style-brush .masked").wait_for()
+    # Another style has no mask.
+    studio.pick_style(4)
+    studio.wait_value("style-mask-key", "value === ''")
+    page.locator("#style-brush .brush:not(.masked)").wait_for()
+    studio.paint()
+    plain = database.job(studio.wait_other_job(again.id))
+    assert (plain.style_masks, plain.style) == ((), f"gallery:{database.styles()[4].name}")
+    assert not studio.faults
+
+
+def test_part_of_one_s_own_style_on_a_phone(
+    new_studio: Callable[..., Studio], photo: Path, database: Client, tmp_path: Path, out: Path
+) -> None:
+    studio = new_studio(viewport=NARROW, has_touch=True)
+    page = studio.page
+    Image.linear_gradient("L").resize((120, 80)).convert("RGB").save(tmp_path / "own.png")
+    studio.bring_photo(photo)
+    studio.pick_method("Grow")
+    page.locator("#own-style button", has_text="Or bring your own").click()
+    page.locator("#style-picture input[type=file]").set_input_files(tmp_path / "own.png")
+    own = studio.wait_value("style-ref", "value.startsWith('blob:')")
+    page.locator("#style-where").wait_for()
+    page.locator("#style-where button", has_text="Only a part of the style").click()
+    page.locator("#style-brush canvas").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], "nothing sticks out"
+    key = brush_left(studio, 24, "style")
+    page.screenshot(path=out / "style-part-phone.png", full_page=True)
+    studio.paint()
+    page.locator("#cancel").click()
+    studio.status("done")
+    job = database.job(studio.shown_job())
+    assert (job.style, job.style_masks) == (own, (key,))
+
+
 # -- without a browser -------------------------------------------------------------------------------------------
 
 
@@ -200,6 +281,34 @@ def test_masks_of_the_page_and_back() -> None:
         job = SimpleNamespace(styles=(a, b, c)[: len(masks) or 1], masks=masks)
         assert laid_masks(job) == (job.styles, "", "")  # type: ignore[arg-type]
     assert isinstance(params, PaintParams)
+
+
+def test_style_masks_of_the_page_and_back() -> None:
+    able, quick, bands = (
+        MethodSpec(
+            name, name, "", "", STRENGTH_NAMES[name], "", "", Capabilities(masks=True, style_masks=can)
+        )
+        for name, can in (("able", True), ("quick", False), ("bands", True))
+    )
+    a, b = "gallery:woodcut", "gallery:mosaic"
+
+    def knobs(mask: str, elsewhere: str) -> list[object]:
+        return [1.0, 1.0, 1.0, "off", "x", 0, 0, mask, elsewhere]
+
+    for spec, colors, mask, elsewhere, expected in (
+        (able, a, "", "", ["s"]),
+        (able, b, "", "", ["s"]),
+        (able, a, "k", b, ["s", None]),
+        (quick, a, "k", b, []),
+        (bands, a, "", "", ["s"]),
+        (bands, b, "", "", []),
+    ):
+        styles, _, _, counted = ordered(spec, a, colors, knobs(mask, elsewhere), "s")
+        assert counted == expected
+        assert not counted or len(counted) == len(styles)
+        assert ordered(spec, a, colors, knobs(mask, elsewhere))[3] == []
+    for masks, laid in (((), ""), (("s",), "s"), (("s", None), "s"), ((None, "s"), ""), (("s", "t"), "")):
+        assert laid_style_mask(SimpleNamespace(style_masks=masks)) == laid  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

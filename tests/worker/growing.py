@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 
+import numpy as np
 from PIL import Image
 
 from core.methods.contract import Caches, Method, PaintRequest, Step
@@ -16,7 +17,7 @@ STEP_SECONDS = 0.05
 
 
 class GrowingMethod(Method):
-    """The brighter the picture, the more of its time is over."""
+    """The brighter the picture, the more of its time is over. It notes how much of its styles counts."""
 
     def __init__(self, spec: MethodSpec, device: str | None) -> None:
         super().__init__(spec, "cpu")
@@ -31,6 +32,8 @@ class GrowingMethod(Method):
         if request.beginning is not None:
             done = request.beginning.picture.getpixel((0, 0))[0] / 255  # type: ignore[index]
         _note(f"grow-from-{done:.2f}")
+        for mask in self.style_masks(request):
+            _note(f"grow-counts-{1.0 if mask is None else np.asarray(mask).mean() / 255:.2f}")
         until = time.monotonic() + params.value("patience") * (1 - done)
         while (left := until - time.monotonic()) > 0:
             grey = round(255 * (1 - left / params.value("patience")))

@@ -16,6 +16,6 @@ register(
         params=("alpha", "size", "seed", "seconds", "patience", "ground"),
         weights="",
         factory="tests.worker.growing:GrowingMethod",
-        capabilities=Capabilities(iterative=True, side_max=100),
+        capabilities=Capabilities(iterative=True, style_masks=True, side_max=100),
     )
 )

@@ -14,6 +14,7 @@ from core.params import PaintParams
 from core.styles import style_path
 from tests.worker.test_cli import STYLE, _settings, one_sentence, photo
 from worker.cli import main
+from worker.settings import reset_settings
 
 __all__ = ["_settings", "photo"]
 
@@ -72,6 +73,8 @@ def test_a_mask_is_never_overwritten(photo: Path, sky: Path, capsys: pytest.Capt
         (["--mask", f"{OTHER}=sky.png"], f"is no mask; write STYLE=FILE with one of {STYLE}."),
         (["--mask", f"{STYLE}=a.png", "--mask", f"{STYLE}=b.png"], "has two masks; give one"),
         (["--mask", f"{STYLE}=a.png", "--method", "learned"], "takes no masks; choose another method"),
+        (["--style-mask", f"{OTHER}=sky.png"], f"is no mask; write STYLE=FILE with one of {STYLE}."),
+        (["--style-mask", f"{STYLE}=a.png"], "takes no style masks; choose another method"),
     ],
 )
 def test_masks_that_cannot_be_meant(
@@ -100,3 +103,32 @@ def test_files_that_are_no_masks(photo: Path, tmp_path: Path, capsys: pytest.Cap
         sentence = one_sentence(capsys.readouterr().err)
         assert said in sentence
         assert str(file) in sentence
+
+
+def test_part_of_a_style_counts(
+    photo: Path,
+    sky: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The method of the tests notes how much of each style counts."""
+    notes = tmp_path / "notes"
+    monkeypatch.setenv("MIX_LOG", str(notes))
+    monkeypatch.setenv("ALLAPRIMA_EXTRA_METHODS", "tests.worker.growing_method")
+    reset_settings()
+    out, grow = tmp_path / "out.png", ["--method", "grow", "--set", "patience=0.1", "--mix", f"{OTHER}=1"]
+    assert paint(photo, STYLE, "-o", out, *grow, "--style-mask", f"{OTHER}={sky}") == 0
+    counted = [line.split()[0] for line in notes.read_text().splitlines() if "counts" in line]
+    assert counted == ["grow-counts-1.00", "grow-counts-0.50"]
+    before = sky.read_bytes()
+    capsys.readouterr()
+    for command, how in (("stylize", grow[:2]), ("submit", grow[:2]), ("optimise", [])):
+        given = [command, str(photo), STYLE, "-o", str(sky), *how, "--style-mask", f"{STYLE}={sky}"]
+        assert main(given) == 2
+        assert "never overwritten" in one_sentence(capsys.readouterr().err)
+        assert sky.read_bytes() == before
+    Image.new("L", (40, 30)).save(sky)
+    assert paint(photo, STYLE, "-o", out, *grow, "--style-mask", f"{OTHER}={sky}") == 2
+    said = one_sentence(capsys.readouterr().err)
+    assert f"{sky}: This mask is dark all over; white is what counts of its style." in said

@@ -1,16 +1,17 @@
-/* The brush: a mask painted over the photograph says where the style paints. What is painted lies on the canvas in one
-   colour; the server is sent a picture in black and white. */
+/* The brush: a mask painted over a picture says where the style paints, or which part of the style counts. What is painted
+   lies on the canvas in one colour; the server is sent a picture in black and white. Which picture it is, where its kept mask
+   is, and what is said, stands in the data of the box. */
 (() => {
   'use strict';
 
   const SIDE = 768, LETTERS = 56000, STEPS = 20;
-  const photoNow = () => document.querySelector('#photo img')?.getAttribute('src') || '';
-  const maskNow = () => document.querySelector('#mask-shown img')?.getAttribute('src') || '';
+  const source = (selector) => document.querySelector(selector)?.getAttribute('src') || '';
 
   window.brush = (element, trigger) => {
     const box = element.querySelector('.brush');
     if (!box || box.dataset.ready) return;
     box.dataset.ready = 'true';
+    const words = box.dataset;
     const image = box.querySelector('img'), canvas = box.querySelector('canvas'), ring = box.querySelector('.brush-ring');
     const range = box.querySelector('input[type=range]'), said = box.querySelector('.brush-said');
     const draw = canvas.getContext('2d', {willReadFrequently: true});
@@ -51,12 +52,12 @@
       }
       return '';
     };
-    const tell = (words) => {
+    const tell = (news) => {
       const empty = isEmpty();
       box.querySelector('[data-do=undo]').disabled = !before.length;
       box.querySelector('[data-do=clear]').disabled = empty;
       box.classList.toggle('masked', !empty);
-      said.textContent = words ?? (empty ? 'Nothing is marked: the style paints everywhere.' : 'Only what is marked is painted in the style.');
+      said.textContent = news ?? (empty ? words.whole : words.part);
       return empty;
     };
     const send = () => trigger('select', {mask: tell() ? '' : address()});
@@ -160,7 +161,7 @@
       }
     });
 
-    /* A picture in black and white, stretched over the photograph. */
+    /* A picture in black and white, stretched over the one below. */
     const lay = (picture) => {
       const made = copy(), pen = made.getContext('2d');
       pen.drawImage(picture, 0, 0, made.width, made.height);
@@ -186,13 +187,13 @@
       lay(picture);
       if (isEmpty()) {
         draw.putImageData(before.pop(), 0, 0);
-        tell('This mask is dark all over; white is where its style paints.');
+        tell(words.dark);
       } else send();
     });
 
-    /* The photograph in the field above, and the mask of a painting that is laid out again. */
+    /* The picture that is chosen, and the mask of a painting that is laid out again. */
     const restore = () => {
-      const kept = maskNow();
+      const kept = source(words.mask);
       if (kept === mask || !photo || !canvas.width) return;
       mask = kept;
       before.length = 0;
@@ -203,7 +204,7 @@
       picture.src = kept;
     };
     const look = () => {
-      const now = photoNow();
+      const now = source(words.picture);
       if (now !== photo) {
         photo = now;
         mask = '';

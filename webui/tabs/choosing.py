@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
 
+from core.errors import AllaPrimaError
 from webui import bringing, views, where
 from webui.pad import pad
 from webui.people import owner_of
+from webui.pictures import small_jpeg
 from webui.tabs.common import (
     NO_PHOTO,
     NO_STYLE,
     Update,
     call,
+    has_parts,
     picked,
     picked_name,
     said,
@@ -23,6 +27,9 @@ from webui.tabs.common import (
 )
 from webui.tabs.layout import LOW, PaintLayout, PaintState
 from webui.uploads import path_of
+
+STYLE_SIDE = 640
+"""Longest side in pixels of the style's picture under the brush."""
 
 
 class Choosing(PaintLayout):
@@ -63,6 +70,39 @@ class Choosing(PaintLayout):
         self, event: gr.EventData, request: gr.Request, visitor: str, state: PaintState
     ) -> Update:
         """Something was brushed over the photograph, or wiped away: the mask is checked and stored right away."""
+        taken = state.taken
+        visitor, key, note = await self._brushed(event, request, visitor, state)
+        if state.taken != taken:  # it lay over another photograph
+            return {self.visitor: visitor}
+        if key is None:
+            return {self.visitor: visitor, self.mask_note: note}
+        state.mask = key
+        return {self.visitor: visitor, self.mask_key: key, self.mask_note: ""}
+
+    async def take_style_mask(
+        self, event: gr.EventData, request: gr.Request, visitor: str, state: PaintState
+    ) -> Update:
+        """The same over the style's picture."""
+        style = state.style
+        visitor, key, note = await self._brushed(event, request, visitor, state, of_style=True)
+        if state.style != style:  # it lay over another one
+            return {self.visitor: visitor}
+        if key is None:
+            return {self.visitor: visitor, self.style_mask_note: note}
+        state.style_mask = key
+        return {self.visitor: visitor, self.style_mask_key: key, self.style_mask_note: ""}
+
+    async def _brushed(
+        self,
+        event: gr.EventData,
+        request: gr.Request,
+        visitor: str,
+        state: PaintState,
+        *,
+        of_style: bool = False,
+    ) -> tuple[str, str | None, str]:
+        """The visitor, and the key of what was brushed, "" for nothing; ``None`` and what went wrong where it cannot be
+        kept."""
         state.act()
         visitor = await self.site.visitors.admit(visitor)
         state.incoming += 1
@@ -70,13 +110,24 @@ class Choosing(PaintLayout):
             mask, key = where.drawn(event), ""
             if mask is not None:
                 self.site.bringing(request)
-                key = await call(self.client.put_mask, mask, owner_of(visitor))
+                key = await call(self.client.put_mask, mask, owner_of(visitor), of_style=of_style)
         except Exception as error:
-            return {self.visitor: visitor, self.mask_note: views.failure(said(error))}
+            return visitor, None, views.failure(said(error))
         finally:
             state.incoming -= 1
-        state.mask = key
-        return {self.visitor: visitor, self.mask_key: key, self.mask_note: ""}
+        return visitor, key, ""
+
+    async def show_style(self, visitor: str, method: str, style: str, colors: str) -> Update:
+        """Another style, or another method, was chosen: the one style of a method that can look at a part of it lies under
+        the brush."""
+        spec, picture = self._spec(method), ""
+        if has_parts(spec, style, colors):
+            known = await self.site.visitors.recognises(visitor)
+            with suppress(AllaPrimaError):  # deleted meanwhile
+                data = await call(self.client.style_picture, style, owner_of(visitor) if known else None)
+                small = await call(small_jpeg, data, STYLE_SIDE, self.client.limits)
+                picture = where.embedded(small)
+        return {self.style_shown: picture, self.style_where: gr.update(visible=bool(picture) or "hidden")}
 
     def _cured(self, state: PaintState, *fields: str) -> Update:
         """What was missing is there: the status line stops asking for it."""
@@ -163,8 +214,12 @@ class Choosing(PaintLayout):
         return self._style_chosen(state, *chosen, high, low)
 
     def _style_chosen(self, state: PaintState, style: str, colors: str, high: float, low: float) -> Update:
+        shown: Update = {}
+        if state.style != style:  # what was brushed over the other one is nothing here
+            state.style_mask = ""
+            shown = dict.fromkeys(self.style_masked, "")
         state.style, state.colors = style, colors
-        return {
+        return shown | {
             self.style_ref: style,
             self.colors_ref: colors,
             self.choice: self.chosen_line(style, colors),

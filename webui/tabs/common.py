@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
 from core.params import GRID_SIDE, PaintParams, Share, mixed, of_two, own_params
-from core.specs import MethodSpec
+from core.specs import MASKS, MethodSpec
 
 if TYPE_CHECKING:
     from core.styles import Style
@@ -84,16 +84,34 @@ def styles_and_params(
     return [style, colors], mixed(params, of_two(style, colors))
 
 
+Masks = list[str | None]
+
+
 def ordered(
+    spec: MethodSpec, style: str, colors: str, knobs: Sequence[Any], style_mask: str = ""
+) -> tuple[list[str], PaintParams, Masks, Masks]:
+    """Styles, parameters, masks and style masks of a job. The last two of ``knobs``: the key of the mask within which the
+    styles chosen paint, "" for none, and the style that paints elsewhere, "" for the photograph itself; ``style_mask``: the
+    key of the mask of what counts of the style chosen, where that is one."""
+    styles, params, masks = _with_masks(spec, style, colors, knobs)
+    counts = style_mask if has_parts(spec, style, colors) else ""
+    return styles, params, masks, [counts, *[None] * (len(styles) - 1)] if counts else []
+
+
+def has_parts(spec: MethodSpec, style: str, colors: str) -> bool:
+    """Whether the page can say which part counts of what is chosen: of one style, and by a method that looks at parts."""
+    one = not spec.has_bands or colors in ("", style)
+    return bool(style) and one and spec.capabilities.style_masks
+
+
+def _with_masks(
     spec: MethodSpec, style: str, colors: str, knobs: Sequence[Any]
-) -> tuple[list[str], PaintParams, list[str | None]]:
-    """Styles, parameters and masks of a job. The last two of ``knobs``: the key of the mask within which the styles chosen
-    paint, "" for none, and the style that paints elsewhere, "" for the photograph itself."""
+) -> tuple[list[str], PaintParams, Masks]:
     *others, mask, elsewhere = knobs
     styles, params = styles_and_params(spec, style, colors, others)
     if not mask or not spec.capabilities.masks:
         return styles, params, []
-    masks: list[str | None] = [mask] * len(styles)
+    masks: Masks = [mask] * len(styles)
     if not elsewhere:
         return styles, params, masks
     shares = of_two(*styles) if len(styles) == 2 else [Share(style, 1.0, 1.0)]
@@ -109,6 +127,17 @@ def laid_masks(job: JobView) -> tuple[tuple[str, ...], str, str]:
     if mask is None or any(one != mask for one in inner) or last not in (mask, None):
         return styles, "", ""
     return (styles, mask, "") if last == mask else (styles[:-1], mask, styles[-1])
+
+
+def laid_style_mask(job: JobView) -> str:
+    """The key of the mask of what counts of a job's first style, "" for none, or where the page cannot show its masks."""
+    first, *others = job.style_masks or (None,)
+    return first if first is not None and not any(others) else ""
+
+
+def same_masks(one: JobView, other: JobView) -> bool:
+    """Whether two jobs have the same masks of both kinds."""
+    return all(getattr(one, kind) == getattr(other, kind) for kind in MASKS)
 
 
 def picked(style: str, colors: str, ref: str, band: str) -> tuple[str, str]:

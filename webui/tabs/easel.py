@@ -11,7 +11,7 @@ import gradio as gr
 from webui import views
 from webui.follow import follow
 from webui.pad import pad
-from webui.tabs.common import SEARCHED, Update, as_grid, call
+from webui.tabs.common import SEARCHED, Update, as_grid, call, same_masks
 from webui.tabs.layout import PaintState
 from webui.tabs.restoring import Restoring
 
@@ -98,7 +98,7 @@ class Easel(Restoring):
             return pad(high, low)
         wanted = as_grid(job.params)
         others = self.client.jobs(job.owner, limit=SEARCHED)
-        done = (o for o in others if o.params == wanted and o.state == "done" and o.masks == job.masks)
+        done = (o for o in others if o.params == wanted and o.state == "done" and same_masks(o, job))
         same = (o for o in done if self._same_pictures(o, job))
         return pad(high, low, next(same, None), self.site.links)
 

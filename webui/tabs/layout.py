@@ -30,12 +30,12 @@ class PaintState:
     """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
     ``taken`` counts pictures taken in, ``acts`` what the person has done. ``style`` is the chosen style, ``colors``
     the one for colours and shapes, ``mask`` the key of where they paint, "" for everywhere, ``None`` while only the page
-    knows. ``trouble``: why the photo in the field cannot be used; ``missed``: what the
-    status line says is missing. ``hung``: how many paintings are shown below; ``removed``: the one deleted last,
-    which can be had back; ``submitted``: what Paint was pressed for last, while that is being painted; ``growing``: the
-    job whose picture so far is shown, ``grown`` how far it was, ``grown_at`` when that was. The rest is of
-    ``webui.tabs.restoring``: a job to be brought back, the painting shown while it is being made, what is to be
-    laid out of it and whether that was done, at which turn it was found."""
+    knows, ``style_mask`` likewise that of what counts of the style. ``trouble``: why the photo in the field cannot be
+    used; ``missed``: what the status line says is missing. ``hung``: how many paintings are shown below; ``removed``:
+    the one deleted last, which can be had back; ``submitted``: what Paint was pressed for last, while that is being
+    painted; ``growing``: the job whose picture so far is shown, ``grown`` how far it was, ``grown_at`` when that was.
+    The rest is of ``webui.tabs.restoring``: a job to be brought back, the painting shown while it is being made, what
+    is to be laid out of it and whether that was done, at which turn it was found."""
 
     turn: int = 0
     incoming: int = 0
@@ -49,6 +49,7 @@ class PaintState:
     hung: int = SHOWN
     removed: JobView | None = None
     mask: str | None = None
+    style_mask: str | None = None
     submitted: tuple[Any, ...] | None = None
     metadata: bool = False
     found: Any = None
@@ -82,7 +83,8 @@ class PaintState:
 
 class PaintLayout:
     """The tab's components, built inside the current ``gr.Blocks``. The groups that events speak of: ``stage`` (what
-    a job changes), ``knobs`` (its parameters), ``chosen`` (what a job was submitted with)."""
+    a job changes), ``knobs`` (its parameters), ``chosen`` (what a job was submitted with), ``style_masked`` (what was
+    brushed over the style)."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -104,6 +106,9 @@ class PaintLayout:
             self.touched = gr.Textbox(elem_id="touched", show_label=False)
             self.mask_key = gr.Textbox(elem_id="mask-key", show_label=False)
             self.mask_shown = gr.HTML("", elem_id="mask-shown", apply_default_css=False)
+            self.style_mask_key = gr.Textbox(elem_id="style-mask-key", show_label=False)
+            self.style_mask_shown = gr.HTML("", elem_id="style-mask-shown", apply_default_css=False)
+            self.style_shown = gr.HTML("", elem_id="style-shown", apply_default_css=False)
             self.take = gr.Number(PARAMS["seed"].default, precision=0, elem_id="take", show_label=False)
             self.enter = gr.Button("Enter", elem_id="enter")  # pressed by the script
         with gr.Row(elem_id="studio"):
@@ -123,11 +128,13 @@ class PaintLayout:
             self.size,
             self.take,
             *self.own.values(),
+            self.style_mask_key,
             self.mask_key,
             self.elsewhere,
         ]
-        """In the order of ``webui.tabs.common.taken_knobs``."""
+        """In the order of ``webui.tabs.common.taken_knobs``, with the masks behind."""
         self.refs = [self.photo_key, self.style_ref, self.colors_ref]
+        self.style_masked = [self.style_mask_key, self.style_mask_shown, self.style_mask_note]
         self.stage = [
             self.job_id,
             self.easel,
@@ -150,6 +157,8 @@ class PaintLayout:
             self.photo_note,
             self.where,
             self.mask_shown,
+            self.style_where,
+            self.style_mask_shown,
             self.own_style,
             self.own_note,
             *self.knobs,
@@ -172,7 +181,7 @@ class PaintLayout:
             with gr.Accordion(
                 "Only a part of the photo", open=False, elem_id="where", visible=able
             ) as self.where:
-                self.canvas = where.canvas("brush")
+                self.canvas = where.canvas("brush", where.PHOTO)
                 self.mask_note = gr.HTML("", elem_id="mask-note", apply_default_css=False)
                 self.elsewhere = gr.Dropdown(
                     [
@@ -209,6 +218,11 @@ class PaintLayout:
                     buttons=[],
                 )
                 self.own_note = gr.HTML("", elem_id="style-note", apply_default_css=False)
+            with gr.Accordion(
+                "Only a part of the style", open=False, elem_id="style-where", visible="hidden"
+            ) as self.style_where:
+                self.style_canvas = where.canvas("style-brush", where.STYLE)
+                self.style_mask_note = gr.HTML("", elem_id="style-mask-note", apply_default_css=False)
             self.own_styles.build_learning()
 
     def _build_painting(self) -> None:

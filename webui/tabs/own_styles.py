@@ -110,7 +110,17 @@ class OwnStyles:
         self.tiles.select(
             self.pick,
             [tab.visitor, tab.state, *styles, tab.band, tab.high, tab.low],
-            [*styles, tab.choice, tab.pad, tab.status, tab.tiles, self.actions, self.called, self.links],
+            [
+                *styles,
+                tab.choice,
+                tab.pad,
+                tab.status,
+                tab.tiles,
+                self.actions,
+                self.called,
+                self.links,
+                *tab.style_masked,
+            ],
             **many,
         )
         self.delete.click(

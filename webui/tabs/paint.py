@@ -12,7 +12,8 @@ from typing import Any
 import gradio as gr
 
 from core.errors import AllaPrimaError, NotFoundError
-from core.params import ALPHA_DEFAULT
+from core.params import ALPHA_DEFAULT, PaintParams
+from core.specs import MASKS
 from webui import views
 from webui.follow import follow
 from webui.hanging import history
@@ -20,6 +21,7 @@ from webui.pad import pad, parse_field
 from webui.people import owner_of
 from webui.tabs.common import (
     BROKEN,
+    Masks,
     Update,
     as_grid,
     call,
@@ -81,6 +83,20 @@ class PaintTab(Easel):
             [self.visitor, self.mask_key, self.mask_note],
             **many,
         )
+        self.style_canvas.select(
+            self.take_style_mask,
+            [self.visitor, self.state],
+            [self.visitor, self.style_mask_key, self.style_mask_note],
+            **many,
+        )
+        gr.on(
+            [self.method.change, self.style_ref.change, self.colors_ref.change],
+            self.show_style,
+            [self.visitor, self.method, *styles],
+            [self.style_shown, self.style_where],
+            **quiet,
+            trigger_mode="always_last",
+        )
         self.own_style.input(
             self.take_style,
             [self.own_style, *styles, self.band, self.visitor, self.state, *strengths],
@@ -93,13 +109,14 @@ class PaintTab(Easel):
                 self.status,
                 self.visitor,
                 self.pad,
+                *self.style_masked,
             ],
             **many,
         )
         self.tiles.select(
             self.pick_style,
             [self.state, *styles, self.band, *strengths],
-            [*styles, self.choice, self.pad, self.status],
+            [*styles, self.choice, self.pad, self.status, *self.style_masked],
             **many,
         )
         self.band.input(self.show_band, [self.band, *styles], [self.tiles], **many)
@@ -211,10 +228,11 @@ class PaintTab(Easel):
             yield self._at_rest() | missing
             return
         styles, params, masks = self._ordered(state, style, colors, knobs)
-        with state.submitting((owner, photo, tuple(styles), params, tuple(masks))) as first:
+        wanted = (owner, photo, tuple(styles), params, *map(tuple, masks.values()))
+        with state.submitting(wanted) as first:
             if not first:
                 return
-            options = {"masks": masks, "source": "web", "origin": self.site.origin_of(request)}
+            options = {**masks, "source": "web", "origin": self.site.origin_of(request)}
             job = await call(self.client.submit, owner, photo, styles, params, **options)
             async for update in self._show(state, job, owner):
                 yield update
@@ -229,11 +247,16 @@ class PaintTab(Easel):
         state.photo = await store(self.site, path, owner)
         return state.photo
 
-    def _ordered(self, state: PaintState, style: str, colors: str, knobs: Sequence[Any]) -> Any:
-        """Styles, parameters and masks of what is chosen by now."""
-        *others, mask, elsewhere = knobs
+    def _ordered(
+        self, state: PaintState, style: str, colors: str, knobs: Sequence[Any]
+    ) -> tuple[list[str], PaintParams, dict[str, Masks]]:
+        """Styles and parameters of what is chosen by now, and its masks by their kinds."""
+        *others, style_mask, mask, elsewhere = knobs
         mask = mask if state.mask is None else state.mask
-        return ordered(self._spec(knobs[METHOD]), style, colors, (*others, mask, elsewhere))
+        style_mask = style_mask if state.style_mask is None else state.style_mask
+        spec, knobs = self._spec(knobs[METHOD]), (*others, mask, elsewhere)
+        styles, params, *masks = ordered(spec, style, colors, knobs, style_mask)
+        return styles, params, dict(zip(MASKS, masks, strict=True))
 
     async def _chosen(self, state: PaintState, photo: str, style: str, colors: str) -> tuple[str, str, str]:
         """What is chosen by now; the fields of the page know it when this server was started after them."""
@@ -317,7 +340,8 @@ class PaintTab(Easel):
         owner = owner_of(visitor)
         styles, params, masks = self._ordered(state, style, colors, knobs)
         job = await call(self.client.job, job_id, owner)
-        same = (job.params, list(job.styles), list(job.masks)) == (params, styles, masks)
+        before = {kind: list(getattr(job, kind)) for kind in MASKS}
+        same = (job.params, list(job.styles), before) == (params, styles, masks)
         if same or not self._is_of(job, photo, style, colors):
             return
         shown = job if job.state == "done" else await self._last_painting(owner, job)
@@ -325,7 +349,7 @@ class PaintTab(Easel):
             with suppress(AllaPrimaError):
                 await call(self.client.cancel, job.id, owner)
         origin = self.site.origin_of(request)
-        changes = {"style": styles, "masks": masks, "origin": origin, **params.model_dump()}
+        changes = {"style": styles, **masks, "origin": origin, **params.model_dump()}
         again = await call(self.client.repaint, job_id, owner, **changes)
         async for update in self._show(state, again, owner, shown):
             yield update
@@ -348,7 +372,7 @@ class PaintTab(Easel):
             return
         styles, params, masks = self._ordered(state, style, colors, knobs)
         high, low = params.alpha_high, params.alpha_low
-        options = {"masks": masks, "source": "web", "origin": self.site.origin_of(request)}
+        options = {**masks, "source": "web", "origin": self.site.origin_of(request)}
         job = await call(self.client.submit, owner, photo, styles, as_grid(params), **options)
         yield {self.pad: pad(high, low, note="Painting …")}
         async for view in follow(self.client, job, owner):
@@ -398,7 +422,7 @@ class PaintTab(Easel):
         for file in (photo, style):
             await call(self.site.shelf.remove, path_of(file))
         state.turn += 1
-        state.photo = state.style = state.colors = state.mask = ""
+        state.photo = state.style = state.colors = state.mask = state.style_mask = ""
         state.removed = None
         yield {
             self.visitor: self.site.visitors.new(),
@@ -414,4 +438,5 @@ class PaintTab(Easel):
             **self._unsaid(state),
             self.pad: pad(ALPHA_DEFAULT, ALPHA_DEFAULT),
             **dict.fromkeys((self.job_id, *self.refs, self.mask_key, self.mask_shown, self.elsewhere), ""),
+            **dict.fromkeys((self.style_mask_key, self.style_mask_shown), ""),
         }

@@ -20,7 +20,7 @@ from webui.people import owner_of
 from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.site import Site
 from webui.tabs.choosing import Choosing
-from webui.tabs.common import SEARCHED, Update, call, is_painting, laid_masks
+from webui.tabs.common import SEARCHED, Update, call, is_painting, laid_masks, laid_style_mask
 from webui.tabs.hanging import Wall
 from webui.tabs.layout import PaintState
 
@@ -140,7 +140,7 @@ class Restoring(Choosing):
     def _put(self, laid: Update, state: PaintState) -> Update:
         """What was prepared, on the page and on the state."""
         state.photo, state.style, state.colors = (laid[ref] for ref in self.refs)
-        state.mask = laid[self.mask_key]
+        state.mask, state.style_mask = laid[self.mask_key], laid[self.style_mask_key]
         state.laid_back, state.turn_found = True, state.turn
         return laid | self._unsaid(state)
 
@@ -171,6 +171,7 @@ class Restoring(Choosing):
             self.tiles: self.ticked(style),
         }
         laid |= await self._laid_mask(mask, elsewhere, owner, laid.get(self.where) or {})
+        laid |= await self._laid_style_mask(laid_style_mask(job), owner)
         own = next((ref for ref in styles if ref.startswith("blob:")), None)
         keys = [job.photo_key, own.removeprefix("blob:") if own else None]
         laid[self.photo], laid[self.own_style] = await asyncio.gather(
@@ -180,10 +181,7 @@ class Restoring(Choosing):
 
     async def _laid_mask(self, key: str, elsewhere: str, owner: str, shown: Update) -> Update:
         """The mask within which the styles painted, while it is kept, and what painted elsewhere."""
-        data = None
-        if key:
-            with suppress(AllaPrimaError):
-                data = await call(self.client.picture, key, owner)
+        data = await self._kept(key, owner)
         known = elsewhere if elsewhere.removeprefix("gallery:") in {one.name for one in self.styles} else ""
         return {
             self.mask_key: key if data else "",
@@ -191,6 +189,21 @@ class Restoring(Choosing):
             self.elsewhere: known,
             self.where: shown | gr.update(open=bool(data)),
         }
+
+    async def _laid_style_mask(self, key: str, owner: str) -> Update:
+        """The mask of what counted of the style, while it is kept."""
+        data = await self._kept(key, owner)
+        return {
+            self.style_mask_key: key if data else "",
+            self.style_mask_shown: where.shown(data) if data else "",
+            self.style_where: gr.update(open=bool(data)),
+        }
+
+    async def _kept(self, key: str, owner: str) -> bytes | None:
+        """The picture with this key; ``None`` for no key, and where it is no longer kept."""
+        with suppress(AllaPrimaError):
+            return await call(self.client.picture, key, owner) if key else None
+        return None
 
     async def _paintings(self, owner: str) -> list[Any]:
         jobs = await call(self.client.jobs, owner, limit=SEARCHED)

@@ -6,15 +6,18 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError, ParameterError, PictureError, UnknownNameError
+from core.specs import MASKS, MethodSpec
 from core.words import count, shown
 
 if TYPE_CHECKING:
+    import argparse
+
     from PIL import Image
 
     from worker.cli.show import Board
@@ -201,9 +204,47 @@ def gallery_style(name: str) -> str | None:
     raise UnknownNameError("style", name, known)
 
 
-def mask_files(given: Sequence[str], styles: Sequence[str]) -> list[Path | None]:
-    """The files that ``--mask STYLE=FILE`` names, one or ``None`` for each of ``styles``; none at all where nothing was
-    given. Raises ``ParameterError``."""
+@dataclass(frozen=True)
+class MaskFiles:
+    """The files that ``--mask`` and ``--style-mask`` name, each one or ``None`` for each style; none at all where nothing
+    was given."""
+
+    masks: list[Path | None]
+    style_masks: list[Path | None]
+
+    @classmethod
+    def given(cls, args: argparse.Namespace, styles: Sequence[str]) -> MaskFiles:
+        """Those of a command with ``worker.cli.parser.add_mask_arguments``. Raises ``ParameterError``."""
+        return cls(_mask_files(args.mask, styles), _mask_files(args.style_mask, styles))
+
+    @property
+    def names(self) -> list[str]:
+        """The files, which no painting may overwrite."""
+        return [str(path) for path in (*self.masks, *self.style_masks) if path is not None]
+
+    def check(self, method: MethodSpec, styles: int) -> None:
+        """Raises ``ParameterError`` where a method does not take them."""
+        method.check_masks(self.masks, styles, self.style_masks)
+
+    def each(self, take: Callable[[Path, bool], Any]) -> dict[str, Any]:
+        """What ``take`` makes of each file and of whether it is a style's, by the kinds of ``core.specs.MASKS``. What it
+        raises as ``PictureError`` is said with the file's name."""
+        found: dict[str, list[Any]] = {kind: [] for kind in MASKS}
+        for kind, paths in zip(MASKS, (self.masks, self.style_masks), strict=True):
+            for path in paths:
+                with of_file(path):
+                    found[kind].append(None if path is None else take(path, kind == "style_masks"))
+        return found
+
+    def read(self) -> dict[str, Any]:
+        """The masks (mode ``L``), by their kinds; raises ``PictureError`` with the file's name."""
+        from core.images.masks import read_mask
+
+        return self.each(lambda path, of_style: read_mask(path, of_style=of_style))
+
+
+def _mask_files(given: Sequence[str], styles: Sequence[str]) -> list[Path | None]:
+    """The files that options STYLE=FILE name. Raises ``ParameterError``."""
     found: dict[str, Path] = {}
     for text in given:
         # A name may hold the sign as well as a file: the style is what is known.
@@ -216,17 +257,6 @@ def mask_files(given: Sequence[str], styles: Sequence[str]) -> list[Path | None]
             raise ParameterError(f"'{style}' has two masks; give one, which may have several white parts.")
         found[style] = Path(file).expanduser()
     return [found.get(style) for style in styles] if found else []
-
-
-def read_masks(files: Sequence[Path | None]) -> list[Image.Image | None]:
-    """The masks in these files (mode ``L``); raises ``PictureError`` with the file's name."""
-    from core.images.masks import read_mask
-
-    found: list[Image.Image | None] = []
-    for path in files:
-        with of_file(path):
-            found.append(None if path is None else read_mask(path))
-    return found
 
 
 @contextlib.contextmanager

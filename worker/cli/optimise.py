@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import ParameterError
 from core.params import KEEP_COLORS, PARAMS, SECONDS_DEFAULT, Share
-from worker.cli.files import gallery_style, mask_files, plan, read_masks, save
-from worker.cli.parser import Subcommands, add_mask_argument, add_own_param, check_range
+from worker.cli.files import MaskFiles, gallery_style, plan, save
+from worker.cli.parser import Subcommands, add_mask_arguments, add_own_param, check_range
 from worker.cli.show import Board
 
 if TYPE_CHECKING:
@@ -63,14 +63,7 @@ def add_parser(subcommands: Subcommands) -> None:
         metavar="STYLE=WEIGHT",
         help="one more style with its weight beside STYLE's, which is 1; may be repeated",
     )
-    add_mask_argument(parser)
-    parser.add_argument(
-        "--style-mask",
-        action="append",
-        default=[],
-        metavar="STYLE=FILE",
-        help="which part of a style's picture counts, white within",
-    )
+    add_mask_arguments(parser)
     parser.add_argument(
         "--seconds",
         type=float,
@@ -146,11 +139,11 @@ def run(args: argparse.Namespace) -> int:
     if any(share.high != share.low for share in shares.values()):
         raise ParameterError("Optimisation does not tell strokes from colours; give one weight per style.")
     known = [gallery_style(name) for name in shares]
-    files, style_files = mask_files(args.mask, list(shares)), mask_files(args.style_mask, list(shares))
-    [task] = plan([args.photo], [*shares, *map(str, filter(None, files + style_files))], args.out)
+    files = MaskFiles.given(args, list(shares))
+    [task] = plan([args.photo], [*shares, *files.names], args.out)
     photo = read_picture(task.photo)
     styles = [read_style(name, gallery) for name, gallery in zip(shares, known, strict=True)]
-    masks, style_masks = read_masks(files), read_masks(style_files)
+    masks = files.read()
     if args.size is not None:
         photo = resize_longest(photo, args.size)
 
@@ -183,9 +176,8 @@ def run(args: argparse.Namespace) -> int:
                     strength=alpha,
                     seed=args.seed,
                     keep_colors=args.keep_colors,
-                    masks=masks,
-                    style_masks=style_masks,
                     tell=tell,
+                    **masks,
                 )
                 paintings.append(painting)
                 if enough.asked:

@@ -125,7 +125,7 @@ def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
         help="one more style with its weight beside STYLE's, which is 1 unless named here too; "
         "STYLE=WEIGHT/WEIGHT weighs strokes and colours apart; may be repeated",
     )
-    add_mask_argument(group)
+    add_mask_arguments(group)
     group.add_argument(
         "--grid",
         action="store_true",
@@ -160,8 +160,9 @@ def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_mask_argument(group: argparse._ActionsContainer) -> None:
-    """The option that says where a style paints; ``worker.cli.files.mask_files`` reads it."""
+def add_mask_arguments(group: argparse._ActionsContainer) -> None:
+    """The options that say where a style paints, and which part of its picture counts; ``worker.cli.files.MaskFiles`` reads
+    them."""
     group.add_argument(
         "--mask",
         action="append",
@@ -169,6 +170,13 @@ def add_mask_argument(group: argparse._ActionsContainer) -> None:
         metavar="STYLE=FILE",
         help="where a style paints: a black and white picture, white within; styles without one paint the rest, and where "
         "none paints, the photo stays as it is; may be repeated",
+    )
+    group.add_argument(
+        "--style-mask",
+        action="append",
+        default=[],
+        metavar="STYLE=FILE",
+        help="which part of a style's picture counts, white within; of methods that optimise only; may be repeated",
     )
 
 

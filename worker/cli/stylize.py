@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import AllaPrimaError
 from core.words import shown
-from worker.cli.files import Tally, Task, gallery_style, mask_files, plan, read_masks, save
+from worker.cli.files import MaskFiles, Tally, Task, gallery_style, plan, save
 from worker.cli.parser import Subcommands, add_painting_arguments, painting_params, painting_shares
 from worker.cli.show import Board
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from PIL.Image import Image
 
     from core.methods.contract import Method
@@ -57,10 +55,10 @@ def run(args: argparse.Namespace) -> int:
     known = [gallery_style(name) for name in names]
     spec = registry.method(params.method)
     spec.check_styles(known)
-    files = mask_files(args.mask, names)
-    spec.check_masks(files, len(names))
-    masks = read_masks(files)
-    tasks = plan(args.photos, [*names, *map(str, filter(None, files))], args.out)
+    files = MaskFiles.given(args, names)
+    files.check(spec, len(names))
+    masks = files.read()
+    tasks = plan(args.photos, [*names, *files.names], args.out)
     with Tally(args.photos) as tally, Board(len(tasks), "Loading") as board:
         styles = [read_style(name, gallery) for name, gallery in zip(names, known, strict=True)]
         method = load_method(params.method, args.device or settings.device)
@@ -91,7 +89,7 @@ def _paint(
     task: Task,
     styles: list[Image],
     params: PaintParams,
-    masks: list[Image | None],
+    masks: dict[str, Any],
     board: Board,
     tally: Tally,
     metadata: bool,
@@ -103,7 +101,7 @@ def _paint(
     started = time.perf_counter()
     try:
         photo = read_picture(task.photo)
-        painting = stylize(method, photo, styles, params, board, masks)
+        painting = stylize(method, photo, styles, params, board, **masks)
         if params.grid:
             painting = strengths_sheet(painting, shown(task.photo.stem))
         save(painting, task.out, photo_metadata(task.photo) if metadata else None)
@@ -123,11 +121,12 @@ def stylize(
     styles: list[Image],
     params: PaintParams,
     board: Board,
-    masks: Sequence[Image | None] = (),
+    **masks: Any,
 ) -> Image:
-    """One painting; a shortage of memory becomes an ``AllaPrimaError`` that says what helps."""
+    """One painting, with ``masks`` of both kinds (``core.specs.MASKS``); a shortage of memory becomes an ``AllaPrimaError``
+    that says what helps."""
     try:
-        return method.stylize(photo, styles, params, progress=board.part, masks=masks)
+        return method.stylize(photo, styles, params, board.part, **masks)
     except (MemoryError, RuntimeError) as error:
         # torch reports a shortage as RuntimeError, on the CPU without a type of its own.
         text = str(error).lower()

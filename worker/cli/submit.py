@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError
 from core.words import shown
-from worker.cli.files import Tally, Task, gallery_style, mask_files, of_file, plan, save, write
+from worker.cli.files import MaskFiles, Tally, Task, gallery_style, plan, save, write
 from worker.cli.parser import Subcommands, add_painting_arguments, painting_params, painting_shares
 from worker.cli.show import Board
 
@@ -53,15 +54,15 @@ def run(args: argparse.Namespace) -> int:
         params = painting_params(args)
         names = [share.style for share in painting_shares(args)]
         known = [gallery_style(name) for name in names]
-        files = mask_files(args.mask, names)
-        registry.method(params.method).check_masks(files, len(names))
-        tasks = plan(args.photos, [*names, *map(str, filter(None, files))], args.out)
+        files = MaskFiles.given(args, names)
+        files.check(registry.method(params.method), len(names))
+        tasks = plan(args.photos, [*names, *files.names], args.out)
         _check_queue(client)
         styles = [
             f"gallery:{gallery}" if gallery else f"blob:{_hand_in(client, Path(name))}"
             for name, gallery in zip(names, known, strict=True)
         ]
-        masks = [None if file is None else _hand_in_mask(client, file) for file in files]
+        masks = files.each(partial(_hand_in_mask, client))
         album = secrets.token_hex(6) if len(tasks) > 1 else None
         submitted: list[Submitted] = []
         with Tally(args.photos) as tally, Board(len(tasks)) as board:
@@ -69,9 +70,7 @@ def run(args: argparse.Namespace) -> int:
                 for task in tasks:
                     try:
                         photo = _hand_in(client, task.photo)
-                        job = client.submit(
-                            OWNER, photo, styles, params, masks=masks, source="cli", album=album
-                        )
+                        job = client.submit(OWNER, photo, styles, params, source="cli", album=album, **masks)
                     except AllaPrimaError as error:
                         tally.fail(task.photo, error, board)
                         board.next()
@@ -107,12 +106,11 @@ def _hand_in(client: Client, path: Path) -> str:
     return client.put_picture(read_bytes(path.expanduser(), client.limits), OWNER)
 
 
-def _hand_in_mask(client: Client, path: Path) -> str:
-    """Store a mask; its key. Raises ``PictureError`` with the file's name."""
+def _hand_in_mask(client: Client, path: Path, of_style: bool) -> str:
+    """Store a mask; its key. Raises ``PictureError``."""
     from core.images import read_bytes
 
-    with of_file(path):
-        return client.put_mask(read_bytes(path, client.limits), OWNER)
+    return client.put_mask(read_bytes(path, client.limits), OWNER, of_style=of_style)
 
 
 def _follow(client: Client, one: Submitted, board: Board, tally: Tally, metadata: bool) -> None:

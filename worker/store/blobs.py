@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, Text, cast, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from core.errors import NotFoundError
@@ -292,11 +292,7 @@ class BlobStore:
         unfinished = select(Job.id).where(
             Job.owner == Blob.owner,
             Job.state.in_(UNFINISHED),
-            or_(
-                Job.photo_key == Blob.key,
-                cast(Job.styles, Text).contains("blob:" + Blob.key),
-                cast(Job.masks, Text).contains(Blob.key),
-            ),
+            Job.needs(Blob.key),
         )
         return self._revoke(Blob.expires_at < clock(), ~exists(unfinished))
 

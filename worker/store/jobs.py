@@ -60,6 +60,7 @@ def view(row: Job, place: Place = NOWHERE) -> JobView:
         style=row.styles[0],
         more_styles=tuple(row.styles[1:]),
         masks=tuple(row.masks or ()),
+        style_masks=tuple(row.style_masks or ()),
         style_label=row.style_label,
         position=place.position,
         eta_seconds=place.eta_seconds,

@@ -12,7 +12,7 @@ from worker.store.errors import StorageError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA = "0012"
+SCHEMA = "0013"
 """The newest revision. Known here so that a start with an up-to-date database need not load Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Double, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    cast,
+    or_,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -73,6 +85,8 @@ class Job(Base):
     styles: Mapped[list[str]] = mapped_column(server_default="[]")
     # Where each of these paints: keys of stored masks, or none for a style that paints the rest; no list: everywhere.
     masks: Mapped[list[str | None] | None] = mapped_column(JSON(none_as_null=True))
+    # Which part of the picture of each of these counts: likewise; no list: the whole.
+    style_masks: Mapped[list[str | None] | None] = mapped_column(JSON(none_as_null=True))
     style_label: Mapped[str] = mapped_column(String(120))
     context: Mapped[dict[str, Any]]
     # Who counts as one person in line: the owner, or "origin:" and a keyed hash of the network address it was submitted
@@ -112,6 +126,17 @@ class Job(Base):
     photo_side: Mapped[int | None] = mapped_column(Integer)
     # When its owner deleted it: hidden since, and erased a little later (worker.removal).
     removed_at: Mapped[float | None]
+
+    @classmethod
+    def needs(cls, key: Any) -> ColumnElement[bool]:
+        """The condition that a job is painted from the picture with this key, a string or a column: as its photograph, one
+        of its styles, or a mask."""
+        return or_(
+            cls.photo_key == key,
+            cast(cls.styles, Text).contains("blob:" + key),
+            cast(cls.masks, Text).contains(key),
+            cast(cls.style_masks, Text).contains(key),
+        )
 
 
 class Blob(Base):

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -144,8 +144,15 @@ class _Run:
             key = sha256(f"{key}:{row.id}".encode())
         elif self._reuse(key):
             return
-        masks = [None if mask is None else partial(self._read_mask, mask) for mask in row.masks or ()]
-        wanted = PaintInput(row.photo_key, self._read_photo, styles, self.params, self._progress, masks)
+        wanted = PaintInput(
+            row.photo_key,
+            self._read_photo,
+            styles,
+            self.params,
+            self._progress,
+            masks=self._masks(row.masks),
+            style_masks=self._masks(row.style_masks),
+        )
         if self._iterative:
             wanted.watch = self._watch
             if row.attempts > 1:
@@ -179,7 +186,8 @@ class _Run:
 
     def _key(self, style_hashes: Sequence[str], model_hash: str) -> str:
         row, side = self.row, self.context.settings.max_side
-        return output_key(row.photo_key, style_hashes, self.params, model_hash, side, row.masks or ())
+        masks = row.masks or (), row.style_masks or ()
+        return output_key(row.photo_key, style_hashes, self.params, model_hash, side, *masks)
 
     def _keep_style(self, learned: bytes) -> None:
         """Keep what was learned among the person's own styles."""
@@ -313,6 +321,9 @@ class _Run:
             return self.context.blobs.get(key, self.row.owner)
         except NotFoundError:
             raise NotFoundError(STYLE_GONE) from None
+
+    def _masks(self, keys: Sequence[str | None] | None) -> list[Callable[[], bytes] | None]:
+        return [None if key is None else partial(self._read_mask, key) for key in keys or ()]
 
     def _read_mask(self, key: str) -> bytes:
         try:
