@@ -17,9 +17,9 @@ from bot.drafts import Draft, JobContext
 from bot.notify import SOURCE
 from bot.people import Person, message_of, user_of
 from bot.service import Context, service_of
-from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import PARAMS, SECONDS_LEARN, PaintParams
+from worker.client import Client
 from worker.jobs import JobState, JobView
 
 logger = logging.getLogger(__name__)
@@ -39,11 +39,12 @@ KNOBS = {
 """The parameter that a button changes: a strength in per cent, whose colours are kept, or which take it is."""
 
 
-def _turned(params: PaintParams, button: Callback) -> PaintParams:
+def _turned(client: Client, job: JobView, button: Callback) -> PaintParams:
+    params = job.params
     if button.verb is Verb.METHOD:
-        name = registry.method(str(button.argument)).name
-        own = {"seconds": SECONDS_LEARN} if registry.method(name).capabilities.learns else {}
-        return PaintParams.parse(**{**params.model_dump(), "method": name, "own": own})
+        method = client.method_for(job.styles, button.argument)
+        own = {"seconds": SECONDS_LEARN} if method.capabilities.learns else {}
+        return PaintParams.parse(**{**params.model_dump(), "method": method.name, "own": own})
     if button.verb is Verb.OWN:
         name, _, index = str(button.argument).rpartition("-")
         offers = PARAMS[name].offers if name in PARAMS else ()
@@ -61,7 +62,7 @@ async def knob(context: Context, query: CallbackQuery, person: Person, button: C
     """Paint again, in place, as one of the knobs now stands."""
     service = service_of(context)
     job = await call(service.client.job, button.target, person.owner)
-    params = _turned(job.params, button)
+    params = _turned(service.client, job, button)
     if params == job.params:
         await answer(query, person.texts.plain("already_so"))
         return

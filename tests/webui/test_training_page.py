@@ -189,12 +189,14 @@ def test_operators_start_and_steer(operator: TestClient, client: Client, run: st
         assert refused.status_code == 400
         assert sentence in refused.json()["error"]
     for action, state in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")):
-        answer = operator.post("/training/api/act", json={"training": training.id, "deed": action})
+        answer = operator.post("/training/api/act", json={"training": training.id, "action": action})
         assert answer.json()["state"] == state
-    refused = operator.post("/training/api/act", json={"training": training.id, "deed": "resume"})
+    refused = operator.post("/training/api/act", json={"training": training.id, "action": "resume"})
     assert "nothing to resume" in refused.json()["error"]
-    assert operator.post("/training/api/act", json={"training": run, "deed": "explode"}).status_code == 400
-    answer = operator.post("/training/api/act", json={"training": run, "deed": "publish", "method": "adain"})
+    assert operator.post("/training/api/act", json={"training": run, "action": "explode"}).status_code == 400
+    answer = operator.post(
+        "/training/api/act", json={"training": run, "action": "publish", "method": "adain"}
+    )
     assert (answer.json()["state"], answer.json()["phase"]) == ("queued", "publish")
 
 

@@ -165,7 +165,7 @@
     if (asks && sure !== action) { sure = action; return head(run); }
     const method = part('method');
     sure = '';
-    const answer = await ask('act', {training: run.id, deed: action, ...(action === 'publish' && method ? {method: method.value} : {})});
+    const answer = await ask('act', {training: run.id, action, ...(action === 'publish' && method ? {method: method.value} : {})});
     refusal = answer.error || '';
     if (action === 'delete' && !answer.error) shown = null;
     await refresh();
@@ -176,7 +176,7 @@
     const close = () => { place.replaceChildren(); place.hidden = true; };
     place.hidden = false;
     place.replaceChildren(window.trainingForm.change(make, run, {close, resume: async (fields) => {
-      const answer = await ask('act', {training: run.id, deed: 'resume', fields});
+      const answer = await ask('act', {training: run.id, action: 'resume', fields});
       if (!answer.error) { close(); await refresh(); }
       return answer;
     }}));

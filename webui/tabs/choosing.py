@@ -264,7 +264,7 @@ class Choosing(PaintLayout):
 
     def shown_knobs(self, method: str, style: str, colors: str) -> Update:
         """Visibility of everything that depends on the method, and the line that names the styles it uses."""
-        spec = self._spec(method)
+        spec = self._spec(method, style)
         shown: Update = {
             knob: gr.update(visible=name in spec.params)
             for knob, name in (

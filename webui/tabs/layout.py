@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.errors import UnknownNameError
-from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS, own_params
+from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, AUTO, DEFAULT_METHOD, PARAMS, own_params
 from webui import bringing, views, where
 from webui.components import labelled_choices, own_control, photo_field, picker, strengths_pad
 from webui.hanging import SHOWN, history, wall
@@ -250,8 +250,8 @@ class PaintLayout:
         with gr.Column(elem_id="step-knobs", elem_classes="step"):
             gr.HTML('<div class="step-head"><h2>Method, colours and size</h2></div>', apply_default_css=False)
             self.method = gr.Radio(
-                [(method.title, method.name) for method in self.methods],
-                value=DEFAULT_METHOD,
+                [("Best for the style", AUTO), *((method.title, method.name) for method in self.methods)],
+                value=AUTO,
                 label="Method",
                 elem_id="method",
                 elem_classes="pills",
@@ -315,7 +315,10 @@ class PaintLayout:
                 )
                 self.forget_no = gr.Button("Keep it", size="sm", visible=False, elem_id="forget-no")
 
-    def _spec(self, name: str) -> Any:
+    def _spec(self, name: str, *styles: str) -> Any:
+        """The method of a name, for ``AUTO`` the best for what is chosen of ``styles``."""
+        if name == AUTO:
+            return self.client.method_for([style for style in styles if style])
         for method in self.methods:
             if method.name == name:
                 return method

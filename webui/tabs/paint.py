@@ -254,8 +254,8 @@ class PaintTab(Easel):
         *others, style_mask, mask, elsewhere = knobs
         mask = mask if state.mask is None else state.mask
         style_mask = style_mask if state.style_mask is None else state.style_mask
-        spec, knobs = self._spec(knobs[METHOD]), (*others, mask, elsewhere)
-        styles, params, *masks = ordered(spec, style, colors, knobs, style_mask)
+        spec = self._spec(knobs[METHOD], style, elsewhere if mask else "")
+        styles, params, *masks = ordered(spec, style, colors, (*others, mask, elsewhere), style_mask)
         return styles, params, dict(zip(MASKS, masks, strict=True))
 
     async def _chosen(self, state: PaintState, photo: str, style: str, colors: str) -> tuple[str, str, str]:

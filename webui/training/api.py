@@ -77,7 +77,7 @@ class Action(Body):
     """Something to be done with a training."""
 
     training: Text
-    deed: Text
+    action: Text
     method: Text | None = None
     fields: dict[str, Any] | None = None
 
@@ -245,18 +245,18 @@ class TrainingApi:
     def act(self, content: Action) -> dict[str, Any]:
         """Pause, resume, cancel, publish or delete."""
         training_id, service = content.training.strip(), self.service
-        if content.deed == "resume":
+        if content.action == "resume":
             return card(service.resume(training_id, content.fields))
-        if content.deed == "publish":
+        if content.action == "publish":
             return card(service.publish(training_id, (content.method or "").strip() or None))
         actions = {
             "pause": service.pause,
             "cancel": service.cancel,
             "delete": service.delete,
         }
-        if content.deed not in actions:
-            raise ParameterError("deed: must be pause, resume, cancel, publish or delete.")
-        return card(actions[content.deed](training_id))
+        if content.action not in actions:
+            raise ParameterError("action: must be pause, resume, cancel, publish or delete.")
+        return card(actions[content.action](training_id))
 
     def model(self, content: Use) -> dict[str, Any]:
         """Put a version of a model into use."""
