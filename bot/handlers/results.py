@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from telegram import CallbackQuery, Update
 from telegram.constants import ParseMode
@@ -39,10 +39,10 @@ KNOBS = {
 """The parameter that a button changes: a strength in per cent, whose colours are kept, or which take it is."""
 
 
-def _turned(client: Client, job: JobView, button: Callback) -> PaintParams:
-    params = job.params
+def _turned(client: Client, params: PaintParams, styles: Sequence[str], button: Callback) -> PaintParams:
+    """``params`` of a painting in these styles as they are after a button."""
     if button.verb is Verb.METHOD:
-        method = client.method_for(job.styles, button.argument)
+        method = client.method_for(styles, button.argument)
         own = {"seconds": SECONDS_LEARN} if method.capabilities.learns else {}
         return PaintParams.parse(**{**params.model_dump(), "method": method.name, "own": own})
     if button.verb is Verb.OWN:
@@ -62,7 +62,7 @@ async def knob(context: Context, query: CallbackQuery, person: Person, button: C
     """Paint again, in place, as one of the knobs now stands."""
     service = service_of(context)
     job = await call(service.client.job, button.target, person.owner)
-    params = _turned(service.client, job, button)
+    params = _turned(service.client, job.params, job.styles, button)
     if params == job.params:
         await answer(query, person.texts.plain("already_so"))
         return
@@ -230,7 +230,7 @@ async def album_knob(context: Context, query: CallbackQuery, person: Person, but
     """Paint the album again as one of the knobs now stands."""
     service = service_of(context)
     draft = drafts.load(await call(service.client.draft, button.target, person.owner))
-    params = _turned(draft.params, button)
+    params = _turned(service.client, draft.params, draft.styles, button)
     assert query.message is not None
     if params == draft.params:
         await answer(query, person.texts.plain("already_so"))
