@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from core.errors import PictureError
+from core.templates import Pieces
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 MASK_LETTERS = 60_000
 """Longest mask that the script sends, as a data address; it makes larger ones smaller."""
@@ -18,36 +21,12 @@ BROKEN = "The mask could not be read; please paint it again."
 
 _LOAD = "window.brush && window.brush(element, trigger);"
 
-_HTML = """<div class="brush empty">
-  <p class="brush-hint">Bring a photo, then paint over the part that is to be painted in the style.</p>
-  <div class="brush-stage">
-    <img alt="">
-    <canvas tabindex="0" role="application" aria-describedby="brush-keys"
-      aria-label="The photo: brush over what is to be painted"></canvas>
-    <i class="brush-ring" aria-hidden="true"></i>
-  </div>
-  <div class="brush-tools" role="toolbar" aria-label="Brush">
-    <div class="brush-row">
-      <button type="button" data-tool="paint" aria-pressed="true">Brush</button>
-      <button type="button" data-tool="erase" aria-pressed="false">Eraser</button>
-      <label>Size<input type="range" min="2" max="40" value="12" aria-label="Size of the brush"></label>
-    </div>
-    <div class="brush-row">
-      <button type="button" data-do="undo" aria-label="Undo the last stroke" disabled>Undo</button>
-      <button type="button" data-do="swap" title="What is marked for what is not">Swap</button>
-      <button type="button" data-do="clear" disabled>Clear</button>
-      <label class="brush-file" title="A mask in black and white: white is painted"><input type="file"
-        accept="image/*">From a file</label>
-    </div>
-  </div>
-  <p class="brush-keys" id="brush-keys">With keys: arrows move the brush, the space bar paints, Shift and arrows draw.</p>
-  <p class="brush-said" role="status"></p>
-</div>"""
+_HTML = Pieces("webui", "brush.html")
 
 
 def canvas(elem_id: str) -> gr.HTML:
     """The photograph under a brush; its ``select`` event carries the mask as a data address, "" for none."""
-    return gr.HTML(_HTML, elem_id=elem_id, js_on_load=_LOAD, apply_default_css=False)
+    return gr.HTML(_HTML.canvas(), elem_id=elem_id, js_on_load=_LOAD, apply_default_css=False)
 
 
 def drawn(event: Any) -> bytes | None:
@@ -64,6 +43,6 @@ def drawn(event: Any) -> bytes | None:
         raise PictureError(BROKEN, code="mask") from None
 
 
-def shown(mask: bytes) -> str:
+def shown(mask: bytes) -> Markup:
     """A kept mask for the script, which lays it over the photograph."""
-    return f'<img alt="" src="{escape(HEAD + base64.b64encode(mask).decode())}">'
+    return _HTML.shown(HEAD + base64.b64encode(mask).decode())
