@@ -36,10 +36,12 @@ FRONT_END_MAY_IMPORT = {
     "worker.survey.views",
     "worker.training",
     "worker.training.service",
+    "core.charts",
     "core.errors",
     "core.images",
     "core.learn.names",
     "core.memory",
+    "core.palette",
     "core.params",
     "core.registry",
     "core.samples",
@@ -47,6 +49,8 @@ FRONT_END_MAY_IMPORT = {
     "core.specs",
     "core.styles",
     "core.survey.results",
+    "core.templates",
+    "core.words",
 }
 # Parts of a requirement that are imported by their own names, and the requirement they always come with.
 COME_WITH = {

@@ -248,7 +248,7 @@ class PaintLayout:
             (f"{side} px", side) for side in (512, 1024, 1536, 2048) if side <= self.site.settings.max_side
         ]
         with gr.Column(elem_id="step-knobs", elem_classes="step"):
-            gr.HTML('<div class="step-head"><h2>Method, colours and size</h2></div>', apply_default_css=False)
+            gr.HTML(views.heading(None, "Method, colours and size"), apply_default_css=False)
             self.method = gr.Radio(
                 [("Best for the style", AUTO), *((method.title, method.name) for method in self.methods)],
                 value=AUTO,
@@ -302,7 +302,7 @@ class PaintLayout:
 
     def _build_history(self) -> None:
         with gr.Column(elem_id="history", elem_classes="step"):
-            gr.HTML('<div class="step-head"><h2>Your paintings</h2></div>', apply_default_css=False)
+            gr.HTML(views.heading(None, "Your paintings"), apply_default_css=False)
             self.history = wall(history([], self.site.links), "history-tiles")
             settings = self.site.settings
             gr.HTML(
