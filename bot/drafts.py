@@ -55,12 +55,12 @@ class Draft(BaseModel):
 
     @property
     def job_params(self) -> PaintParams:
-        """The parameters of its jobs: with the weights that go with its styles, and another method where the person's usual
-        one does not paint in them."""
+        """The parameters of its jobs: with the weights that go with its styles, and the best method for these where the
+        person has chosen no usual one, or one that does not paint in them."""
         params, usual = self.params, registry.known(self.params.method)
         names = [style.removeprefix(GALLERY) if style.startswith(GALLERY) else None for style in self.styles]
-        if usual is not None and not usual.paints_in(names):
-            params = params.model_copy(update={"method": DEFAULT_METHOD})
+        if usual is not None and (usual.name == DEFAULT_METHOD or not usual.paints_in(names)):
+            params = params.model_copy(update={"method": registry.best(names).name})
         if self.strokes is not None and self.style is not None:
             return mixed(params, of_two(self.strokes, self.style))
         return mixed(params, [])

@@ -11,7 +11,7 @@ from bot.callbacks import BAND_STRENGTHS, FILES, STRENGTHS, TAKES, Callback, Ver
 from bot.survey_keyboards import rate_this
 from bot.texts import Texts, languages
 from core import registry
-from core.params import DEFAULT_METHOD, KEEP_COLORS, PARAMS, SECONDS_LEARN, SECONDS_MAX, PaintParams
+from core.params import AUTO, DEFAULT_METHOD, KEEP_COLORS, PARAMS, SECONDS_LEARN, SECONDS_MAX, PaintParams
 from core.specs import MethodSpec
 from core.styles import Style
 
@@ -152,7 +152,7 @@ def _methods(texts: Texts, job_id: str, params: PaintParams) -> list[list[Inline
             if seconds == params.value("seconds"):
                 label = texts.button("chosen", label=label)
             times.append(_button(label, job_id, Verb.OWN, f"seconds-{index}"))
-    return [times, [_button(texts.button("quickly"), job_id, Verb.METHOD, DEFAULT_METHOD)]]
+    return [times, [_button(texts.button("quickly"), job_id, Verb.METHOD, AUTO)]]
 
 
 def _learn(texts: Texts, job_id: str) -> list[list[InlineKeyboardButton]]:
@@ -272,8 +272,8 @@ def settings(texts: Texts, person: Person, methods: Sequence[MethodSpec]) -> Inl
     ]
     if len(methods) > 1:
         rows += [
-            [_button(mark(m.title, m.name == defaults.method), user_id, Verb.DEFAULT_METHOD, m.name)]
-            for m in methods
+            [_button(mark(title, name == defaults.method), user_id, Verb.DEFAULT_METHOD, name)]
+            for name, title in usual_methods(texts, methods)
         ]
     rows.append(
         [
@@ -284,6 +284,11 @@ def settings(texts: Texts, person: Person, methods: Sequence[MethodSpec]) -> Inl
     wanted = "no" if person.metadata else "yes"
     rows.append([_button(mark(texts.button("metadata"), person.metadata), user_id, Verb.METADATA, wanted)])
     return InlineKeyboardMarkup(rows)
+
+
+def usual_methods(texts: Texts, methods: Sequence[MethodSpec]) -> list[tuple[str, str]]:
+    """What may paint where nothing else is said, and its title; the default stands for the best for each style."""
+    return [(m.name, texts.button("best") if m.name == DEFAULT_METHOD else m.title) for m in methods]
 
 
 def forget_me(texts: Texts, user_id: int) -> InlineKeyboardMarkup:

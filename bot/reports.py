@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import logging
 import time
 
@@ -10,6 +9,7 @@ from telegram import Bot
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
+from core.templates import render
 from worker.logs import RedactingFilter
 from worker.settings import Settings
 
@@ -44,9 +44,9 @@ async def tell_operators(
     if not settings.operators or not _reports.due(kind):
         return
     redact = RedactingFilter(settings.secrets()).redact
-    text = f"⚠️ {html.escape(redact(head)[:200])}\n<code>{html.escape(redact(what)[:1000])}</code>"
-    if where:
-        text += f"\n<pre>{html.escape(redact(where)[:2000])}</pre>"
+    text = render(
+        "bot", "report.html", head=redact(head)[:200], what=redact(what)[:1000], where=redact(where)[:2000]
+    )
     for operator in settings.operators:
         try:
             await bot.send_message(operator, text, parse_mode=ParseMode.HTML)

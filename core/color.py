@@ -37,8 +37,11 @@ def keep_luminance(photo: Image.Image, painted: Image.Image) -> Image.Image:
     return Image.fromarray(out)
 
 
-def match_statistics(style: Image.Image, photo: Image.Image) -> Image.Image:
-    """``style`` recoloured so that mean and covariance of its RGB values become those of ``photo``.
+def match_statistics(
+    style: Image.Image, photo: Image.Image, counts: Image.Image | None = None
+) -> Image.Image:
+    """``style`` recoloured so that mean and covariance of its RGB values become those of ``photo``; of what is white in the
+    mask ``counts`` (mode ``L``, of any size) where that is given.
 
     Each colour x becomes ``A (x - mean_style) + mean_photo`` with ``A = cov_photo^(1/2)
     cov_style^(-1/2)``, the symmetric roots. Directions in which the style hardly varies (standard deviation
@@ -47,7 +50,8 @@ def match_statistics(style: Image.Image, photo: Image.Image) -> Image.Image:
     """
     style, photo = style.convert("RGB"), photo.convert("RGB")
     pixels = np.asarray(style)
-    style_mean, style_covariance = color_statistics(pixels)
+    shares = None if counts is None else np.asarray(counts.convert("L").resize(style.size))
+    style_mean, style_covariance = color_statistics(pixels, shares)
     photo_mean, photo_covariance = color_statistics(np.asarray(photo))
     transform = _power(photo_covariance, 0.5) @ _power(style_covariance, -0.5, floor=_FLAT**2)
     matrix, offset = transform.T.astype(np.float32), (photo_mean - transform @ style_mean).astype(np.float32)
@@ -59,16 +63,24 @@ def match_statistics(style: Image.Image, photo: Image.Image) -> Image.Image:
     return Image.fromarray(out)
 
 
-def color_statistics(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean (3) and covariance (3, 3; biased) of RGB values 0..255 in an array (H, W, 3).
+def color_statistics(
+    pixels: NDArray[np.uint8], shares: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (3) and covariance (3, 3; biased) of RGB values 0..255 in an array (H, W, 3), each pixel weighed by ``shares``
+    (H, W) where these are given and not all 0.
 
     A picture of several megapixels is sampled on a regular grid of about one.
     """
     step = max(1, int((pixels.shape[0] * pixels.shape[1] / _STRIP_PIXELS) ** 0.5))
     flat = pixels[::step, ::step].reshape(-1, 3).astype(np.float64)
-    mean = flat.mean(axis=0)
+    weights = None if shares is None else shares[::step, ::step].ravel().astype(np.float64)
+    if weights is not None and not weights.any():
+        weights = None
+    mean = np.average(flat, axis=0, weights=weights)
     centred = flat - mean
-    return mean, centred.T @ centred / len(flat)
+    if weights is None:
+        return mean, centred.T @ centred / len(flat)
+    return mean, (centred * weights[:, None]).T @ centred / weights.sum()
 
 
 def _with_luma(photo: NDArray[np.float32], painted: NDArray[np.float32]) -> NDArray[np.uint8]:

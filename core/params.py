@@ -35,6 +35,8 @@ GRID_SIDE, GRID_SIDE_MAX = 192, 512
 STYLES_MAX = 8
 """Styles that one painting may mix."""
 DEFAULT_METHOD = "adain"
+AUTO = "auto"
+"""Instead of a method's name, wherever one is asked for: the best for the styles (``core.registry.best``)."""
 
 STRENGTHS: tuple[str, ...] = ("alpha", "alpha_high", "alpha_low")
 """The sliders of strength; a method listens to those that its ``MethodSpec.params`` name."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from core.errors import UnknownNameError
+from core.errors import ModelError, UnknownNameError
 from core.optimise.recipe import SIDE_MAX
+from core.params import AUTO, DEFAULT_METHOD
 from core.specs import Capabilities, MethodSpec, TrainingSpec
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ _METHODS: dict[str, MethodSpec] = {}
 
 def register(spec: MethodSpec) -> MethodSpec:
     """Add a method; a second one of the same name is a programming error (``ValueError``)."""
-    if spec.name in _METHODS:
+    if spec.name in (*_METHODS, AUTO):
         raise ValueError(f"method '{spec.name}' is registered twice")
     _METHODS[spec.name] = spec
     return spec
@@ -34,6 +37,23 @@ def quick_methods(*, any_style: bool = False) -> list[MethodSpec]:
     ``any_style``, those that paint in any."""
     quick = (spec for spec in methods() if not spec.capabilities.iterative)
     return [spec for spec in quick if not (any_style and spec.capabilities.fixed_styles)]
+
+
+def best(styles: Iterable[str | None]) -> MethodSpec:
+    """The method that paints where nobody chose one: the preferred one that has learned all these styles, else the default,
+    as where its weights cannot be read; ``styles`` as ``MethodSpec.paints_in`` takes them."""
+    names = list(styles)
+    with suppress(ModelError):
+        for spec in methods():
+            if spec.capabilities.preferred and names and spec.paints_in(names):
+                return spec
+    return method(DEFAULT_METHOD)
+
+
+def chosen(name: str | None, styles: Iterable[str | None]) -> MethodSpec:
+    """The method called ``name``; for none and for ``AUTO`` the ``best`` one for ``styles``. Raises ``UnknownNameError``
+    with a suggestion."""
+    return method(name) if name and name != AUTO else best(styles)
 
 
 def learning_method() -> str | None:
@@ -137,7 +157,7 @@ register(
         params=("alpha", "keep_colors", "size", "seed"),
         weights="gallery",
         factory="core.methods.gallery:GalleryMethod",
-        capabilities=Capabilities(fixed_styles=True, masks=True),
+        capabilities=Capabilities(fixed_styles=True, preferred=True, masks=True),
         trainings=(TrainingSpec("gallery", "core.train.tasks.gallery:GalleryTask", {"multilevel": "adain"}),),
     )
 )

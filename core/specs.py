@@ -22,16 +22,18 @@ class Capabilities:
 
     ``iterative``: it paints for as long as its parameter ``seconds`` says, shows the picture on the way, and can be told
     that it is enough; ``learns``: it learns the style, to be kept, before it paints; ``fixed_styles``: it paints in the
-    styles that its weights have learned (``MethodSpec.styles``) and in no others; ``masks``: each style may have a mask that
-    says where it paints; ``style_masks``: and one that says which part of its picture counts; ``sheet``: it makes no
-    painting but a sheet of what the loss network knows of a picture, and is offered apart from the methods of painting;
-    ``side_max``: longest side in pixels that it paints; ``package``: a Python package that it needs, and ``extra``: what
-    brings it (``pip install 'alla-prima[EXTRA]'``).
+    styles that its weights have learned (``MethodSpec.styles``) and in no others; ``preferred``: in these it paints where
+    nobody chose a method (``core.registry.best``); ``masks``: each style may have a mask that says where it paints;
+    ``style_masks``: and one that says which part of its picture counts; ``sheet``: it makes no painting but a sheet of what
+    the loss network knows of a picture, and is offered apart from the methods of painting; ``side_max``: longest side in
+    pixels that it paints; ``package``: a Python package that it needs, and ``extra``: what brings it
+    (``pip install 'alla-prima[EXTRA]'``).
     """
 
     iterative: bool = False
     learns: bool = False
     fixed_styles: bool = False
+    preferred: bool = False
     masks: bool = False
     style_masks: bool = False
     sheet: bool = False

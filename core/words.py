@@ -15,6 +15,18 @@ def count(number: int, thing: str, things: str | None = None) -> str:
     return f"{number} {thing if number == 1 else things or thing + 's'}"
 
 
+def number(value: float | None, digits: int = 2) -> str:
+    """A figure with a minus sign of its own, or a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def probability(value: float | None) -> str:
+    """A p value the way papers print it."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def shown(name: str | PurePath) -> str:
     """A file's name as it can be printed on one line: a file system allows bytes that are no text, and line feeds."""
     text = os.fsencode(str(name)).decode("utf-8", "replace")

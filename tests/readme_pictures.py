@@ -66,6 +66,7 @@ SKY = (
     (0, 0.561),
 )
 """The outline of the lighthouse's sky, in parts of the photograph's width and height."""
+SKY_STYLES = ("night-swirls", "woodcut")
 PHOTOS = ("lake", "still_life", "lighthouse", "canal")
 STYLES = ("oil-flow", "stained-glass", "woodcut", "night-swirls", "fauve-garden")
 SCALE = 0.67
@@ -79,7 +80,8 @@ def paintings() -> Image.Image:
     from core.images import read_picture
     from core.params import PaintParams
 
-    method, params = registry.load("adain", "cpu"), PaintParams(method="adain")
+    best = registry.best(STYLES).name
+    method, params = registry.load(best, "cpu"), PaintParams(method=best)
     titles = {style.name: style.title for style in styles()}
     wanted = [read_picture(style_path(name)) for name in STYLES]
     rows: list[list[Image.Image | None]] = [[None, *wanted]]
@@ -94,11 +96,12 @@ def regions() -> Image.Image:
     from core import registry
     from core.images import read_picture, resize_longest
 
-    method, photo = registry.load("adain", "cpu"), resize_longest(read_picture(sample("lighthouse")), 1024)
+    method = registry.load(registry.best(SKY_STYLES).name, "cpu")
+    photo = resize_longest(read_picture(sample("lighthouse")), 1024)
     mask = Image.new("L", photo.size)
     outline = [(x * photo.width, y * photo.height) for x, y in SKY]
     ImageDraw.Draw(mask).polygon(outline, fill=255)
-    sky, rest = (read_picture(style_path(name)) for name in ("night-swirls", "woodcut"))
+    sky, rest = (read_picture(style_path(name)) for name in SKY_STYLES)
     both = method.stylize(photo, [sky, rest], masks=[mask, None])
     alone = method.stylize(photo, sky, masks=[mask])
     labels = ["photo", "mask", "two styles", "one, and the photo"]

@@ -25,6 +25,7 @@ ADVISORIES = (
     ("starlette", "1.3.0", "CVE-2026-48710, CVE-2026-54282, CVE-2026-54283: host, path and form limits"),
     ("python-multipart", "0.0.26", "CVE-2026-24486, CVE-2026-42561: path traversal, endless headers"),
     ("pillow", "12.2.0", "CVE-2026-25990, PYSEC-2026-2253 to 2257: writing outside of memory"),
+    ("jinja2", "3.1.5", "CVE-2024-56326, CVE-2025-27516: ways out of the sandbox"),
     ("tornado", "6.5.7", "GHSA-mpf4-983q-p7j4: one form stalls the webhook"),
     ("torch", "2.5.1", "CVE-2025-32434: code run by torch.load"),
     ("torch", "2.10.0", "CVE-2026-24747, PYSEC-2026-139: memory corrupted by torch.load"),

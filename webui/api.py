@@ -11,12 +11,13 @@ import asyncio
 import inspect
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
-from core.params import DEFAULT_METHOD, SECONDS_LEARN, PaintParams, Share, mixed, of_two, own_params
+from core.params import SECONDS_LEARN, PaintParams, Share, mixed, of_two, own_params
 from core.specs import MASKS
 from webui.api_calls import (
     CompareCall,
@@ -86,6 +87,15 @@ def _check_style(asked: PaintCall | CompareCall | LearnCall) -> None:
 def read_mix(text: str | None) -> list[Share]:
     """The further styles of a mix, "NAME=WEIGHT" or "NAME=STROKES/COLOURS", separated by commas."""
     return [Share.parse(part) for part in (text or "").split(",") if part.strip()]
+
+
+def _gallery_names(asked: PaintCall, further: Sequence[Share]) -> list[str | None]:
+    """The gallery's name of each style asked for, ``None`` for a picture of one's own."""
+    given = [(asked.style, asked.style_file)]
+    if asked.style_low or asked.style_low_file is not None:
+        given.append((asked.style_low, asked.style_low_file))
+    names = [None if file is not None or (name or "").startswith(OWN_STYLE) else name for name, file in given]
+    return [*names, *(share.style for share in further)]
 
 
 def read_own(text: str | None, spec: MethodSpec) -> dict[str, Any]:
@@ -164,7 +174,8 @@ class Endpoints:
         changes = {name: value for name, value in given.items() if value is not None}
         if asked.own:
             before = await _call(self._client.job, asked.job_id, caller.owner)
-            changes |= read_own(asked.own, registry.method(asked.method or before.params.method))
+            name = asked.method or before.params.method
+            changes |= read_own(asked.own, self._client.method_for(before.styles, name))
         changes["origin"] = self._site.origin_of(caller.request)
         job = await _call(self._client.repaint, asked.job_id, caller.owner, **changes)
         return describe(job, caller.visitor)
@@ -262,7 +273,7 @@ class Endpoints:
         two = bool(asked.style_low) or asked.style_low_file is not None
         if bool(asked.style_low) + (asked.style_low_file is not None) + bool(further) > 1:
             raise ParameterError("Give one of style_low, style_low_file and mix.")
-        spec = registry.method(asked.method or DEFAULT_METHOD)
+        spec = registry.chosen(asked.method, _gallery_names(asked, further))
         params = PaintParams.parse(
             method=spec.name,
             keep_colors=asked.keep_colors or "off",

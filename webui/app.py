@@ -63,7 +63,9 @@ def create_app(settings: Settings | None = None, client: Client | None = None) -
 
     links = pictures.Links.in_folder(settings.data_dir)
     site = Site(settings, client, links, Shelf(cache, quota_of(settings)))
-    page, head = build(site), theme.head() + bringing.scripts(settings) + scripts() + training_page.scripts()
+    # Plain text from here on: Gradio adds to it.
+    head = str(theme.head() + bringing.scripts(settings) + scripts() + training_page.scripts())
+    page = build(site)
     payloads = Payloads(page, site.shelf)
     stream_news = news.News(payloads)
     lifespan = _tidying(site.shelf, stream_news)
@@ -149,7 +151,7 @@ def build(site: Any) -> Any:
     ) as page:
         # The fixed secret only hides the id from a glance; what protects it is that nobody can guess it.
         site.visitor = gr.BrowserState("", storage_key="alla-prima-visitor", secret="alla prima")
-        gr.HTML(views.HEADER, apply_default_css=False, elem_id="masthead")
+        gr.HTML(views.header(), apply_default_css=False, elem_id="masthead")
         # A tab may say where it is wanted.
         kinds = [kind for kind in tabs() if getattr(kind, "wanted", lambda _: True)(site)]
         if len(kinds) == 1:

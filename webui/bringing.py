@@ -3,7 +3,6 @@ by themselves."""
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from webui.pictures import SHOWN_SIDE, small_jpeg
 from webui.tabs.common import call
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from webui.site import Site
     from worker.settings import Settings
 
@@ -33,7 +34,7 @@ def up_to(settings: Settings) -> str:
     return f"up to {settings.max_upload_mb:g} MB"
 
 
-def scripts(settings: Settings) -> str:
+def scripts(settings: Settings) -> Markup:
     """The script and its words, for the head of the page."""
     from core.images import FORMATS_TEXT, SUFFIXES
 
@@ -45,8 +46,7 @@ def scripts(settings: Settings) -> str:
         "several": "One picture at a time, please; the first of these was taken.",
         "failed": "The picture could not be sent; please try again.",
     }
-    text = json.dumps(words).replace("<", "\\u003c")
-    return f"<script>window.bringing = {text};</script><script>{SCRIPT.read_text(encoding='utf-8')}</script>"
+    return theme.words("bringing", words) + theme.scripts(SCRIPT)
 
 
 def is_shown(data: bytes) -> bool:

@@ -122,8 +122,17 @@ def offered(spec: ParamSpec) -> list[tuple[str, Any]]:
 
 
 def photo_field(**options: Any) -> gr.Image:
-    """An image field whose events get any file untouched (``hand_on_files``)."""
-    return gr.Image(type="filepath", image_mode=None, format="png", **options)
+    """A field for a picture, ``.drop`` to scripts and stylesheets, whose events get any file untouched
+    (``hand_on_files``)."""
+    return gr.Image(
+        type="filepath",
+        image_mode=None,
+        format="png",
+        elem_classes="drop",
+        show_label=False,
+        buttons=[],
+        **options,
+    )
 
 
 def file_field(**options: Any) -> gr.File:

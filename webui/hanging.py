@@ -1,27 +1,28 @@
 """One's own paintings as they hang below the easel: grouped by photograph, each with its strength, each to be taken
-down and brought back. Pure functions of what they show, and the component they stand in."""
+down and brought back. Pure functions of what they show (``templates/hanging.html``), and the component they stand in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from core.registry import methods
+from core import registry
+from core.templates import Pieces
+from core.words import count
 from webui import views
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from webui.pictures import Links
     from worker.jobs import JobView
 
 SHOWN = 24
 """Paintings shown at first, and how many more each press of *Show more* brings."""
 
-_EMPTY = '<p class="empty">Nothing here yet. Every painting you make hangs here until it is cleared away.</p>'
-
-_CROSS = '<svg viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d="M4 4l8 8M12 4l-8 8"/></svg>'
+_HTML = Pieces("webui", "hanging.html")
 
 # One event, "select", carries a painting's name and what is to be done with it: reopen, delete, undo, more.
 _HANGING = """
@@ -46,62 +47,42 @@ new MutationObserver(() => {
 """
 
 
-def history(jobs: Sequence[JobView], links: Links, current: str = "", *, more: bool = False) -> str:
+def history(jobs: Sequence[JobView], links: Links, current: str = "", *, more: bool = False) -> Markup:
     """Finished paintings, newest first, those of one photograph together, each a button that reopens it. ``more``:
     whether there are older ones."""
-    if not jobs:
-        return _EMPTY
     groups: dict[str, list[JobView]] = {}
     for job in jobs:
         groups.setdefault(job.photo_key, []).append(job)
-    parts = [_group(group, links, current) for group in groups.values()]
-    button = '<button type="button" class="show-more" data-action="more">Show more</button>' if more else ""
-    return f'<div class="hung">{"".join(parts)}</div>{button}'
+    sittings = [
+        (
+            links.address(group[0].id, "photo-thumb.jpg"),
+            count(len(group), "painting"),
+            [_piece(job, links) for job in group],
+        )
+        for group in groups.values()
+    ]
+    return _HTML.history(sittings, current, more)
 
 
-def taken_down(job: JobView) -> str:
+def _piece(job: JobView, links: Links) -> tuple[str, ...]:
+    style, how = job.style_label, details(job)
+    return job.id, style, how, f"{style}, {how}", links.address(job.id, "thumb.jpg")
+
+
+def taken_down(job: JobView) -> Markup:
     """Over the paintings: which one was deleted a moment ago, with the way back."""
-    return (
-        f'<p class="taken-down" role="status"><span>Deleted: {escape(job.style_label)}, {details(job)}.</span> '
-        f'<button type="button" data-action="undo" data-name="{escape(job.id)}">Undo</button></p>'
-    )
+    return _HTML.taken_down(job.id, job.style_label, details(job))
 
 
 def details(job: JobView) -> str:
     """What a painting was made with besides its style, in a few words."""
     parts = [views.strengths(job)]
-    title = next((spec.title for spec in methods() if spec.name == job.params.method), "")
+    spec = registry.known(job.params.method)
     if job.params.seed:
         parts.append(f"take {job.params.seed + 1}")
-    if title:
-        parts.append(title)
-    return escape(", ".join(parts))
-
-
-def _group(jobs: Iterable[JobView], links: Links, current: str) -> str:
-    jobs = list(jobs)
-    photo = escape(links.address(jobs[0].id, "photo-thumb.jpg"))
-    count = "1 painting" if len(jobs) == 1 else f"{len(jobs)} paintings"
-    tiles = "".join(_tile(job, links, current) for job in jobs)
-    return (
-        f'<section class="sitting" aria-label="{count} of one photo">'
-        f'<figure><img src="{photo}" alt="The photo" loading="lazy" decoding="async">'
-        f'<figcaption>{count}</figcaption></figure><div class="tiles small">{tiles}</div></section>'
-    )
-
-
-def _tile(job: JobView, links: Links, current: str) -> str:
-    style, how, name = escape(job.style_label), details(job), escape(job.id)
-    return (
-        '<div class="piece">'
-        f'<button type="button" class="tile" data-action="reopen" data-name="{name}" '
-        f'aria-current="{"true" if job.id == current else "false"}" aria-label="Reopen: {style}, {how}" '
-        f'title="{style}, {how}">'
-        f'<img src="{escape(links.address(job.id, "thumb.jpg"))}" alt="" loading="lazy" decoding="async">'
-        f"<span>{style}<small>{how}</small></span></button>"
-        f'<button type="button" class="unhang" data-action="delete" data-name="{name}" '
-        f'aria-label="Delete: {style}, {how}" title="Delete this painting">{_CROSS}</button></div>'
-    )
+    if spec is not None:
+        parts.append(spec.title)
+    return ", ".join(parts)
 
 
 def wall(html: str, elem_id: str) -> gr.HTML:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.params import GRID_STRENGTHS, PARAMS
+from core.templates import Pieces
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from webui.pictures import Links
     from worker.jobs import JobView
 
 HIGH, LOW = PARAMS["alpha_high"].label, PARAMS["alpha_low"].label
 PLAIN_RATIO = 4 / 3
+
+_HTML = Pieces("webui", "pad.html")
+
+
+class Field(NamedTuple):
+    """A field of the pad: its strengths as the script names them, its colours and where it lies in the sheet, what is said
+    of it, whether it is the present one, and whether the keyboard enters the pad at it."""
+
+    name: str
+    style: str
+    label: str
+    title: str
+    ticked: bool
+    entry: bool
 
 
 def place(strength: float, marks: Sequence[float] = GRID_STRENGTHS) -> float:
@@ -37,7 +53,7 @@ def parse_field(name: str) -> tuple[float, float] | None:
 
 def pad(
     high: float, low: float, grid: JobView | None = None, links: Links | None = None, note: str = ""
-) -> str:
+) -> Markup:
     """The pad with a dot at the present strengths. ``grid``: a finished job of small paintings to show in its fields;
     ``note``: what is said over it while they are being painted."""
     sheet, ratio = "", PLAIN_RATIO
@@ -50,25 +66,14 @@ def pad(
             ticked = (right, down) == (high, low)
             entry = ticked or ((high, low) not in _FIELDS and (right, down) == (1.0, 1.0))
             at = f"{100 * column / (steps - 1):g}% {100 * row / (steps - 1):g}%"
+            style = f"--high:{right:g};--low:{down:g};background-position:{at}"
+            across, up = f"{HIGH} {right:.0%}", f"{LOW} {down:.0%}"
             fields.append(
-                f'<button type="button" role="radio" class="field" aria-checked="{"true" if ticked else "false"}" '
-                f'tabindex="{0 if entry else -1}" data-name="{right:g},{down:g}" '
-                f'style="--high:{right:g};--low:{down:g};background-position:{at}" '
-                f'aria-label="{escape(HIGH)} {right:.0%}, {escape(LOW)} {down:.0%}" '
-                f'title="{escape(HIGH)} {right:.0%} · {escape(LOW)} {down:.0%}"></button>'
+                Field(f"{right:g},{down:g}", style, f"{across}, {up}", f"{across} · {up}", ticked, entry)
             )
-    filled = " filled" if sheet else ""
-    picture = f"--sheet:url('{escape(sheet)}');" if sheet else ""
-    said = f'<p class="pad-note" role="status">{escape(note)}</p>' if note else ""
-    scale = "".join(f"<i>{strength:.0%}</i>" for strength in GRID_STRENGTHS)
-    return (
-        f'<div class="pad{filled}" style="{picture}--ratio:{ratio:.4f};--steps:{steps}">'
-        f'<span class="axis up">{escape(LOW)} →</span>'
-        f'<div class="fields" role="radiogroup" aria-label="{escape(HIGH)} and {escape(LOW)}">{"".join(fields)}'
-        f'<span class="dot" style="left:{100 * place(high):.2f}%;bottom:{100 * place(low):.2f}%"></span>{said}</div>'
-        f'<div class="marks" aria-hidden="true">{scale}</div>'
-        f'<span class="axis right">{escape(HIGH)} →</span></div>'
-    )
+    dot = f"left:{100 * place(high):.2f}%;bottom:{100 * place(low):.2f}%"
+    scale = [f"{strength:.0%}" for strength in GRID_STRENGTHS]
+    return _HTML.pad(HIGH, LOW, fields, sheet, f"{ratio:.4f}", dot, note, scale)
 
 
 _FIELDS = {(high, low) for high in GRID_STRENGTHS for low in GRID_STRENGTHS}

@@ -5,8 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
+from core.palette import (
+    ACCENT,
+    ACCENT_DEEP,
+    CURVES,
+    FADED,
+    INK,
+    LINE,
+    ON_ACCENT,
+    PAPER,
+    SHEET,
+    WELL,
+)
+from core.templates import Pieces, own_file
+
 STATIC = Path(__file__).parent / "static"
-STYLESHEETS = (STATIC / "style.css", STATIC / "stand.css", STATIC / "hanging.css", STATIC / "brush.css")
+STYLESHEETS = tuple(
+    STATIC / name
+    for name in ("parts.css", "style.css", "stand.css", "hanging.css", "brush.css", "charts.css")
+)
 FRAME = STATIC / "frame.css"
 SCRIPTS = tuple(STATIC / name for name in ("news.js", "page.js", "fields.js", "stand.js", "brush.js"))
 ICON = STATIC / "favicon.svg"
@@ -14,29 +33,28 @@ ICON = STATIC / "favicon.svg"
 TEXT_FONTS = ["ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 MONO_FONTS = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
-# daylight, lamplight
-PAPER = ("#f5efe4", "#1a1714")
-SHEET = ("#fdfaf3", "#24201b")
-WELL = ("#f1e9da", "#1f1b17")
-LINE = ("#e0d5c1", "#3b342c")
-INK = ("#2c2620", "#efe6d8")
-FADED = ("#6d6154", "#b3a694")
-ACCENT = ("#b6401f", "#e8764f")
-ACCENT_DEEP = ("#96331a", "#f08a65")
-ON_ACCENT = ("#fffaf2", "#20130d")
+_HTML = Pieces("webui", "head.html")
 
 
-def head() -> str:
+def head() -> Markup:
     """What goes into the page's ``<head>``: the script and the colours of the browser's own frame."""
-    colors = "".join(f"--{name}:{light};" for name, (light, _) in _palette().items())
-    dark = "".join(f"--{name}:{dark};" for name, (_, dark) in _palette().items())
-    return (
-        '<meta name="referrer" content="no-referrer">'
-        f'<meta name="theme-color" media="(prefers-color-scheme: light)" content="{PAPER[0]}">'
-        f'<meta name="theme-color" media="(prefers-color-scheme: dark)" content="{PAPER[1]}">'
-        f"<style>:root{{{colors}}}.dark{{{dark}}}\n{FRAME.read_text(encoding='utf-8')}</style>"
-        + "".join(f"<script>{script.read_text(encoding='utf-8')}</script>" for script in SCRIPTS)
-    )
+    tokens, dark = ([(name, pair[side]) for name, pair in _palette().items()] for side in (0, 1))
+    return _HTML.head(PAPER, tokens, dark, own_file(FRAME), [own_file(script) for script in SCRIPTS])
+
+
+def scripts(*paths: Path) -> Markup:
+    """Scripts of the page's own, for the head of a document."""
+    return _HTML.scripts([own_file(path) for path in paths])
+
+
+def words(name: str, content: Any) -> Markup:
+    """What a script says, as ``window.<name>``."""
+    return _HTML.words(name, content)
+
+
+def text_fonts() -> Markup:
+    """The fonts of running text as a value of CSS: names of several words in quotes, the browser's own words without."""
+    return Markup(", ".join(f"'{name}'" if " " in name else name for name in TEXT_FONTS))
 
 
 def _palette() -> dict[str, tuple[str, str]]:
@@ -50,6 +68,7 @@ def _palette() -> dict[str, tuple[str, str]]:
         "accent": ACCENT,
         "accent-deep": ACCENT_DEEP,
         "on-accent": ON_ACCENT,
+        **{f"c{number}": pair for number, pair in enumerate(CURVES, start=1)},
     }
 
 

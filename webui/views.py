@@ -1,55 +1,43 @@
-"""The page's own pieces of HTML: style tiles, easel, status line, history. Pure functions of what they show; every
-text from outside is escaped."""
+"""The page's own pieces of HTML: style tiles, easel, status line. Pure functions of what they show; the HTML is in
+``templates``, where every text from outside is escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from core import registry
+from core.templates import Pieces
 from webui.pictures import Links, download_name, tile_address
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from core.styles import Style
     from worker.jobs import JobView
 
 READY = "Ready when you are."
 
-BRUSH = (
-    '<svg class="mark" viewBox="0 0 64 64" aria-hidden="true" focusable="false">'
-    '<path class="stroke" d="M6 45c8-3 10-14 20-17 9-3 14 6 23 1 4-2 6-6 9-9-1 10-6 20-16 23-9 3-15-3-22-1'
-    '-6 2-8 7-14 3z"/><path class="dry" d="M10 51c10-1 15 4 25 2 7-1 11-4 16-8-3 8-9 13-18 13-8 0-14-6-23-7z"/></svg>'
+_PAGE, _TILES, _EASEL, _STATUS = (
+    Pieces("webui", f"{name}.html") for name in ("page", "tiles", "easel", "status")
 )
 
-_EASEL = (
-    '<svg class="easel-drawing" viewBox="0 0 160 130" aria-hidden="true" focusable="false">'
-    '<path d="M80 6v12M52 128 76 18M108 128 84 18M80 100v28M34 100h92"/>'
-    '<rect x="40" y="18" width="80" height="76" rx="2"/>'
-    '<path class="hills" d="M44 82c14-22 22-24 32-12 8-16 18-22 40-2v22H44z"/><circle cx="98" cy="40" r="8"/></svg>'
-)
 
-HEADER = f"""<header class="masthead">
-  <div class="brand">{BRUSH}<div><h1>Alla Prima</h1><p>A painting finished in one sitting</p></div></div>
-  <button type="button" class="lamp" data-action="lamp" aria-label="Switch between light and dark">
-    <svg viewBox="0 0 24 24" aria-hidden="true" focusable="false"><circle cx="12" cy="12" r="4.2"/>
-    <path d="M12 2.5v3M12 18.5v3M2.5 12h3M18.5 12h3M5.3 5.3l2.1 2.1M16.6 16.6l2.1 2.1M5.3 18.7l2.1-2.1M16.6 7.4l2.1-2.1"/>
-    </svg></button>
-</header>"""
+def header() -> Markup:
+    """The name over the page, and the switch between light and dark."""
+    return _PAGE.header()
 
 
-def heading(number: int, title: str, hint: str = "") -> str:
-    """A step's heading with its numeral."""
-    aside = f'<p class="hint">{escape(hint)}</p>' if hint else ""
-    numeral = f'<span class="numeral" aria-hidden="true">{number}</span>'
-    return f'<div class="step-head">{numeral}<h2>{escape(title)}</h2>{aside}</div>'
+def heading(number: int | None, title: str, hint: str = "") -> Markup:
+    """A step's heading with its numeral, if it has one."""
+    return _PAGE.heading(number, title, hint)
 
 
-def tiles(styles: Iterable[Style], chosen: str = "") -> str:
+def tiles(styles: Iterable[Style], chosen: str = "") -> Markup:
     """The gallery as a group of radio buttons; ``chosen``: name of the style that is ticked, or empty."""
     known = list(styles)
     if not known:
-        return '<p class="empty">The gallery is empty; bring your own style picture.</p>'
+        return _TILES.empty_gallery()
     rows = [Tile(style.name, style.title, tile_address(style.name), style.summary) for style in known]
     return tile_group("Gallery of styles", rows, chosen)
 
@@ -63,131 +51,82 @@ class Tile(NamedTuple):
     summary: str = ""
 
 
-def tile_group(label: str, rows: Sequence[Tile], chosen: str = "") -> str:
+def tile_group(label: str, rows: Sequence[Tile], chosen: str = "") -> Markup:
     """Styles as a group of radio buttons called ``label``, at least one; ``chosen``: the name of the one that is ticked.
     Pictures that are fetched come when they are in view."""
     entry = chosen if any(row.name == chosen for row in rows) else rows[0].name
-    parts = []
-    for row in rows:
-        ticked = row.name == chosen
-        summary = f' title="{escape(row.summary)}"' if row.summary else ""
-        lazy = "" if row.address.startswith("data:") else ' loading="lazy"'
-        parts.append(
-            f'<button type="button" role="radio" class="tile" aria-checked="{"true" if ticked else "false"}" '
-            f'tabindex="{0 if row.name == entry else -1}" data-name="{escape(row.name)}"{summary}>'
-            f'<img src="{escape(row.address)}" alt=""{lazy} decoding="async">'
-            f"<span>{escape(row.title)}</span></button>"
-        )
-    return f'<div class="tiles" role="radiogroup" aria-label="{escape(label)}">{"".join(parts)}</div>'
+    return _TILES.group(label, rows, chosen, entry)
 
 
-def choice(label: str, colors: str = "", missing: str = "") -> str:
+def choice(label: str, colors: str = "", missing: str = "") -> Markup:
     """The line that says which style will be used; ``colors``: another one, for colours and shapes; ``missing``: what to
     do where none is chosen."""
-    if not label:
-        return '<p class="choice" aria-live="polite">No style chosen yet</p>' + beside(missing)
-    if colors and colors != label:
-        return (
-            f'<p class="choice chosen" aria-live="polite">Strokes of <strong>{escape(label)}</strong>, '
-            f"colours of <strong>{escape(colors)}</strong></p>"
-        )
-    return f'<p class="choice chosen" aria-live="polite">Chosen: <strong>{escape(label)}</strong></p>'
+    return _TILES.choice(label, colors, missing)
 
 
-def taken_in(number: int, sentence: str = "", missing: str = "") -> str:
+def taken_in(number: int, sentence: str = "", missing: str = "") -> Markup:
     """Under the photo: why it cannot be used (``sentence``), or that there is none (``missing``), or nothing; ``number``
     tells the script that the server has seen the picture."""
-    return f'<div data-taken="{number}"></div>{failure(sentence) if sentence else beside(missing)}'
+    return _STATUS.taken_in(number, sentence, missing)
 
 
-def beside(sentence: str) -> str:
+def beside(sentence: str) -> Markup:
     """An error beside the field that it is about, which the status line reads out; nothing for none."""
-    return _line("failed", escape(sentence), role="note") if sentence else ""
+    return _STATUS.beside(sentence)
 
 
-def empty_easel() -> str:
+def empty_easel() -> Markup:
     """The easel before the first painting."""
-    return (
-        f'<div class="canvas blank">{_EASEL}<p class="lead">Your painting will stand here</p>'
-        "<p>Bring a photo, choose a style, press Paint.</p></div>"
-    )
+    return _EASEL.blank("Your painting will stand here", "Bring a photo, choose a style, press Paint.")
 
 
-def waiting_easel(job: JobView, links: Links) -> str:
+def waiting_easel(job: JobView, links: Links) -> Markup:
     """The easel while the first painting is being made: the photo, dimmed."""
-    photo = escape(links.address(job.id, "photo.jpg"))
-    return (
-        f'<div class="canvas working"><img src="{photo}" alt="The photo being painted">'
-        f'<div class="veil" aria-hidden="true">{BRUSH}</div></div>'
-    )
+    return _EASEL.waiting(links.address(job.id, "photo.jpg"))
 
 
-def growing_easel(job: JobView, before: float | None, links: Links) -> str:
+def growing_easel(job: JobView, before: float | None, links: Links) -> Markup:
     """The picture so far of a job on the way, over the one of ``before`` (the done share; ``None``: over the photo), so that
     nothing flickers while it is loaded."""
 
     def address(done: float) -> str:
-        return escape(f"{links.address(job.id, 'so-far.jpg')}?done={done:.3f}")
+        return f"{links.address(job.id, 'so-far.jpg')}?done={done:.3f}"
 
-    under = escape(links.address(job.id, "photo.jpg")) if before is None else address(before)
-    return (
-        f'<div class="canvas growing"><div class="layers"><img src="{under}" alt="" decoding="sync">'
-        f'<img class="over" src="{address(job.progress)}" alt="The painting so far"></div></div>'
-    )
+    under = links.address(job.id, "photo.jpg") if before is None else address(before)
+    return _EASEL.growing(under, address(job.progress))
 
 
-def empty_sheet() -> str:
+def empty_sheet() -> Markup:
     """Where a sheet of what the layers know will stand."""
-    return (
-        f'<div class="canvas blank">{_EASEL}<p class="lead">What do the layers see?</p>'
-        "<p>The picture as each layer of VGG-19 remembers it, textures out of its statistics, and how far it looks.</p>"
-        "</div>"
+    return _EASEL.blank(
+        "What do the layers see?",
+        "The picture as each layer of VGG-19 remembers it, textures out of its statistics, and how far it looks.",
     )
 
 
-def sheet(job: JobView, links: Links) -> str:
+def sheet(job: JobView, links: Links) -> Markup:
     """A finished sheet, to be opened at full size, and the link to its file."""
-    shown, whole = (escape(links.address(job.id, name)) for name in ("painting.jpg", "painting.png"))
-    return (
-        f'<div class="canvas sheet"><a href="{whole}" target="_blank"><img src="{shown}" decoding="async" '
-        f'alt="The sheet of what the layers know of the picture" data-job="{escape(job.id)}"></a></div>'
-        f'<a class="download" href="{whole}" download="{escape(download_name(job))}">Download the sheet'
-        f"<small>{job.width} × {job.height} PNG</small></a>"
-    )
+    shown, whole = (links.address(job.id, name) for name in ("painting.jpg", "painting.png"))
+    return _EASEL.sheet(shown, whole, job, download_name(job))
 
 
-def painting(job: JobView, links: Links, *, repainting: bool = False) -> str:
+def painting(job: JobView, links: Links, *, repainting: bool = False) -> Markup:
     """Before and after of a finished job, with a divider moved by pointer or arrow keys."""
-    photo, result = (escape(links.address(job.id, name)) for name in ("photo.jpg", "painting.jpg"))
-    width, height = job.width or 4, job.height or 3
-    label = escape(job.style_label)
-    return (
-        f'<div class="canvas{" repainting" if repainting else ""}">'
-        f'<div class="compare" style="--ratio:{width / height:.4f}" data-job="{escape(job.id)}">'
-        f'<img class="after" src="{result}" alt="The painting, in the style {label}" draggable="false">'
-        f'<div class="before"><img src="{photo}" alt="The photo" draggable="false"></div>'
-        '<span class="tag left" aria-hidden="true">Photo</span><span class="tag right" aria-hidden="true">Painting</span>'
-        '<span class="divider" aria-hidden="true"></span>'
-        '<input type="range" min="0" max="100" value="50" step="1" aria-label="Compare: photo on the left, painting on '
-        'the right"></div></div>'
-    )
+    photo, result = (links.address(job.id, name) for name in ("photo.jpg", "painting.jpg"))
+    ratio = f"{(job.width or 4) / (job.height or 3):.4f}"
+    return _EASEL.painting(job, photo, result, ratio, repainting)
 
 
-def download(job: JobView, links: Links, max_side: int = 0) -> str:
+def download(job: JobView, links: Links, max_side: int = 0) -> Markup:
     """The link to the full-size, lossless file, buttons for the other formats, and why they are smaller than the photo.
     ``max_side``: the longest side that is painted, in pixels."""
     size = f"{job.width} × {job.height} PNG" if job.width and job.height else ""
-    others = " · ".join(
-        f'<button type="button" data-download="{escape(links.address(job.id, file))}" '
-        f'data-name="{escape(download_name(job, file))}" aria-label="Download full size as {label}">{label}</button>'
+    others = [
+        (label, links.address(job.id, file), download_name(job, file))
         for file, label in (("full.jpg", "JPEG"), ("full.webp", "WebP"))
-    )
-    why = smaller(job, max_side)
-    return (
-        f'<a class="download" href="{escape(links.address(job.id, "painting.png"))}" '
-        f'download="{escape(download_name(job))}">Download full size<small>{size}</small></a>'
-        f'<p class="formats">or as {others}{f" · {escape(why)}" if why else ""}</p>'
-    )
+    ]
+    address = links.address(job.id, "painting.png")
+    return _EASEL.download(address, download_name(job), size, others, smaller(job, max_side))
 
 
 def smaller(job: JobView, max_side: int) -> str:
@@ -204,41 +143,46 @@ def smaller(job: JobView, max_side: int) -> str:
     return f"Smaller than the photo, whose longer side has {job.photo_side} pixels: {reason}."
 
 
-def comparison(jobs: Iterable[JobView], titles: dict[str, str], links: Links) -> str:
+class Card(NamedTuple):
+    """A painting beside others: its title, the address of the picture shown, or instead of it the status line of a job that
+    has none; how long it took, and address, name and size of its file."""
+
+    title: str
+    shown: str = ""
+    waiting: str = ""
+    took: str = ""
+    file: str = ""
+    name: str = ""
+    size: str = ""
+
+
+def comparison(jobs: Iterable[JobView], titles: dict[str, str], links: Links) -> Markup:
     """One photo painted by several methods, side by side, each to be downloaded. ``titles``: the methods' titles."""
-    cards: list[str] = []
+    cards: list[Card] = []
     for job in jobs:
-        title = escape(titles.get(job.params.method, job.params.method))
+        title = titles.get(job.params.method, job.params.method)
         if not cards:
-            cards.append(_card("Photo", links.address(job.id, "photo.jpg"), ""))
-        if job.state == "done":
-            took = seconds((job.paint_ms or 0) / 1000) if job.paint_ms else "at once"
-            link = (
-                f'<a href="{escape(links.address(job.id, "painting.png"))}" download="{escape(download_name(job))}" '
-                f'aria-label="Download the painting by {title}">{job.width} × {job.height} PNG</a>'
+            cards.append(Card("Photo", links.address(job.id, "photo.jpg")))
+        if job.state != "done":
+            cards.append(Card(title, waiting=status(job)))
+            continue
+        cards.append(
+            Card(
+                title,
+                links.address(job.id, "painting.jpg"),
+                took=seconds((job.paint_ms or 0) / 1000) if job.paint_ms else "at once",
+                file=links.address(job.id, "painting.png"),
+                name=download_name(job),
+                size=f"{job.width} × {job.height} PNG",
             )
-            cards.append(_card(title, links.address(job.id, "painting.jpg"), f"<span>{took}</span>{link}"))
-        else:
-            cards.append(
-                f'<figure class="card"><div class="frame wait">{status(job)}</div>'
-                f"<figcaption><strong>{title}</strong></figcaption></figure>"
-            )
-    return f'<div class="cards">{"".join(cards)}</div>'
+        )
+    return _EASEL.comparison(cards)
 
 
-def _card(title: str, address: str, rest: str) -> str:
-    return (
-        f'<figure class="card"><a class="frame" href="{escape(address)}" target="_blank">'
-        f'<img src="{escape(address)}" alt="{title}" decoding="async"></a>'
-        f"<figcaption><strong>{title}</strong>{rest}</figcaption></figure>"
-    )
-
-
-def empty_comparison(methods: int) -> str:
+def empty_comparison(methods: int) -> Markup:
     """Where the comparison will stand."""
-    return (
-        f'<div class="canvas blank">{_EASEL}<p class="lead">The same photo, {methods} times</p>'
-        "<p>One photo, one style, a painting by every method.</p></div>"
+    return _EASEL.blank(
+        f"The same photo, {methods} times", "One photo, one style, a painting by every method."
     )
 
 
@@ -264,71 +208,59 @@ def seconds(value: float) -> str:
     return f"{value / 60:.0f} min"
 
 
-def _line(kind: str, text: str, bar: str = "", *, role: str = "status") -> str:
-    return f'<div class="status {kind}" role="{role}"><p>{text}</p>{bar}</div>'
-
-
-def status(job: JobView) -> str:
+def status(job: JobView) -> Markup:
     """One line on where a job stands: place in the queue, progress, result or error."""
     if job.state in ("waiting", "queued"):
         place = {None: "Waiting for a free painter", 1: "Next in line"}.get(
             job.position, f"Number {job.position} in line"
         )
         wait = f", about {seconds(max(1.0, job.eta_seconds))} to go" if job.eta_seconds is not None else ""
-        return _line("queued", place + wait, bar("Waiting", None))
+        return _STATUS.line("queued", place + wait, below=bar("Waiting", None))
     if job.stopping:
         return stopping()
     if job.state == "running":
         percent = round(100 * min(1.0, max(0.0, job.progress)))
         if job.iterative and percent and job.eta_seconds is not None:
             left = f"Painting, {percent} %, about {seconds(max(1.0, job.eta_seconds))} to go"
-            return _line("running", left, bar("Painting", percent))
-        return _line("running", f"Painting, {percent} %" if percent else "Painting", bar("Painting", percent))
+            return _STATUS.line("running", left, below=bar("Painting", percent))
+        said = f"Painting, {percent} %" if percent else "Painting"
+        return _STATUS.line("running", said, below=bar("Painting", percent))
     if job.state == "done":
         made = "Made" if job.sheet else "Painted"
         took = f"{made} in {seconds(job.paint_ms / 1000)}" if job.paint_ms is not None else made
         if job.paint_ms is not None and job.paint_ms < 50:
             took = "Ready at once, it was painted before"
-        rest = "" if job.sheet else f" · {escape(job.style_label)} · {strengths(job)}"
-        return _line("done", took + rest)
+        rest = "" if job.sheet else f" · {job.style_label} · {strengths(job)}"
+        return _STATUS.line("done", took + rest)
     if job.state == "cancelled":
-        return _line("idle", "Cancelled. Nothing was painted.")
+        return _STATUS.line("idle", "Cancelled. Nothing was painted.")
     return failure(job.error or "The painting failed; please try again.")
 
 
-def bar(label: str, percent: int | None) -> str:
+def bar(label: str, percent: int | None) -> Markup:
     """A progress bar; ``percent`` ``None`` means that the end is not known."""
-    if percent is None:
-        return f'<div class="bar busy" role="progressbar" aria-label="{label}"><i></i></div>'
-    return (
-        f'<div class="bar" role="progressbar" aria-label="{label}" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
-    )
+    return _STATUS.bar(label, percent)
 
 
-def stopping() -> str:
+def stopping() -> Markup:
     """Cancel was pressed, and the painter has not stopped yet."""
     return note("Stopping …")
 
 
-def note(text: str) -> str:
+def note(text: str) -> Markup:
     """A quiet remark in the status line."""
-    return _line("idle", escape(text))
+    return _STATUS.line("idle", text)
 
 
-def failure(sentence: str) -> str:
+def failure(sentence: str) -> Markup:
     """An error in the status line: one sentence, read out at once."""
-    return _line("failed", escape(sentence), role="alert")
+    return _STATUS.line("failed", sentence, role="alert")
 
 
-def keeping(upload_hours: float, result_hours: float) -> str:
+def keeping(upload_hours: float, result_hours: float) -> Markup:
     """The line on how long pictures are kept."""
 
     def span(hours: float) -> str:
         return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"
 
-    return (
-        f'<p class="keeping">Only this browser can see your pictures. Photos and masks are kept for {span(upload_hours)} '
-        f"after their last use, paintings for {span(result_hours)}. "
-        "Files carry nothing of what a photo says of itself, unless you ask for its date and camera; never its place.</p>"
-    )
+    return _PAGE.keeping(span(upload_hours), span(result_hours))

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from core.errors import PictureError
+from core.templates import Pieces
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 MASK_LETTERS = 60_000
 """Longest mask that the script sends, as a data address; it makes larger ones smaller."""
@@ -41,41 +44,13 @@ STYLE = {
 }
 """What each brush says, where the picture is that it is over, and where a mask that is laid over it again."""
 
-_HTML = """<div class="brush empty" data-picture="{picture}" data-mask="{mask}" data-whole="{whole}" data-part="{part}"
-  data-dark="{dark}">
-  <p class="brush-hint">{hint}</p>
-  <div class="brush-stage">
-    <img alt="">
-    <canvas tabindex="0" role="application" aria-describedby="{name}-keys"
-      aria-label="{label}"></canvas>
-    <i class="brush-ring" aria-hidden="true"></i>
-  </div>
-  <div class="brush-tools" role="toolbar" aria-label="Brush">
-    <div class="brush-row">
-      <button type="button" data-tool="paint" aria-pressed="true">Brush</button>
-      <button type="button" data-tool="erase" aria-pressed="false">Eraser</button>
-      <label>Size<input type="range" min="2" max="40" value="12" aria-label="Size of the brush"></label>
-    </div>
-    <div class="brush-row">
-      <button type="button" data-do="undo" aria-label="Undo the last stroke" disabled>Undo</button>
-      <button type="button" data-do="swap" title="What is marked for what is not">Swap</button>
-      <button type="button" data-do="clear" disabled>Clear</button>
-      <label class="brush-file" title="A mask in black and white: {white}"><input type="file"
-        accept="image/*">From a file</label>
-    </div>
-  </div>
-  <p class="brush-keys" id="{name}-keys">With keys: arrows move the brush, the space bar paints, Shift and arrows draw.</p>
-  <p class="brush-said" role="status"></p>
-</div>"""
+_HTML = Pieces("webui", "brush.html")
 
 
 def canvas(elem_id: str, words: dict[str, str]) -> gr.HTML:
     """The photograph (``PHOTO``) or the style (``STYLE``) under a brush; its ``select`` event carries the mask as a data
     address, "" for none."""
-    texts = {key: escape(text) for key, text in words.items()}
-    return gr.HTML(
-        _HTML.format(name=elem_id, **texts), elem_id=elem_id, js_on_load=_LOAD, apply_default_css=False
-    )
+    return gr.HTML(_HTML.canvas(elem_id, words), elem_id=elem_id, js_on_load=_LOAD, apply_default_css=False)
 
 
 def drawn(event: Any) -> bytes | None:
@@ -92,11 +67,11 @@ def drawn(event: Any) -> bytes | None:
         raise PictureError(BROKEN, code="mask") from None
 
 
-def shown(mask: bytes) -> str:
+def shown(mask: bytes) -> Markup:
     """A kept mask for the script, which lays it over its picture."""
     return embedded(mask, HEAD)
 
 
-def embedded(picture: bytes, head: str = "data:image/jpeg;base64,") -> str:
+def embedded(picture: bytes, head: str = "data:image/jpeg;base64,") -> Markup:
     """A picture for the script, within the page; ``head``: what its address begins with."""
-    return f'<img alt="" src="{escape(head + base64.b64encode(picture).decode())}">'
+    return _HTML.shown(head + base64.b64encode(picture).decode())

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
-from core.params import WEIGHTS, PaintParams
+from core.params import AUTO, WEIGHTS, PaintParams
 from core.specs import MASKS, MethodSpec
 from worker import limits, previews, removal, scheduler
 from worker.broker import Broker
@@ -35,7 +35,7 @@ from worker.pictures_client import PicturesClient
 from worker.plugins import load_extra_methods
 from worker.private import close_folder
 from worker.removal import has_result
-from worker.requests import GALLERY, check_styles, fitted, joined, paints_in, style_ref
+from worker.requests import GALLERY, check_styles, chosen_method, fitted, joined, paints_in, style_ref
 from worker.results import Results
 from worker.settings import Settings, get_settings
 from worker.store import jobs as table
@@ -87,6 +87,11 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
         if style is None:
             return every
         return [method for method in every if paints_in(method, [style])]
+
+    def method_for(self, styles: Sequence[str], name: str | None = None) -> MethodSpec:
+        """The method called ``name``; for none and for ``core.params.AUTO`` the best for the styles "gallery:NAME" or
+        "blob:KEY". Raises ``UnknownNameError``, and ``ParameterError`` for what is no style."""
+        return chosen_method(name, styles)
 
     def styles(self) -> list[Style]:
         """The gallery."""
@@ -230,7 +235,8 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
     def repaint(self, job_id: str, owner: str, **changes: Any) -> JobView:
         """Submit the same photo again with other parameters, or with ``style=``, ``masks=``, ``style_masks=``, ``source=``,
         ``album=``, ``origin=`` or ``context=`` replaced (neither album nor origin is taken over, the context is; nor are the
-        weights and masks of other styles, nor masks by a method that takes none of their kind)."""
+        weights and masks of other styles, nor masks by a method that takes none of their kind). What the best method for its
+        styles painted is painted by the best one for new styles, unless ``method=`` is given."""
         job = self.job(job_id, owner)
         style = changes.pop("style", None)
         same = style is None or list(job.styles) == ([style] if isinstance(style, str) else list(style))
@@ -238,6 +244,10 @@ class Client(PicturesClient, PeopleClient, OwnStylesClient):
             style = job.styles
         else:
             changes = dict.fromkeys(WEIGHTS) | changes
+        if changes.get("method", AUTO) == AUTO:
+            was_best = "method" in changes or job.params.method == self.method_for(job.styles).name
+            styles = [style] if isinstance(style, str) else style
+            changes["method"] = self.method_for(styles).name if was_best else job.params.method
         source = changes.pop("source", job.source)
         album = changes.pop("album", None)
         more = {"context": changes.pop("context", job.context), "origin": changes.pop("origin", None)}

@@ -50,6 +50,12 @@ def check_styles(method: MethodSpec, styles: Iterable[str]) -> None:
     method.check_styles(_names(styles))
 
 
+def chosen_method(name: str | None, styles: Iterable[str]) -> MethodSpec:
+    """The method called ``name``, for none and for ``core.params.AUTO`` the best for these styles; raises what
+    ``core.registry.chosen`` does."""
+    return registry.chosen(name, _names(styles))
+
+
 def _names(styles: Iterable[str]) -> list[str | None]:
     """The gallery's name of each style, ``None`` for any other picture."""
     return [name if kind == GALLERY else None for kind, name in map(style_ref, styles)]

@@ -219,7 +219,7 @@ class Settings(BaseSettings):
         description="Queues a worker serves, separated by commas.",
     )
     preload: Annotated[list[str], NoDecode] = Field(
-        default_factory=lambda: ["adain"],
+        default_factory=lambda: ["adain", "gallery"],
         description="Methods a worker loads before the first job, separated by commas.",
     )
     extra_methods: Annotated[list[str], NoDecode] = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from telegram import CallbackQuery, Update
 from telegram.constants import ParseMode
@@ -17,9 +17,9 @@ from bot.drafts import Draft, JobContext
 from bot.notify import SOURCE
 from bot.people import Person, message_of, user_of
 from bot.service import Context, service_of
-from core import registry
 from core.errors import AllaPrimaError, NotFoundError, ParameterError
 from core.params import PARAMS, SECONDS_LEARN, PaintParams
+from worker.client import Client
 from worker.jobs import JobState, JobView
 
 logger = logging.getLogger(__name__)
@@ -39,11 +39,12 @@ KNOBS = {
 """The parameter that a button changes: a strength in per cent, whose colours are kept, or which take it is."""
 
 
-def _turned(params: PaintParams, button: Callback) -> PaintParams:
+def _turned(client: Client, params: PaintParams, styles: Sequence[str], button: Callback) -> PaintParams:
+    """``params`` of a painting in these styles as they are after a button."""
     if button.verb is Verb.METHOD:
-        name = registry.method(str(button.argument)).name
-        own = {"seconds": SECONDS_LEARN} if registry.method(name).capabilities.learns else {}
-        return PaintParams.parse(**{**params.model_dump(), "method": name, "own": own})
+        method = client.method_for(styles, button.argument)
+        own = {"seconds": SECONDS_LEARN} if method.capabilities.learns else {}
+        return PaintParams.parse(**{**params.model_dump(), "method": method.name, "own": own})
     if button.verb is Verb.OWN:
         name, _, index = str(button.argument).rpartition("-")
         offers = PARAMS[name].offers if name in PARAMS else ()
@@ -61,7 +62,7 @@ async def knob(context: Context, query: CallbackQuery, person: Person, button: C
     """Paint again, in place, as one of the knobs now stands."""
     service = service_of(context)
     job = await call(service.client.job, button.target, person.owner)
-    params = _turned(job.params, button)
+    params = _turned(service.client, job.params, job.styles, button)
     if params == job.params:
         await answer(query, person.texts.plain("already_so"))
         return
@@ -229,7 +230,7 @@ async def album_knob(context: Context, query: CallbackQuery, person: Person, but
     """Paint the album again as one of the knobs now stands."""
     service = service_of(context)
     draft = drafts.load(await call(service.client.draft, button.target, person.owner))
-    params = _turned(draft.params, button)
+    params = _turned(service.client, draft.params, draft.styles, button)
     assert query.message is not None
     if params == draft.params:
         await answer(query, person.texts.plain("already_so"))

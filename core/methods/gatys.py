@@ -56,7 +56,14 @@ class GatysMethod(Method):
         if regions is not None and not regions.painted:
             yield Step(1.0, result=photo)
             return
-        styles = [self.prepare_style(read(), photo, params) for read in request.styles]
+        style_masks = self.style_masks(request)
+        styles = [
+            # Strokes are as large as in the style's picture, so that it keeps its size.
+            match_statistics(style, photo, part) if params.keep_colors == "statistics" else style
+            for style, part in zip(
+                (read() for read in request.styles), style_masks or [None] * len(request.styles), strict=True
+            )
+        ]
         recipe = Recipe.parse(
             terms=parse_terms(params.value("terms")),
             **{name: params.value(name) for name in ("content", "stroke", "start")},
@@ -72,17 +79,13 @@ class GatysMethod(Method):
             seed=params.seed,
             beginning=request.beginning,
             regions=regions,
-            style_masks=self.style_masks(request),
+            style_masks=style_masks,
         )
         preview = partial(self._preview, work, photo, params, regions)
         yield Step(LOADED, preview)
         for step in work:
             yield Step(LOADED + (1 - LOADED) * min(step.done, 0.999), preview)
         yield Step(1.0, result=preview())
-
-    def prepare_style(self, style: Image.Image, photo: Image.Image, params: PaintParams) -> Image.Image:
-        """Strokes are as large as in the style's picture, so that it keeps its size."""
-        return match_statistics(style, photo) if params.keep_colors == "statistics" else style
 
     def _preview(
         self, work: Optimisation, photo: Image.Image, params: PaintParams, regions: Regions | None

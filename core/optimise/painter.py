@@ -94,7 +94,8 @@ class Painter:
         if regions is not None and not regions.painted:
             return photo
         if keep_colors == "statistics":
-            styles = [match_statistics(style, photo) for style in styles]
+            parts = style_masks or [None] * len(styles)
+            styles = [match_statistics(style, photo, part) for style, part in zip(styles, parts, strict=True)]
         work = self.begin(
             photo,
             styles,

@@ -11,6 +11,23 @@ OWN, MOSAIC = "blob:" + 64 * "a", "gallery:mosaic"
 
 
 @pytest.mark.parametrize(
+    ("style", "usual", "method"),
+    [
+        (MOSAIC, DEFAULT_METHOD, "gallery"),
+        (OWN, DEFAULT_METHOD, DEFAULT_METHOD),
+        (MOSAIC, "factorized", "factorized"),
+        (OWN, "factorized", "factorized"),
+        (MOSAIC, "johnson", "johnson"),
+        ("gallery:batik", "johnson", "gallery"),
+    ],
+)
+def test_the_best_method_paints_where_no_usual_one_is_chosen(style: str, usual: str, method: str) -> None:
+    params = PaintParams(method=usual)
+    draft = Draft(chat=1, photos=["b" * 64], messages=[1], style=style, params=params)
+    assert draft.job_params.method == method
+
+
+@pytest.mark.parametrize(
     ("style", "strokes", "method"),
     [
         (MOSAIC, None, "gallery"),

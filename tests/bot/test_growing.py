@@ -84,6 +84,6 @@ def test_a_quick_painting_leads_to_a_slow_one_and_back():
 
     quick, slow = buttons(PaintParams(method="adain")), buttons(PaintParams(method="gatys"))
     assert quick[f"◷ By optimisation, {PARAMS['seconds'].default} s"] == f"v1:{'a' * 12}:m:gatys"
-    assert slow["↯ The quick way"] == f"v1:{'a' * 12}:m:adain"
+    assert slow["↯ The quick way"] == f"v1:{'a' * 12}:m:auto"
     assert slow["2 min"] == f"v1:{'a' * 12}:e:seconds-1"
     assert not any("optimisation" in text for text in slow)

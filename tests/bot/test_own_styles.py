@@ -26,7 +26,9 @@ async def test_one_s_own_style_is_learned_and_becomes_a_button(bot, server, pers
         lambda: "Stop here" in str(phone.chat.messages[number]), what="the picture on the way", timeout=60
     )
     await phone.tap(phone.chat.messages[number], "Stop here")
+    # The style is kept a moment before its job is done.
     await server.until(lambda: len(studio.client.own_styles(phone.owner)) == 1, what="the style", timeout=60)
+    await server.until(lambda: studio.client.jobs(phone.owner)[0].finished, what="the end", timeout=60)
     await server.until(lambda: not studio.client.undelivered("bot"), what="all told")
     learned = studio.client.jobs(phone.owner)[0]
     assert (learned.state, learned.params.value("seconds")) == (JobState.DONE, SECONDS_LEARN)

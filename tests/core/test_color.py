@@ -126,3 +126,19 @@ def test_statistics_of_a_known_picture() -> None:
 def test_other_modes_are_accepted(photo: Image.Image) -> None:
     assert keep_luminance(photo.convert("L"), photo).mode == "RGB"
     assert match_statistics(photo.convert("RGBA"), photo.convert("L")).mode == "RGB"
+
+
+def test_only_what_counts_of_a_style_is_matched(photo: Image.Image, painting: Image.Image) -> None:
+    """As if the style's picture were its white part alone, whatever the rest of it is."""
+    part = painting.crop((0, 0, painting.width // 2, painting.height))
+    mask = Image.new("L", painting.size)
+    mask.paste(255, (0, 0, *part.size))
+    other = painting.copy()
+    other.paste((255, 0, 0), (part.width, 0, *painting.size))
+    alone = np.asarray(match_statistics(part, photo), int)
+    for style in (painting, other):
+        found = np.asarray(match_statistics(style, photo, mask), int)[:, : part.width]
+        assert np.abs(found - alone).max() <= 1
+    assert np.abs(np.asarray(match_statistics(other, photo), int)[:, : part.width] - alone).max() > 30
+    black = Image.new("L", painting.size)
+    assert np.array_equal(match_statistics(painting, photo, black), match_statistics(painting, photo))

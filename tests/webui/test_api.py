@@ -173,10 +173,16 @@ def test_stylize_with_the_shipped_model(api: Client, photo: Path) -> None:
     file, info = call(api, "stylize", photo=photo, style=gallery()[0].name, size=128)
     painted = np.asarray(Image.open(file).convert("RGB"), float)
     assert max(painted.shape) == 128
-    assert info["params"]["method"] == "adain"
+    assert info["params"]["method"] == "gallery"
     with Image.open(photo) as original:
         plain = np.asarray(original.convert("RGB").resize(painted.shape[1::-1]), float)
     assert np.abs(painted - plain).mean() > 8
+    # What no method has learned is painted by AdaIN; what is chosen stays, and "auto" is no choice.
+    own = call(api, "submit", photo=photo, style_file=photo, size=128)
+    assert own["params"]["method"] == "adain"
+    named = {"photo": photo, "style": gallery()[0].name, "size": 128, "visitor": own["visitor"]}
+    made = [call(api, "submit", **named, method=name) for name in ("adain", "auto")]
+    assert [job["params"]["method"] for job in made] == ["adain", "gallery"]
 
 
 def test_submit_follow_repaint_and_fetch(api: Client, photo: Path) -> None:

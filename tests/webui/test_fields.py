@@ -69,7 +69,7 @@ def test_what_nobody_foresaw_is_said_in_one_sentence(site: Site, monkeypatch: py
     async def bring() -> list[Any]:
         state = PaintState()
         updates = [
-            [u async for u in paint.take_photo(request, file, "", state, 1.0, 1.0)][-1][paint.photo_note],
+            (await paint.take_first(request, file, "", state, 1.0, 1.0))[paint.photo_note],
             [u async for u in paint.take_style(request, file, "", "", "both", "", state, 1.0, 1.0)][-1][
                 paint.own_note
             ],

@@ -27,11 +27,16 @@ def open_tab(studio: Studio) -> None:
 
 
 def test_a_sheet_grows_is_stopped_and_is_there_after_a_reload(
-    new_studio: Callable[..., Studio], photo: Path, database: Client, out: Path
+    new_studio: Callable[..., Studio], photo: Path, database: Client, out: Path, tmp_path: Path
 ) -> None:
     studio = new_studio()
     page = studio.page
     open_tab(studio)
+    # As in every field for a picture, what is none is not even sent.
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear painter, …", "utf-8")
+    page.locator("#inside-photo input[type=file]").set_input_files(letter)
+    page.locator("#inside-photo + .own-words").wait_for()
     page.locator("#inside-go").click()
     page.locator("#inside-status .failed", has_text="Choose a photo first.").wait_for()
     page.locator("#inside-photo input[type=file]").set_input_files(photo)

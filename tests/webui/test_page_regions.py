@@ -77,7 +77,7 @@ def test_what_is_brushed_over_is_painted_and_the_rest_stays(
     studio.status("done")
     first = studio.shown_job()
     job = database.job(first)
-    assert (job.masks, len(job.styles), job.params.method) == ((key,), 1, "adain")
+    assert (job.masks, len(job.styles), job.params.method) == ((key,), 1, "gallery")
     mask = kept_mask(database, key, job.owner)
     assert mask[:, : mask.shape[1] // 3].mean() > 250
     assert mask[:, -mask.shape[1] // 3 :].max() == 0

@@ -138,6 +138,7 @@ def test_nobody_sees_anything_without_the_password(stranger: TestClient, run: st
     for path in (
         "api/overview",
         f"api/detail?training={run}",
+        f"api/chart?training={run}",
         f"sheet/{run}/40.png",
         "model/adain/1/file.md",
     ):
@@ -159,6 +160,16 @@ def test_operators_look_around(operator: TestClient, run: str) -> None:
     assert found["actions"] == ["publish", "delete"]
     assert (found["sheets"], found["curves"]["losses"]) == ([20, 40], ["loss", "Ls"])
     assert found["course"][0]["worker"] == "painter"
+    # The curves come drawn, for the width there is, and without those that are hidden.
+    assert found["names"] == ["loss", "Ls", "lr"]
+    assert found["chart"]["svg"].count('class="line') == 3
+    drawn = operator.get(f"/training/api/chart?training={run}&width=400&hidden=lr,Ls").json()
+    assert 'width="400"' in drawn["svg"]
+    assert [(line["name"], line["color"]) for line in drawn["lines"]] == [("loss", "c0")]
+    assert (drawn["left"] + drawn["span"], drawn["last"]) == (400 - 14, 40)
+    assert drawn["lines"][0]["steps"] == list(range(1, 41))
+    for width in ("0", "-5", "x", "99999999"):
+        assert operator.get(f"/training/api/chart?training={run}&width={width}").status_code == 200
     assert found["reference"]["adain (shipped)"]["ssim"] == 0.5
     sheet = operator.get(f"/training/sheet/{run}/40.png")
     assert Image.open(io.BytesIO(sheet.content)).size == (300, 200)
@@ -189,12 +200,14 @@ def test_operators_start_and_steer(operator: TestClient, client: Client, run: st
         assert refused.status_code == 400
         assert sentence in refused.json()["error"]
     for action, state in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled")):
-        answer = operator.post("/training/api/act", json={"training": training.id, "deed": action})
+        answer = operator.post("/training/api/act", json={"training": training.id, "action": action})
         assert answer.json()["state"] == state
-    refused = operator.post("/training/api/act", json={"training": training.id, "deed": "resume"})
+    refused = operator.post("/training/api/act", json={"training": training.id, "action": "resume"})
     assert "nothing to resume" in refused.json()["error"]
-    assert operator.post("/training/api/act", json={"training": run, "deed": "explode"}).status_code == 400
-    answer = operator.post("/training/api/act", json={"training": run, "deed": "publish", "method": "adain"})
+    assert operator.post("/training/api/act", json={"training": run, "action": "explode"}).status_code == 400
+    answer = operator.post(
+        "/training/api/act", json={"training": run, "action": "publish", "method": "adain"}
+    )
     assert (answer.json()["state"], answer.json()["phase"]) == ("queued", "publish")
 
 
@@ -218,6 +231,7 @@ def test_models_and_comparison(operator: TestClient, client: Client, run: str) -
     found = operator.get(f"/training/api/compare?one={run}&other={other}").json()
     assert {"group": "Recipe", "name": "optim.lr", "values": [0.001, 0.1], "better": None} in found["lines"]
     assert len(found["curves"]) == 2
+    assert found["chart"]["svg"].count('class="line') == 2
     with client.database.write() as session:
         session.add(published(run))
     models = operator.get("/training/api/overview").json()["models"]

@@ -40,9 +40,9 @@ def pixels(path: Path) -> np.ndarray:
 def test_each_style_paints_its_region(photo: Path, sky: Path, tmp_path: Path) -> None:
     out, masks = tmp_path / "out.png", ["--mix", f"{OTHER}=1", "--mask", f"{OTHER}={sky}"]
     assert paint(photo, STYLE, "-o", out, *masks) == 0
-    method, styles = registry.load("adain", "cpu"), [read_picture(style_path(n)) for n in (STYLE, OTHER)]
-    expected = method.stylize(
-        read_picture(photo), styles, PaintParams(size=64), masks=[None, Image.open(sky)]
+    method, styles = registry.best([STYLE, OTHER]).name, [read_picture(style_path(n)) for n in (STYLE, OTHER)]
+    expected = registry.load(method, "cpu").stylize(
+        read_picture(photo), styles, PaintParams(method=method, size=64), masks=[None, Image.open(sky)]
     )
     assert np.array_equal(pixels(out), np.asarray(expected))
 

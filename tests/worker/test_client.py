@@ -101,6 +101,23 @@ def test_repaint_changes_what_is_named(client: Client) -> None:
     assert client.jobs(ANNA) == [client.job(again.id), client.job(job.id)]
 
 
+def test_a_painting_by_the_best_method_is_painted_again_by_the_best_for_its_new_style(client: Client) -> None:
+    photo = client.put_picture(picture(), ANNA)
+    own, mosaic = f"blob:{photo}", "gallery:mosaic"
+    assert (client.method_for([mosaic]).name, client.method_for([mosaic, own]).name) == ("gallery", "adain")
+    assert client.method_for([mosaic], "factorized").name == "factorized"
+    params = PaintParams(method="gallery", alpha=0.7)
+    job = client.submit(ANNA, photo, mosaic, params, source="web")
+    assert client.repaint(job.id, ANNA, alpha=0.5).params.method == "gallery"
+    other = client.repaint(job.id, ANNA, style=own)
+    assert (other.params.method, other.params.alpha) == ("adain", 0.7)
+    assert client.repaint(other.id, ANNA, style=mosaic).params.method == "gallery"
+    assert client.repaint(other.id, ANNA, style=mosaic, method="adain").params.method == "adain"
+    chosen = client.submit(ANNA, photo, mosaic, PaintParams(method="adain"), source="web")
+    assert client.repaint(chosen.id, ANNA, alpha=0.5).params.method == "adain"
+    assert client.repaint(chosen.id, ANNA, method="auto").params.method == "gallery"
+
+
 def test_several_styles_and_their_weights(client: Client) -> None:
     load_extra_methods(client.settings.model_copy(update={"extra_methods": ["tests.worker.band_method"]}))
     photo = client.put_picture(picture(), ANNA)

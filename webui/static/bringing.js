@@ -3,7 +3,7 @@
 (() => {
   'use strict';
   const {bytes, endings, tooLarge, noPicture, several, failed} = window.bringing;
-  const FIELDS = '#photo, #style-picture, #compare-photo';
+  const FIELDS = '.drop';
   const ours = new WeakSet();
   const said = new Map();  // fields beside which something is said, and the picture that was in them then
   const picture = (field) => field.querySelector('img')?.getAttribute('src') || '';

@@ -113,7 +113,7 @@
   window.touched = () => [...used].join(',');
 
   /* A press of Paint while a photo is still on its way waits until the server has seen it. */
-  const FIELDS = {photo: 'paint', 'compare-photo': 'compare-go'};
+  const FIELDS = {photo: 'paint', 'compare-photo': 'compare-go', 'inside-photo': 'inside-go'};
   let arriving = null;
   const fieldOf = (target) => Object.keys(FIELDS).find((field) => target.closest?.('#' + field));
   const arrive = (field) => {

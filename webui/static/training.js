@@ -165,7 +165,7 @@
     if (asks && sure !== action) { sure = action; return head(run); }
     const method = part('method');
     sure = '';
-    const answer = await ask('act', {training: run.id, deed: action, ...(action === 'publish' && method ? {method: method.value} : {})});
+    const answer = await ask('act', {training: run.id, action, ...(action === 'publish' && method ? {method: method.value} : {})});
     refusal = answer.error || '';
     if (action === 'delete' && !answer.error) shown = null;
     await refresh();
@@ -176,7 +176,7 @@
     const close = () => { place.replaceChildren(); place.hidden = true; };
     place.hidden = false;
     place.replaceChildren(window.trainingForm.change(make, run, {close, resume: async (fields) => {
-      const answer = await ask('act', {training: run.id, deed: 'resume', fields});
+      const answer = await ask('act', {training: run.id, action: 'resume', fields});
       if (!answer.error) { close(); await refresh(); }
       return answer;
     }}));
@@ -201,13 +201,22 @@
       run.message ? make('p', {class: run.state === 'failed' || run.state === 'paused' || run.message.startsWith('Not') ? 'refused' : 'message', role: 'status'}, run.message) : '',
       make('div', {class: 'train-actions'}, ...buttons), make('p', {class: 'refused', role: 'alert', 'data-part': 'refusal'}, refusal));
   };
+  /* The curves are drawn by the server, for the width there is and without those that are hidden. */
+  const wanted = (run) => {
+    const main = part('main'), padding = getComputedStyle(main);
+    const width = part('chart')?.clientWidth || main.clientWidth - parseFloat(padding.paddingLeft) - parseFloat(padding.paddingRight);
+    return `training=${encodeURIComponent(run)}&width=${Math.round(width)}&hidden=${encodeURIComponent([...hidden].join())}`;
+  };
+  const legend = (run) => renew(part('legend'), ...run.names.map((name, index) => make('button', {type: 'button', class: `chip ${COLORS[index % 6]}`, 'aria-pressed': hidden.has(name) ? 'false' : 'true',
+    onclick: async () => {
+      hidden.has(name) ? hidden.delete(name) : hidden.add(name);
+      legend(run);
+      const asked = wanted(run.id), drawn = await ask(`chart?${asked}`);
+      if (!drawn.error && shown === run.id && asked === wanted(run.id)) window.trainingChart.show(part('chart'), drawn);
+    }}, {lr: 'learning rate', loss: 'whole loss'}[name] || name)));
   const chart = (run) => {
-    const place = part('chart');
-    const names = [...run.curves.losses, 'lr'].filter((name) => run.curves.values[name]);
-    renew(part('legend'), ...names.map((name, index) => make('button', {type: 'button', class: `chip ${COLORS[index % 6]}`, 'aria-pressed': hidden.has(name) ? 'false' : 'true',
-      onclick: () => { hidden.has(name) ? hidden.delete(name) : hidden.add(name); chart(run); }}, {lr: 'learning rate', loss: 'whole loss'}[name] || name)));
-    const series = names.map((name, index) => ({name, steps: run.curves.steps, values: run.curves.values[name], color: COLORS[index % 6], plain: name === 'lr'})).filter((line) => !hidden.has(line.name));
-    window.trainingChart.draw(place, series, {last: run.steps, near: true, marks: run.sheets, label: `Loss of ${run.name} over its steps`});
+    legend(run);
+    window.trainingChart.show(part('chart'), run.chart);
   };
   const sheets = (run) => {
     const place = part('sheets');
@@ -283,7 +292,7 @@
     place.hidden = !choices.length;
     const view = place.lastChild;
     if (!other) return view.replaceChildren();
-    const found = await ask(`compare?one=${encodeURIComponent(run.id)}&other=${encodeURIComponent(other)}`);
+    const found = await ask(`compare?one=${encodeURIComponent(run.id)}&other=${encodeURIComponent(other)}&width=${place.clientWidth}`);
     if (found.error || !other) return view.replaceChildren(make('p', {class: 'refused'}, found.error || ''));
     const plot = make('div', {class: 'chart-place'});
     const cell = (line, index) => make('td', {class: line.better === index ? 'best' : ''}, typeof line.values[index] === 'number' ? short(line.values[index]) : line.values[index] === null ? '–' : String(line.values[index]));
@@ -295,8 +304,7 @@
     });
     view.replaceChildren(plot, make('div', {class: 'scroll'}, make('table', {}, make('thead', {}, make('tr', {}, make('th', {}, ''),
       ...found.runs.map((one, index) => make('th', {scope: 'col', class: COLORS[index]}, one.name)))), make('tbody', {}, ...rows))));
-    const series = found.curves.map((curves, index) => ({name: found.runs[index].name, steps: curves.steps, values: curves.values.loss || [], color: COLORS[index]}));
-    window.trainingChart.draw(plot, series, {height: 220, label: 'Loss of both'});
+    window.trainingChart.show(plot, found.chart);
   };
   const detail = (run) => {
     if (part('head')?.dataset.run !== run.id) {
@@ -306,7 +314,7 @@
       compare(run);
     }
     if (!sure) head(run);
-    if (!panel.querySelector('.chart-tip:not([hidden])')) chart(run);
+    if (run.chart && !panel.querySelector('.chart-tip:not([hidden])')) chart(run);
     sheets(run); figures(run); notes(run);
   };
 
@@ -329,9 +337,11 @@
       if (!shown) { shown = overview.runs[0]?.id || null; list(); }
       if (!shown) return empty();
       if (shown === 'new') return;
-      const wanted = shown, run = await ask(`detail?training=${encodeURIComponent(wanted)}`);
-      if (wanted !== shown || held) return;
-      run.error ? alone(run.error) : detail(run);
+      const one = shown, without = String([...hidden]), run = await ask(`detail?${wanted(one)}`);
+      if (one !== shown || held) return;
+      if (run.error) return alone(run.error);
+      if (without !== String([...hidden])) delete run.chart;  // a curve was hidden or shown meanwhile
+      detail(run);
     } finally { busy = false; }
   };
   const visible = () => panel && panel.isConnected && panel.offsetParent !== null && document.visibilityState === 'visible';

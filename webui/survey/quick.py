@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFoundError
+from core.templates import Pieces
 from webui.bodies import Body, Whole, read_body
 from webui.replies import reply
 from webui.survey.routes import SOURCE
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from webui.site import Site
 
-PLACE = '<div id="rate-this"></div>'
+PLACE: str = Pieces("webui", "page.html").rating_place()
 """Where the script puts the scale."""
 
 

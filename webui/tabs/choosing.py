@@ -14,7 +14,6 @@ from webui.pad import pad
 from webui.people import owner_of
 from webui.pictures import small_jpeg
 from webui.tabs.common import (
-    NO_PHOTO,
     NO_STYLE,
     Update,
     call,
@@ -22,7 +21,6 @@ from webui.tabs.common import (
     picked,
     picked_name,
     said,
-    store,
     style_title,
 )
 from webui.tabs.layout import LOW, PaintLayout, PaintState
@@ -35,32 +33,18 @@ STYLE_SIDE = 640
 class Choosing(PaintLayout):
     """Answers what is chosen before and beside the painting."""
 
-    async def take_photo(
+    ready = views.note(views.READY)
+
+    async def take_first(
         self, request: gr.Request, file: Any, visitor: str, state: PaintState, high: float, low: float
-    ) -> AsyncIterator[Update]:
-        """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
+    ) -> Update:
+        """A photo was brought, taken or removed: check and store it right away, so that Paint only names it. What was
+        brushed over the one before is nothing here."""
         state.act()
-        visitor, path = await self.site.visitors.admit(visitor), path_of(file)
-        state.photo = state.trouble = state.mask = ""
-        state.taken += 1
-        note, key = views.taken_in(state.taken), ""
-        if path is not None:
-            try:
-                key = await self._store(request, path, visitor, state)
-            except Exception as error:
-                state.trouble = said(error)
-                note = views.taken_in(state.taken, state.trouble)
-        state.photo = key
-        shown = await bringing.preview(self.site, key, owner_of(visitor)) if key else None
-        yield {
-            self.photo_key: key,
-            **({self.photo: shown} if shown else {}),
-            self.photo_note: note,
-            self.visitor: visitor,
-            self.pad: pad(high, low),
-            **self._unmasked(),
-            **(self._cured(state, "photo") if key else {}),
-        }
+        visitor = await self.site.visitors.admit(visitor)
+        state.mask = ""
+        taken = await self.take_photo(request, file, visitor, state)
+        return taken | {self.pad: pad(high, low), **self._unmasked()}
 
     def _unmasked(self) -> Update:
         """No mask is kept, or laid over the photograph."""
@@ -129,13 +113,6 @@ class Choosing(PaintLayout):
                 picture = where.embedded(small)
         return {self.style_shown: picture, self.style_where: gr.update(visible=bool(picture) or "hidden")}
 
-    def _cured(self, state: PaintState, *fields: str) -> Update:
-        """What was missing is there: the status line stops asking for it."""
-        if state.missed not in fields:
-            return {}
-        state.missed = ""
-        return {self.status: views.note(views.READY)}
-
     def _unsaid(self, state: PaintState) -> Update:
         """Nothing is said beside the fields of photo and style: other pictures, or none, are in them now."""
         state.trouble = state.missed = ""
@@ -144,21 +121,13 @@ class Choosing(PaintLayout):
     def _missing(self, state: PaintState, photo: str, style: str) -> Update:
         """What to say where a photo or a style is missing, in the status line and beside the field; empty where both
         are there."""
-        state.missed = "" if photo and style else "style" if photo else "photo"
+        state.missed = ""
         if not photo:
-            note = views.taken_in(state.taken, state.trouble, NO_PHOTO)
-            return {self.status: views.failure(state.trouble or NO_PHOTO), self.photo_note: note}
+            return self._no_photo(state)
         if not style:
+            state.missed = "style"
             return {self.status: views.failure(NO_STYLE), self.choice: views.choice("", missing=NO_STYLE)}
         return {}
-
-    async def _store(self, request: gr.Request, path: str, visitor: str, state: PaintState) -> str:
-        state.incoming += 1
-        try:
-            self.site.bringing(request)
-            return await store(self.site, path, owner_of(visitor))
-        finally:
-            state.incoming -= 1
 
     async def take_style(
         self,
@@ -264,7 +233,7 @@ class Choosing(PaintLayout):
 
     def shown_knobs(self, method: str, style: str, colors: str) -> Update:
         """Visibility of everything that depends on the method, and the line that names the styles it uses."""
-        spec = self._spec(method)
+        spec = self._spec(method, style)
         shown: Update = {
             knob: gr.update(visible=name in spec.params)
             for knob, name in (

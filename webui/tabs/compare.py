@@ -69,7 +69,7 @@ class CompareTab(PhotoStep):
             self.touched = gr.Textbox(elem_id="compare-touched", show_label=False)
         with gr.Row(elem_id="comparing", elem_classes="pair"):
             with gr.Column(elem_classes="step", min_width=280):
-                self.build_photo("compare", "Photo", "Drop a photo here\nor click to choose one")
+                self.build_photo("compare-photo", "Photo", "Drop a photo here\nor click to choose one")
                 self.last = gr.Button(
                     "Take the photo and style painted last", size="sm", elem_id="compare-last"
                 )
@@ -159,15 +159,14 @@ class CompareTab(PhotoStep):
         name = picked_name(event)
         if not any(style.name == name for style in self.styles):
             return {self.choice: gr.skip()}
-        table.acts += 1
+        table.act()
         table.style = f"gallery:{name}"
         choice = views.choice(style_title(self.styles, table.style))
         return {self.style_ref: table.style, self.choice: choice, **self._cured(table, "style", "last")}
 
     async def take_last(self, visitor: str, table: Table) -> Update:
         """Photo and style of the newest painting were asked for."""
-        table.acts += 1
-        acts = table.acts
+        acts = table.act()
         mine = await self.site.visitors.recognises(visitor)
         jobs = await call(self.client.jobs, owner_of(visitor), limit=SEARCHED) if mine else []
         job = next((job for job in jobs if is_painting(job)), None)
@@ -250,7 +249,7 @@ class CompareTab(PhotoStep):
         size: int,
     ) -> AsyncIterator[Update]:
         """Compare was pressed."""
-        table.acts += 1
+        table.act()
         visitor = await self.site.visitors.admit(visitor)
         owner = owner_of(visitor)
         yield {self.visitor: visitor}

@@ -59,7 +59,7 @@ class InsideTab(PhotoStep):
         with gr.Row(elem_id="inside", elem_classes="pair"):
             with gr.Column(elem_classes="step", min_width=280):
                 self.build_photo(
-                    "inside", "Picture", "Drop a photo or a painting here\nor click to choose one"
+                    "inside-photo", "Picture", "Drop a photo or a painting here\nor click to choose one"
                 )
             with gr.Column(elem_classes="step", min_width=280):
                 gr.HTML(views.heading(2, "What to see"), apply_default_css=False)
@@ -146,7 +146,7 @@ class InsideTab(PhotoStep):
         seconds: float,
     ) -> AsyncIterator[Update]:
         """Look inside was pressed."""
-        looking.acts += 1
+        looking.act()
         visitor = await self.site.visitors.admit(visitor)
         owner = owner_of(visitor)
         yield {self.visitor: visitor}

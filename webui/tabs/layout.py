@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.errors import UnknownNameError
-from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, DEFAULT_METHOD, PARAMS, own_params
-from webui import bringing, views, where
+from core.params import ALPHA_DEFAULT, ALPHA_MAX, ALPHA_MIN, AUTO, DEFAULT_METHOD, PARAMS, own_params
+from webui import views, where
 from webui.components import labelled_choices, own_control, photo_field, picker, strengths_pad
 from webui.hanging import SHOWN, history, wall
 from webui.pad import pad
 from webui.site import Site
 from webui.survey.quick import PLACE
 from webui.tabs.own_styles import OwnStyles
+from webui.tabs.photo_step import Brought, PhotoStep
 
 if TYPE_CHECKING:
     from worker.jobs import JobView
@@ -26,26 +27,19 @@ BOTH, HIGH, LOW = "both", "high", "low"  # what a picked style is for
 
 
 @dataclass
-class PaintState:
-    """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops;
-    ``taken`` counts pictures taken in, ``acts`` what the person has done. ``style`` is the chosen style, ``colors``
-    the one for colours and shapes, ``mask`` the key of where they paint, "" for everywhere, ``None`` while only the page
-    knows, ``style_mask`` likewise that of what counts of the style. ``trouble``: why the photo in the field cannot be
-    used; ``missed``: what the status line says is missing. ``hung``: how many paintings are shown below; ``removed``:
-    the one deleted last, which can be had back; ``submitted``: what Paint was pressed for last, while that is being
-    painted; ``growing``: the job whose picture so far is shown, ``grown`` how far it was, ``grown_at`` when that was.
+class PaintState(Brought):
+    """What one open page is doing. ``turn`` counts what was put on the easel: whoever shows an older turn stops.
+    ``style`` is the chosen style, ``colors`` the one for colours and shapes, ``mask`` the key of where they paint, "" for
+    everywhere, ``None`` while only the page knows, ``style_mask`` likewise that of what counts of the style. ``hung``: how
+    many paintings are shown below; ``removed``: the one deleted last, which can be had back; ``submitted``: what Paint was
+    pressed for last, while that is being painted; ``growing``: the job whose picture so far is shown, ``grown`` how far it
+    was, ``grown_at`` when that was.
     The rest is of ``webui.tabs.restoring``: a job to be brought back, the painting shown while it is being made, what
     is to be laid out of it and whether that was done, at which turn it was found."""
 
     turn: int = 0
-    incoming: int = 0
-    taken: int = 0
-    acts: int = 0
-    photo: str = ""
     style: str = ""
     colors: str = ""
-    trouble: str = ""
-    missed: str = ""
     hung: int = SHOWN
     removed: JobView | None = None
     mask: str | None = None
@@ -75,13 +69,8 @@ class PaintState:
             if self.submitted is wanted:
                 self.submitted = None
 
-    def act(self) -> int:
-        """Count something that the person does; the new count."""
-        self.acts += 1
-        return self.acts
 
-
-class PaintLayout:
+class PaintLayout(PhotoStep):
     """The tab's components, built inside the current ``gr.Blocks``. The groups that events speak of: ``stage`` (what
     a job changes), ``knobs`` (its parameters), ``chosen`` (what a job was submitted with), ``style_masked`` (what was
     brushed over the style)."""
@@ -166,17 +155,7 @@ class PaintLayout:
 
     def _build_photo(self) -> None:
         with gr.Column(elem_id="step-photo", elem_classes="step"):
-            gr.HTML(views.heading(1, "Photo", bringing.up_to(self.site.settings)), apply_default_css=False)
-            self.photo = photo_field(
-                label="Photo",
-                show_label=False,
-                sources=["upload", "webcam", "clipboard"],
-                placeholder="Drop a photo here\nor click to choose one",
-                elem_id="photo",
-                height=300,
-                buttons=[],
-            )
-            self.photo_note = gr.HTML("", elem_id="photo-note", apply_default_css=False)
+            self.build_photo("photo", "Photo", "Drop a photo here\nor click to choose one", 300, ["webcam"])
             able = self._spec(DEFAULT_METHOD).capabilities.masks
             with gr.Accordion(
                 "Only a part of the photo", open=False, elem_id="where", visible=able
@@ -210,12 +189,10 @@ class PaintLayout:
             with gr.Accordion("Or bring your own style picture", open=False, elem_id="own-style"):
                 self.own_style = photo_field(
                     label="Style picture",
-                    show_label=False,
                     sources=["upload", "clipboard"],
                     placeholder="Drop any picture here\nand paint in its manner",
                     elem_id="style-picture",
                     height=220,
-                    buttons=[],
                 )
                 self.own_note = gr.HTML("", elem_id="style-note", apply_default_css=False)
             with gr.Accordion(
@@ -248,10 +225,10 @@ class PaintLayout:
             (f"{side} px", side) for side in (512, 1024, 1536, 2048) if side <= self.site.settings.max_side
         ]
         with gr.Column(elem_id="step-knobs", elem_classes="step"):
-            gr.HTML('<div class="step-head"><h2>Method, colours and size</h2></div>', apply_default_css=False)
+            gr.HTML(views.heading(None, "Method, colours and size"), apply_default_css=False)
             self.method = gr.Radio(
-                [(method.title, method.name) for method in self.methods],
-                value=DEFAULT_METHOD,
+                [("Best for the style", AUTO), *((method.title, method.name) for method in self.methods)],
+                value=AUTO,
                 label="Method",
                 elem_id="method",
                 elem_classes="pills",
@@ -302,7 +279,7 @@ class PaintLayout:
 
     def _build_history(self) -> None:
         with gr.Column(elem_id="history", elem_classes="step"):
-            gr.HTML('<div class="step-head"><h2>Your paintings</h2></div>', apply_default_css=False)
+            gr.HTML(views.heading(None, "Your paintings"), apply_default_css=False)
             self.history = wall(history([], self.site.links), "history-tiles")
             settings = self.site.settings
             gr.HTML(
@@ -315,7 +292,10 @@ class PaintLayout:
                 )
                 self.forget_no = gr.Button("Keep it", size="sm", visible=False, elem_id="forget-no")
 
-    def _spec(self, name: str) -> Any:
+    def _spec(self, name: str, *styles: str) -> Any:
+        """The method of a name, for ``AUTO`` the best for what is chosen of ``styles``."""
+        if name == AUTO:
+            return self.client.method_for([style for style in styles if style])
         for method in self.methods:
             if method.name == name:
                 return method

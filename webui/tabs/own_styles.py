@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from core import registry
 from core.errors import AllaPrimaError
 from core.learn.names import NAME_MAX
 from core.params import SECONDS_LEARN
+from core.templates import Pieces
 from webui import views
 from webui.components import picker
 from webui.people import owner_of
@@ -43,22 +44,18 @@ _SHARED = f"""(visitor) => {{
   return [visitor, token];
 }}"""
 
+_HTML = Pieces("webui", "tiles.html")
 
-def tiles(styles: list[tuple[str, str, str]], chosen: str = "") -> str:
+
+def tiles(styles: list[tuple[str, str, str]], chosen: str = "") -> Markup:
     """Learned styles as radio buttons: id, name and address of a small picture each; nothing where there are none."""
-    if not styles:
-        return ""
     rows = [views.Tile(*style) for style in styles]
-    return f'<p class="choice">{LABEL}</p>{views.tile_group(LABEL, rows, chosen)}'
+    return _HTML.titled(LABEL, views.tile_group(LABEL, rows, chosen)) if rows else Markup()
 
 
-def sharing(links: Links, style_id: str) -> str:
+def sharing(links: Links, style_id: str) -> Markup:
     """The link to a learned style's file, and the button that copies the one by which others take it."""
-    file, address = (escape(to(style_id)) for to in (links.style_address, links.share_address))
-    return (
-        f'<p class="formats"><a href="{file}" download>Download its file</a> · '
-        f'<button type="button" data-copy="{address}" data-copied="Copied">Copy a link to share it</button></p>'
-    )
+    return _HTML.sharing(links.style_address(style_id), links.share_address(style_id))
 
 
 class OwnStyles:

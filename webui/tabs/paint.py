@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -62,7 +61,7 @@ class PaintTab(Easel):
         strengths, styles = [self.high, self.low], [self.style_ref, self.colors_ref]
         missed = [self.photo_note, self.choice]  # where it is said what is missing
         self.photo.input(
-            self.take_photo,
+            self.take_first,
             [self.photo, self.visitor, self.state, *strengths],
             [
                 self.photo,
@@ -254,15 +253,14 @@ class PaintTab(Easel):
         *others, style_mask, mask, elsewhere = knobs
         mask = mask if state.mask is None else state.mask
         style_mask = style_mask if state.style_mask is None else state.style_mask
-        spec, knobs = self._spec(knobs[METHOD]), (*others, mask, elsewhere)
-        styles, params, *masks = ordered(spec, style, colors, knobs, style_mask)
+        spec = self._spec(knobs[METHOD], style, elsewhere if mask else "")
+        styles, params, *masks = ordered(spec, style, colors, (*others, mask, elsewhere), style_mask)
         return styles, params, dict(zip(MASKS, masks, strict=True))
 
     async def _chosen(self, state: PaintState, photo: str, style: str, colors: str) -> tuple[str, str, str]:
         """What is chosen by now; the fields of the page know it when this server was started after them."""
-        while state.incoming:  # a picture brought a moment ago is still being checked
-            await asyncio.sleep(0.05)
-        return state.photo or photo, state.style or style, state.colors or colors
+        photo = await self._photo_of(state, photo)
+        return photo, state.style or style, state.colors or colors
 
     async def adjust(
         self, request: gr.Request, visitor: str, state: PaintState, job_id: str, *chosen: Any

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
 
@@ -31,9 +32,15 @@ class Brought:
     trouble: str = ""
     missed: str = ""
 
+    def act(self) -> int:
+        """Count something that the person does; the new count."""
+        self.acts += 1
+        return self.acts
+
 
 class PhotoStep:
-    """What a tab with a field for a picture answers when one is brought. ``cures``: what is not missing any more then."""
+    """What a tab with a field for a picture answers when one is brought. ``cures``: what is not missing any more then;
+    ``ready``: what the status line says instead."""
 
     site: Site
     photo: Any
@@ -42,44 +49,56 @@ class PhotoStep:
     status: Any
     visitor: Any
     cures: tuple[str, ...] = ("photo",)
+    ready: str = ""
 
-    def build_photo(self, name: str, title: str, placeholder: str) -> None:
-        """The first step's heading, field and the line below it; their ids begin with ``name``."""
+    def build_photo(
+        self,
+        name: str,
+        title: str,
+        placeholder: str,
+        height: int = 260,
+        more_sources: Sequence[Literal["webcam"]] = (),
+    ) -> None:
+        """The first step's heading, the field, whose id is ``name``, and the line below it."""
         gr.HTML(views.heading(1, title, bringing.up_to(self.site.settings)), apply_default_css=False)
         self.photo = photo_field(
             label=title,
-            show_label=False,
-            sources=["upload", "clipboard"],
+            sources=["upload", *more_sources, "clipboard"],
             placeholder=placeholder,
-            elem_id=f"{name}-photo",
-            elem_classes="drop",
-            height=260,
-            buttons=[],
+            elem_id=name,
+            height=height,
         )
-        self.photo_note = gr.HTML("", elem_id=f"{name}-photo-note", apply_default_css=False)
+        self.photo_note = gr.HTML(
+            "", elem_id=f"{name}-note", elem_classes="drop-note", apply_default_css=False
+        )
 
     async def take_photo(self, request: gr.Request, file: Any, visitor: str, brought: Brought) -> Update:
         """A photo was brought or removed."""
-        brought.acts += 1
+        brought.act()
         visitor, path, key = await self.site.visitors.admit(visitor), path_of(file), ""
         brought.photo = brought.trouble = ""
         brought.taken += 1
         note = views.taken_in(brought.taken)
         if path is not None:
-            brought.incoming += 1
             try:
-                self.site.bringing(request)
-                key = await store(self.site, path, owner_of(visitor))
+                key = await self._store(request, path, visitor, brought)
             except Exception as error:
                 brought.trouble = said(error)
                 note = views.taken_in(brought.taken, brought.trouble)
-            finally:
-                brought.incoming -= 1
         brought.photo = key
         cured = self._cured(brought, *self.cures) if key else {}
         if shown := await bringing.preview(self.site, key, owner_of(visitor)) if key else None:
             cured |= {self.photo: shown}
         return {self.photo_key: key, self.photo_note: note, self.visitor: visitor, **cured}
+
+    async def _store(self, request: gr.Request, path: str, visitor: str, brought: Brought) -> str:
+        """Check and keep a picture; its key."""
+        brought.incoming += 1
+        try:
+            self.site.bringing(request)
+            return await store(self.site, path, owner_of(visitor))
+        finally:
+            brought.incoming -= 1
 
     async def _photo_of(self, brought: Brought, key: str) -> str:
         """The key of the picture that was brought, once one on its way is checked; ``key``: what the page remembers."""
@@ -98,4 +117,4 @@ class PhotoStep:
         if brought.missed not in fields:
             return {}
         brought.missed = ""
-        return {self.status: ""}
+        return {self.status: self.ready}

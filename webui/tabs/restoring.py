@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from core.errors import AllaPrimaError
-from core.params import PARAMS
+from core.params import AUTO, PARAMS
 from webui import where
 from webui.components import own_value
 from webui.people import owner_of
@@ -163,7 +163,8 @@ class Restoring(Choosing):
         for name, knob in self.own.items():
             laid[knob] = (laid.get(knob) or {}) | own_value(PARAMS[name], job.params.value(name))
         if known:
-            laid[self.method] = job.params.method
+            best = self.client.method_for(job.styles).name
+            laid[self.method] = AUTO if job.params.method == best else job.params.method
         laid |= {
             self.photo_key: job.photo_key,
             self.style_ref: style,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from pydantic import BeforeValidator, Field
 from core import registry
 from core.errors import AllaPrimaError, ParameterError
 from webui.bodies import Body, Whole
+from webui.training import curves
 
 if TYPE_CHECKING:
     from worker.client import Client
@@ -77,7 +79,7 @@ class Action(Body):
     """Something to be done with a training."""
 
     training: Text
-    deed: Text
+    action: Text
     method: Text | None = None
     fields: dict[str, Any] | None = None
 
@@ -151,12 +153,22 @@ class TrainingApi:
         """A recipe's fields."""
         return {"fields": [field.model_dump() for field in self.service.form(recipe)]}
 
-    def detail(self, training_id: str) -> dict[str, Any]:
-        """One training with everything the panel shows of it."""
+    def chart(
+        self, training_id: str, width: int = curves.WIDTH, hidden: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """A training's curves but those ``hidden``, drawn for a width in CSS pixels."""
+        run = self.service.run(training_id)
+        folder = self.service.folder(run.id)
+        return curves.one(run, folder.curves(), folder.sheets(), width, hidden)
+
+    def detail(
+        self, training_id: str, width: int = curves.WIDTH, hidden: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """One training with everything the panel shows of it; ``width`` and ``hidden`` as in ``chart``."""
         service = self.service
         run = service.run(training_id)
         folder = service.folder(run.id)
-        curves = folder.curves()
+        logged, sheets = folder.curves(), folder.sheets()
         return card(run) | {
             "actions": run.actions,
             "form": [field.model_dump() for field in service.form_of(run.id)]
@@ -186,10 +198,12 @@ class TrainingApi:
                 )
             },
             "recipe_fields": run.recipe,
-            "curves": {"steps": curves.steps, "losses": curves.losses, "values": curves.values},
+            "curves": {"steps": logged.steps, "losses": logged.losses, "values": logged.values},
+            "names": curves.names(logged),
+            "chart": curves.one(run, logged, sheets, width, hidden),
             "validation": folder.validation(),
             "reference": folder.reference(),
-            "sheets": folder.sheets(),
+            "sheets": sheets,
             "check": {what: self._found(check) for what, check in folder.check().items()},
             "course": [part.model_dump(mode="json") for part in service.slices(run.id)[:SLICES]],
             "log": folder.log(LOG_LINES),
@@ -200,17 +214,18 @@ class TrainingApi:
         short = {kind: found[:LISTED] for kind, found in check.get("findings", {}).items() if found}
         return check | {"findings": short}
 
-    def compare(self, one: str, other: str) -> dict[str, Any]:
-        """Two trainings side by side: lines of a table, and both curves."""
+    def compare(self, one: str, other: str, width: int = curves.WIDTH) -> dict[str, Any]:
+        """Two trainings side by side: lines of a table, and both curves, drawn for a width."""
         service = self.service
         runs = [service.run(one), service.run(other)]
-        curves = [service.folder(run.id).curves() for run in runs]
+        logged = [service.folder(run.id).curves() for run in runs]
         return {
             "runs": [card(run) for run in runs],
             "lines": [line.model_dump() for line in service.compare(one, other)],
             "curves": [
-                {"steps": found.steps, "losses": found.losses, "values": found.values} for found in curves
+                {"steps": found.steps, "losses": found.losses, "values": found.values} for found in logged
             ],
+            "chart": curves.both(runs, logged, width),
         }
 
     def start(self, content: Start) -> dict[str, Any]:
@@ -245,18 +260,18 @@ class TrainingApi:
     def act(self, content: Action) -> dict[str, Any]:
         """Pause, resume, cancel, publish or delete."""
         training_id, service = content.training.strip(), self.service
-        if content.deed == "resume":
+        if content.action == "resume":
             return card(service.resume(training_id, content.fields))
-        if content.deed == "publish":
+        if content.action == "publish":
             return card(service.publish(training_id, (content.method or "").strip() or None))
         actions = {
             "pause": service.pause,
             "cancel": service.cancel,
             "delete": service.delete,
         }
-        if content.deed not in actions:
-            raise ParameterError("deed: must be pause, resume, cancel, publish or delete.")
-        return card(actions[content.deed](training_id))
+        if content.action not in actions:
+            raise ParameterError("action: must be pause, resume, cancel, publish or delete.")
+        return card(actions[content.action](training_id))
 
     def model(self, content: Use) -> dict[str, Any]:
         """Put a version of a model into use."""

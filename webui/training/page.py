@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
+from core.templates import Pieces
 from webui import theme
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 STYLESHEET = theme.STATIC / "training.css"
 SCRIPTS = tuple(theme.STATIC / name for name in ("training-chart.js", "training-form.js", "training.js"))
 
-PANEL = '<div id="training-panel"><noscript>This room needs JavaScript.</noscript></div>'
+PANEL: str = Pieces("webui", "page.html").training_panel()
 
 
 @cache
-def scripts() -> str:
+def scripts() -> Markup:
     """What makes ``PANEL`` come alive, for the head of a page."""
-    return "".join(f"<script>{path.read_text(encoding='utf-8')}</script>" for path in SCRIPTS)
+    return theme.scripts(*SCRIPTS)

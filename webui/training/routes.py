@@ -13,6 +13,7 @@ from core.errors import AllaPrimaError, NotFoundError
 from webui.bodies import Body, read_body, timely, whole_number
 from webui.operators import Entering
 from webui.replies import FRESH, json_reply, refusal, reply
+from webui.training import curves
 from webui.training.api import Action, Pictures, Start, TrainingApi, Use
 
 if TYPE_CHECKING:
@@ -63,11 +64,14 @@ def add_routes(app: FastAPI, site: Site) -> None:
 
     async def look(request: Request) -> Response:
         given = request.query_params
+        width = whole_number(given.get("width", "")) or curves.WIDTH
+        hidden = given.get("hidden", "").split(",")
         views: dict[str, Callable[[], dict[str, Any]]] = {
             "overview": api.overview,
             "form": lambda: api.form(given.get("recipe", "")),
-            "detail": lambda: api.detail(given.get("training", "")),
-            "compare": lambda: api.compare(given.get("one", ""), given.get("other", "")),
+            "detail": lambda: api.detail(given.get("training", ""), width, hidden),
+            "chart": lambda: api.chart(given.get("training", ""), width, hidden),
+            "compare": lambda: api.compare(given.get("one", ""), given.get("other", ""), width),
         }
         view = views.get(request.path_params["view"])
         return (

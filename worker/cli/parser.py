@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from core import registry
 from core.errors import ParameterError, UnknownNameError
 from core.params import (
+    AUTO,
     DEFAULT_METHOD,
     GRID_SIDE,
     KEEP_COLORS,
@@ -99,9 +100,10 @@ def add_painting_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it is painted")
     group.add_argument(
         "--method",
-        default=DEFAULT_METHOD,
+        default=AUTO,
         metavar="NAME",
-        help="one of 'allaprima methods' (%(default)s unless given)",
+        help="one of 'allaprima methods' (%(default)s unless given: in styles of the gallery the network that has learned "
+        f"them, in any other {DEFAULT_METHOD})",
     )
     for name in STRENGTHS:
         spec = PARAMS[name]
@@ -214,7 +216,7 @@ def own_values(args: argparse.Namespace, method: MethodSpec) -> dict[str, Any]:
 
 def painting_params(args: argparse.Namespace) -> PaintParams:
     """The parameters given on the command line; raises ``ParameterError`` or ``UnknownNameError``."""
-    method = registry.method(args.method)
+    method = asked_method(args)
     if args.keep_colors not in KEEP_COLORS:
         raise ParameterError(
             f"--keep-colors takes {', '.join(KEEP_COLORS)} or nothing, not '{args.keep_colors}'; "
@@ -223,7 +225,7 @@ def painting_params(args: argparse.Namespace) -> PaintParams:
     for name in (*STRENGTHS, "size"):
         check_range(name, getattr(args, name))
     params = PaintParams.parse(
-        method=args.method,
+        method=method.name,
         keep_colors=args.keep_colors,
         size=args.size,
         seed=args.seed,
@@ -245,6 +247,16 @@ def painting_params(args: argparse.Namespace) -> PaintParams:
     if params.grid:
         params = params.model_copy(update={"size": params.size or GRID_SIDE})
     return params
+
+
+def asked_method(args: argparse.Namespace) -> MethodSpec:
+    """The method of ``--method``, or the best for the styles; raises ``UnknownNameError``, and ``ParameterError`` for styles
+    that are said wrongly."""
+    from worker.cli.files import gallery_style
+
+    if args.method != AUTO:
+        return registry.method(args.method)
+    return registry.best(gallery_style(share.style) for share in painting_shares(args))
 
 
 def check_range(name: str, value: float | None) -> None:

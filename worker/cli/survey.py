@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import AllaPrimaError, ParameterError, UnknownNameError
-from core.words import count
+from core.words import count, number, probability
 from worker.cli.parser import Subcommands
 from worker.cli.show import Board, table
 
@@ -298,15 +298,7 @@ def _quick(surveys: Surveys, args: argparse.Namespace) -> int:
 
 def results_text(results: Results) -> str:
     """The results as plain text for a terminal."""
-    from worker.survey.report import (
-        COMPARISON_HEAD,
-        comparison_cells,
-        interval,
-        number,
-        probability,
-        remarks,
-        tiles,
-    )
+    from worker.survey.report import COMPARISON_HEAD, comparison_cells, interval, remarks, tiles
 
     lines = [f"{results.title} ({results.study}, {results.state})", ""]
     lines.append(table([(what, figure, f"({remark})") for figure, what, remark in tiles(results)]))

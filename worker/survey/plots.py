@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.survey.results import PairResult, Results, Summary
-from core.survey.statistics import require
+from worker.plots import ACCENT, BAND, DPI, FADED, INK, LINE, SANS, SERIF, SHEET, figure, plain, save
 from worker.survey.views import StudyTextView
 
 if TYPE_CHECKING:
@@ -17,10 +16,7 @@ if TYPE_CHECKING:
 
     Canvas = Figure | SubFigure
 
-PAPER, SHEET, LINE, INK, FADED, ACCENT = "#f5efe4", "#fdfaf3", "#e0d5c1", "#2c2620", "#6d6154", "#b6401f"
-BAND = "#dfa892"
-SERIF, SANS = "DejaVu Serif", "DejaVu Sans"
-WIDTH, DPI = 1280, 100
+WIDTH = 1280
 ROW, ROW_DENSE, DENSE_FROM = 96, 44, 24
 
 WORDS = {
@@ -43,25 +39,6 @@ WORDS = {
 def words(language: str) -> dict[str, str]:
     """The words of a chart in a language."""
     return WORDS.get(language, WORDS["en"])
-
-
-def figure(width: float, height: float, colour: str = SHEET) -> Figure:
-    """An empty figure of a size in inches."""
-    require("matplotlib")
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=DPI, facecolor=colour)
-
-
-def save(drawn: Figure, kind: str) -> bytes:
-    """A figure as "png", "svg" or "pdf"; the same figure gives the same bytes."""
-    import matplotlib
-
-    dated: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "alla prima", "pdf.fonttype": 42}):
-        drawn.savefig(buffer, format=kind, facecolor=drawn.get_facecolor(), metadata=dated)
-    return buffer.getvalue()
 
 
 def chart(results: Results, pictures: Mapping[str, Image], text: StudyTextView) -> bytes:
@@ -102,7 +79,7 @@ def ranking(
     low, high = results.scale
     axes.set_xlim(low - 0.3, high + 0.3)
     axes.set_ylim(rows - 0.5, -0.5)
-    _plain(axes, size)
+    plain(axes, size)
     axes.set_xticks(range(low, high + 1) if high - low <= 12 else [low, (low + high) // 2, high])
     axes.xaxis.grid(True, color=LINE, linewidth=0.8)
     axes.set_xlabel(said["axis"], family=SANS, size=size * 0.85, color=FADED, labelpad=8)
@@ -195,7 +172,7 @@ def histogram(axes: Axes, summary: Summary, scale: tuple[int, int], size: float)
     """How often each score was given, with the numbers above the bars."""
     scores = list(range(scale[0], scale[1] + 1))
     axes.bar(scores, summary.histogram, width=0.8, color=BAND, zorder=2)
-    _plain(axes, size)
+    plain(axes, size)
     axes.set_yticks([])
     axes.set_xticks(scores if len(scores) <= 13 else [scores[0], scores[len(scores) // 2], scores[-1]])
     axes.set_ylim(0, 1.15 * max(1, *summary.histogram))
@@ -229,18 +206,10 @@ def scatter(axes: Axes, results: Results, metric: str, size: float) -> None:
         alpha=0.75,
         markersize=size * 0.6,
     )
-    _plain(axes, size)
+    plain(axes, size)
     axes.grid(True, color=LINE, linewidth=0.8)
     axes.margins(0.12)
     axes.locator_params(nbins=4)
     rho = next((found.rho for found in results.correlations if found.metric == metric), None)
     title = metric if rho is None else f"{metric}   ρ = {rho:.2f}".replace("-", "−")
     axes.set_title(title, family=SANS, size=size, color=INK, loc="left")
-
-
-def _plain(axes: Axes, size: float) -> None:
-    axes.set_facecolor("none")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=size * 0.85, labelcolor=FADED, pad=6)

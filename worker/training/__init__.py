@@ -2,6 +2,7 @@
 
 What trains is ``worker.tasks.train``; what front ends talk to is ``TrainingService``, as ``Client.training``."""
 
+from worker.training.folder import Curves
 from worker.training.views import Phase, SliceView, TrainingState, TrainingView, VersionView
 
-__all__ = ["Phase", "SliceView", "TrainingState", "TrainingView", "VersionView"]
+__all__ = ["Curves", "Phase", "SliceView", "TrainingState", "TrainingView", "VersionView"]

@@ -1,24 +1,18 @@
-"""A training's curve as a picture, for places that show pictures only. Pillow, no plotting library."""
+"""A training's curve as a picture, for places that show pictures only."""
 
 from __future__ import annotations
 
-import io
-import math
-
-from PIL import Image, ImageDraw, ImageFont
-
-from core.sheets import INK, LINE, PAPER, SOFT_INK
+from core.charts import is_wide, smooth
+from worker.plots import ACCENT, BAND, DPI, FADED, INK, LINE, PAPER, SANS, SERIF, figure, plain, save
 from worker.training.folder import Curves
 
-WIDTH, HEIGHT, SCALE = 900, 520, 2
-LEFT, RIGHT, TOP, BOTTOM = 84, 24, 64, 48
-ACCENT, RAW = "#b6401f", "#e2b8a6"
-LOG_RATIO = 20.0
-SMOOTHING = 20
+WIDTH, HEIGHT = 900, 520
+"""Size of the picture in pixels."""
 
 
 def curve_png(curves: Curves, title: str, steps: int) -> bytes | None:
-    """The whole loss over the steps, raw and smoothed, as PNG; ``None`` before the first values."""
+    """The whole loss over the steps, as it came and its course, as PNG; ``None`` before the first values. Raises
+    ``AllaPrimaError`` where matplotlib is missing."""
     points = [
         (step, value)
         for step, value in zip(curves.steps, curves.values.get("loss", []), strict=False)
@@ -26,61 +20,28 @@ def curve_png(curves: Curves, title: str, steps: int) -> bytes | None:
     ]
     if not points:
         return None
-    image = Image.new("RGB", (WIDTH * SCALE, HEIGHT * SCALE), PAPER)
-    draw = ImageDraw.Draw(image)
-    values = [value for _, value in points]
-    log = min(values) > 0 and max(values) / min(values) > LOG_RATIO
-    scaled = [math.log10(value) if log else value for value in values]
-    low, high = min(scaled), max(scaled)
-    room = (high - low or abs(high) or 1.0) * 0.06
-    low, high = low - room, high + room
-    last = max(steps, points[-1][0])
+    at, values = [step for step, _ in points], [value for _, value in points]
+    course = [value for value in smooth(values) if value is not None]  # as many: none is missing here
+    drawn = figure(WIDTH / DPI, HEIGHT / DPI, PAPER)
+    drawn.text(0.03, 0.935, title, family=SERIF, size=17, color=INK, va="center")
+    axes = drawn.add_axes((0.095, 0.1, 0.875, 0.78))
+    plain(axes, 13)
+    if is_wide(values):
+        from matplotlib.ticker import LogFormatter, LogLocator
 
-    def at(step: float, value: float) -> tuple[float, float]:
-        x = LEFT + (WIDTH - LEFT - RIGHT) * step / last
-        y = TOP + (HEIGHT - TOP - BOTTOM) * (1 - (value - low) / (high - low))
-        return x * SCALE, y * SCALE
-
-    font, head = _font(17), _font(24)
-    draw.text((LEFT * SCALE, 20 * SCALE), title, INK, head)
-    for value in _ticks(low, high, 5):
-        y = at(0, value)[1]
-        draw.line([(LEFT * SCALE, y), ((WIDTH - RIGHT) * SCALE, y)], LINE, SCALE)
-        shown = 10**value if log else value
-        draw.text(((LEFT - 10) * SCALE, y), f"{shown:.3g}", SOFT_INK, font, anchor="rm")
-    for step in _ticks(0, last, 5):
-        x = at(step, low)[0]
-        anchor = "lt" if step == 0 else "rt" if x > (WIDTH - 60) * SCALE else "mt"
-        draw.text((x, (HEIGHT - BOTTOM + 12) * SCALE), f"{step:,.0f}", SOFT_INK, font, anchor=anchor)
-    raw = [at(step, value) for (step, _), value in zip(points, scaled, strict=True)]
-    smooth = [at(step, value) for (step, _), value in zip(points, _smooth(scaled), strict=True)]
-    if len(points) > 1:
-        draw.line(raw, RAW, SCALE, joint="curve")
-        draw.line(smooth, ACCENT, 3 * SCALE, joint="curve")
-    x, y = smooth[-1]
-    draw.ellipse((x - 6 * SCALE, y - 6 * SCALE, x + 6 * SCALE, y + 6 * SCALE), ACCENT)
-    file = io.BytesIO()
-    image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS).save(file, "PNG")
-    return file.getvalue()
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size * SCALE)
-    assert isinstance(font, ImageFont.FreeTypeFont)
-    return font
-
-
-def _ticks(low: float, high: float, count: int) -> list[float]:
-    rough = (high - low) / count
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
-    first = math.ceil(low / step)
-    return [index * step for index in range(first, math.floor(high / step) + 1)]
-
-
-def _smooth(values: list[float]) -> list[float]:
-    keep = 1 - 1 / max(1.0, min(30.0, len(values) / SMOOTHING))
-    found: list[float] = []
-    for value in values:
-        found.append(value if not found else keep * found[-1] + (1 - keep) * value)
-    return found
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=7))
+        axes.yaxis.set_minor_locator(LogLocator(subs=(), numticks=2))
+        axes.yaxis.set_major_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(99, 99)))
+    else:
+        axes.yaxis.set_major_formatter("{x:.3g}")
+        axes.margins(y=0.06)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlim(0, max(steps, at[-1]))
+    axes.locator_params(axis="x", nbins=6, integer=True)
+    axes.yaxis.grid(True, color=LINE, linewidth=0.8)
+    axes.plot(at, values, color=BAND, linewidth=0.9)
+    axes.plot(at, course, color=ACCENT, linewidth=2.4, solid_joinstyle="round")
+    axes.plot(at[-1:], course[-1:], "o", color=ACCENT, markersize=9, clip_on=False)
+    axes.set_xlabel("steps", family=SANS, size=11, color=FADED, labelpad=4)
+    return save(drawn, "png")

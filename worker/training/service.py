@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from core import registry, weights
-from core.errors import NotFoundError, ParameterError, UnknownNameError
+from core.errors import AllaPrimaError, NotFoundError, ParameterError, UnknownNameError
 from core.train.check import needed
 from core.train.recipe import NetworkOptions, Recipe, load_recipe, recipes, restored, with_changes
 from worker.broker import Broker, QueueError
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from worker.training.form import FormField
+
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 SHEET_SIDE = 2000
@@ -257,7 +260,11 @@ class TrainingService:
         from worker.training.plots import curve_png
 
         run, folder = self.run(training_id), self.folder(training_id)
-        found = [curve_png(folder.curves(), run.name, run.steps)]
+        found: list[bytes | None] = []
+        try:
+            found.append(curve_png(folder.curves(), run.name, run.steps))
+        except AllaPrimaError as error:
+            log.warning("a training's curve is not drawn: %s", error)
         for step in folder.sheets()[-1:]:
             sheet = read_picture(folder.sheet(step), OWN)
             found.append(to_jpeg(thumbnail(sheet, SHEET_SIDE) if max(sheet.size) > SHEET_SIDE else sheet))
