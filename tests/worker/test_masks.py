@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from core.errors import NotFoundError, ParameterError, PictureError
 from core.params import PaintParams
+from core.specs import MASKS
 from tests.worker.conftest import Service, picture
 from worker.broker import Broker
 from worker.client import Client
@@ -40,6 +41,12 @@ def submitted(client: Client, *masks: str | None, photo: str | None = None, **pa
     photo = photo or client.put_picture(picture(size=SIZE), ANNA)
     styles = [WOODCUT, SWIRLS][: len(masks) or 1]
     return client.submit(ANNA, photo, styles, PaintParams(**params), masks=masks, source="web")  # type: ignore[arg-type]
+
+
+def submitted_with(client: Client, key: str, kind: str) -> JobView:
+    """A job in one style with a mask of this kind."""
+    photo, params = client.put_picture(picture(size=SIZE), ANNA), PaintParams(method="gatys")
+    return client.submit(ANNA, photo, [WOODCUT], params, source="web", **{kind: [key]})  # type: ignore[arg-type]
 
 
 def pixels(data: bytes) -> np.ndarray:
@@ -123,10 +130,11 @@ def test_jobs_of_an_older_database_have_no_masks(stored: Client) -> None:
     assert stored.job(submitted(stored, key).id).masks == (key,)
 
 
-def test_a_mask_stays_as_long_as_its_job_needs_it(stored: Client) -> None:
+@pytest.mark.parametrize("kind", MASKS)
+def test_a_mask_stays_as_long_as_its_job_needs_it(stored: Client, kind: str) -> None:
     masks = [stored.put_mask(mask(right=level), ANNA) for level in (10, 20)]
-    waiting = submitted(stored, masks[0])
-    stored.cancel(submitted(stored, masks[1]).id)
+    waiting = submitted_with(stored, masks[0], kind)
+    stored.cancel(submitted_with(stored, masks[1], kind).id)
     with stored.database.write() as session:
         session.execute(update(Blob).values(expires_at=time.time() - 100))
     stored.blobs.reap()
@@ -134,16 +142,17 @@ def test_a_mask_stays_as_long_as_its_job_needs_it(stored: Client) -> None:
     assert stored.blobs.backend.exists(waiting.photo_key)
 
 
-def test_a_painting_that_is_a_mask_of_another_job_is_not_taken_back(stored: Client) -> None:
+@pytest.mark.parametrize("kind", MASKS)
+def test_a_painting_that_is_a_mask_of_another_job_is_not_taken_back(stored: Client, kind: str) -> None:
     """What a job has made may be brought again, as a mask; the bytes are stored once."""
     key = stored.put_mask(mask(), ANNA)
-    job = submitted(stored, key)
+    job = submitted_with(stored, key, kind)
     with stored.database.write() as session:
         session.execute(update(Blob).where(Blob.key == key).values(kind="result"))
     drop_unused(stored.database, stored.blobs, ANNA, key)
     assert stored.picture(key, ANNA)
     with stored.database.write() as session:
-        session.execute(update(Job).where(Job.id == job.id).values(masks=None))
+        session.execute(update(Job).where(Job.id == job.id).values({kind: None}))
     drop_unused(stored.database, stored.blobs, ANNA, key)
     with pytest.raises(NotFoundError):
         stored.picture(key, ANNA)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import pytest
-from sqlalchemy import update
 
 from core.errors import NotFoundError, ParameterError, PictureError
 from core.params import PaintParams
@@ -17,9 +15,7 @@ from tests.worker.test_masks import ANNA, BEN, SIZE, SWIRLS, WOODCUT, mask
 from worker import previews
 from worker.client import Client
 from worker.jobs import JobState, JobView, output_key
-from worker.removal import drop_unused
 from worker.store import migrate
-from worker.store.models import Blob, Job
 
 
 def submitted(
@@ -110,31 +106,6 @@ def test_jobs_of_an_older_database_have_none(stored: Client) -> None:
     assert (stored.job(job.id).masks, stored.job(job.id).style_masks) == ((where,), ())
     key = stored.put_mask(mask(), ANNA)
     assert stored.job(submitted(stored, key).id).style_masks == (key,)
-
-
-def test_one_stays_as_long_as_its_job_needs_it(stored: Client) -> None:
-    masks = [stored.put_mask(mask(right=level), ANNA) for level in (10, 20)]
-    waiting = submitted(stored, masks[0])
-    stored.cancel(submitted(stored, masks[1]).id)
-    with stored.database.write() as session:
-        session.execute(update(Blob).values(expires_at=time.time() - 100))
-    stored.blobs.reap()
-    assert [stored.blobs.backend.exists(key) for key in masks] == [True, False]
-    assert stored.blobs.backend.exists(waiting.photo_key)
-
-
-def test_a_painting_that_is_one_of_another_job_is_not_taken_back(stored: Client) -> None:
-    key = stored.put_mask(mask(), ANNA)
-    job = submitted(stored, key)
-    with stored.database.write() as session:
-        session.execute(update(Blob).where(Blob.key == key).values(kind="result"))
-    drop_unused(stored.database, stored.blobs, ANNA, key)
-    assert stored.picture(key, ANNA)
-    with stored.database.write() as session:
-        session.execute(update(Job).where(Job.id == job.id).values(style_masks=None))
-    drop_unused(stored.database, stored.blobs, ANNA, key)
-    with pytest.raises(NotFoundError):
-        stored.picture(key, ANNA)
 
 
 # -- painting ----------------------------------------------------------------------------------------------------
