@@ -158,7 +158,7 @@ def test_operators_look_around(operator: TestClient, run: str) -> None:
     assert {"value": "model:adain", "title": "model adain, as in use"} in overview["encoders"]
     found = operator.get(f"/training/api/detail?training={run}").json()
     assert found["actions"] == ["publish", "delete"]
-    assert (found["sheets"], found["curves"]["losses"]) == ([20, 40], ["loss", "Ls"])
+    assert (found["sheets"], found["names"]) == ([20, 40], ["loss", "Ls", "lr"])
     assert found["course"][0]["worker"] == "painter"
     # The curves come drawn, for the width there is, and without those that are hidden.
     assert found["names"] == ["loss", "Ls", "lr"]
@@ -230,7 +230,7 @@ def test_models_and_comparison(operator: TestClient, client: Client, run: str) -
     )
     found = operator.get(f"/training/api/compare?one={run}&other={other}").json()
     assert {"group": "Recipe", "name": "optim.lr", "values": [0.001, 0.1], "better": None} in found["lines"]
-    assert len(found["curves"]) == 2
+    assert len(found["chart"]["lines"]) == 2
     assert found["chart"]["svg"].count('class="line') == 2
     with client.database.write() as session:
         session.add(published(run))

@@ -198,7 +198,6 @@ class TrainingApi:
                 )
             },
             "recipe_fields": run.recipe,
-            "curves": {"steps": logged.steps, "losses": logged.losses, "values": logged.values},
             "names": curves.names(logged),
             "chart": curves.one(run, logged, sheets, width, hidden),
             "validation": folder.validation(),
@@ -222,9 +221,6 @@ class TrainingApi:
         return {
             "runs": [card(run) for run in runs],
             "lines": [line.model_dump() for line in service.compare(one, other)],
-            "curves": [
-                {"steps": found.steps, "losses": found.losses, "values": found.values} for found in logged
-            ],
             "chart": curves.both(runs, logged, width),
         }
 
