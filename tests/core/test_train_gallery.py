@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -45,22 +46,31 @@ def test_stopped_and_resumed_equals_one_go(pictures: tuple[Path, Path], teacher:
     trained = whole.averaged()
     for key, value in trained.items():
         torch.testing.assert_close(second.averaged()[key], value, rtol=1e-5, atol=1e-6, msg=key)
-    # The decoder and the numbers of the styles that had their turn have learned, the encoder has not.
+    # The decoder and the numbers of the styles that were painted have learned, the encoder has not.
     moved = (trained["offsets"] - before["offsets"]).abs().sum(dim=1) > 0
-    assert int(moved.sum()) == 3
+    painted = whole.task.state()["latest"] != whole.task.state()["reference"][:, 0]
+    assert 1 <= int(moved.sum()) <= 3
+    assert torch.equal(moved, painted)
     assert all(torch.equal(trained[key], before[key]) for key in before if key.startswith("encoder."))
     assert not torch.equal(trained["decoder.stages.0.out.weight"], before["decoder.stages.0.out.weight"])
 
 
-def test_every_style_has_its_turn_before_any_has_its_second(
+def test_styles_far_from_their_pictures_are_painted_oftener_and_resuming_remembers_which(
     pictures: tuple[Path, Path], teacher: VGG, tmp_path: Path
 ) -> None:
-    task = trainer(recipe(), pictures, teacher, tmp_path).task
-    count = 4
-    turns = [task._row(number) for number in range(3 * count)]  # type: ignore[attr-defined]
-    rounds = [turns[at : at + count] for at in range(0, len(turns), count)]
-    assert all(sorted(each) == list(range(count)) for each in rounds)
-    assert rounds[0] != rounds[1]
+    made = trainer(recipe(), pictures, teacher, tmp_path / "run")
+    task = made.task
+    task._latest = torch.tensor([1.0, 1.0, 1.0, 9.0])  # type: ignore[attr-defined]
+    rng = np.random.default_rng(1)
+    drawn = np.bincount([task._draw(rng) for _ in range(1200)], minlength=4)  # type: ignore[attr-defined]
+    assert drawn[:3].min() > 150
+    assert drawn[3] > 2 * drawn[:3].max()
+    assert made.run(progress=False)
+    latest = task.state()["latest"]
+    assert int((latest != task.state()["reference"][:, 0]).sum()) >= 1
+    again = trainer(recipe(), pictures, teacher, tmp_path / "run")
+    assert again.resume()
+    assert torch.equal(again.task.state()["latest"], latest)
 
 
 def test_a_styles_own_content_weight_rises_while_its_share_is_above_the_aim(
@@ -71,7 +81,7 @@ def test_a_styles_own_content_weight_rises_while_its_share_is_above_the_aim(
         made.run(progress=False)
         weights = torch.tensor(list(made.task.state()["held"].values()))
         start = torch.tensor(made.task.recipe.loss.content).log()
-        assert int((weights != start).sum()) == 3
+        assert 1 <= int((weights != start).sum()) <= 3
         assert bool((weights >= start).all()) is rises
 
 

@@ -32,8 +32,11 @@ OF_STYLES = ("codes", "offsets", "thumbnails")
 REFERENCE_CROPS = 2
 """So many photographs are painted before the first step, to know how far each style is from its painting."""
 
-HOLD_RATE = 0.05
+HOLD_RATE = 0.25
 """A style's weight of the content loss moves by this share, each time it is painted, for a whole unit beyond its aim."""
+
+TURNS = 0.5
+"""A style is drawn in proportion to its last style loss to this power: oftener, the farther it is from its picture."""
 
 VALIDATION_SIDE = 384
 
@@ -55,6 +58,8 @@ class GalleryTask(AdaINTask):
         self._seen: list[tuple[list[L.Moments], list[Covariances]] | None] = [None] * len(self._files)
         self._reference = torch.zeros(len(self._files), 3)
         """Of each style's painting at the start: style loss, covariances' (mean of all scales), content loss."""
+        self._latest = torch.ones(len(self._files))
+        """Of each style's last painting: the style loss; before its first that of the start."""
 
     def material(self) -> dict[str, int]:
         return {"photos": len(self.photos), "gallery": len(self._files)}
@@ -81,11 +86,12 @@ class GalleryTask(AdaINTask):
         ]
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"reference": self._reference}
+        return super().state() | {"reference": self._reference, "latest": self._latest}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
         self._reference = state["reference"]
+        self._latest = state.get("latest", self._reference[:, 0].clone())
 
     def validation_pairs(self, held_out: Sequence[Pair]) -> Sequence[Pair]:
         """The program's own photographs, each style with one of them."""
@@ -110,6 +116,7 @@ class GalleryTask(AdaINTask):
             self._reference[row] = (
                 torch.stack([torch.stack(list(parts)) for parts in found]).mean(dim=0).float().cpu()
             )
+        self._latest = self._reference[:, 0].clone()
         say(
             f"{len(self._files)} styles; before learning, means of style loss {float(self._reference[:, 0].mean()):.3f} and "
             f"content loss {float(self._reference[:, 2].mean()):.3f}"
@@ -171,9 +178,11 @@ class GalleryTask(AdaINTask):
         totals: list[Tensor] = []
         every: list[dict[str, Tensor]] = []
         for _ in range(self.recipe.batch):
-            row = self._row(step * self.recipe.batch + len(totals))
+            row = self._draw(rng)
             photo = self._crop(rng)
             style, structure, content, painted = self._distances(photo, row, step)
+            if torch.is_grad_enabled():
+                self._latest[row] = float(style.detach())
             reference = self._reference[row].to(self.device)
             shares = {
                 "style": style / reference[0].clamp_min(1e-6),
@@ -197,8 +206,7 @@ class GalleryTask(AdaINTask):
             name: torch.stack([parts[name] for parts in every]).mean() for name in every[0]
         }
 
-    def _row(self, number: int) -> int:
-        """The style of painting ``number`` of the training: all in turn, each round in an order of its own."""
-        count = len(self._files)
-        order = np.random.default_rng([self.recipe.seed, number // count, 41]).permutation(count)
-        return int(order[number % count])
+    def _draw(self, rng: np.random.Generator) -> int:
+        """The style that is painted next, see ``TURNS``."""
+        shares = self._latest.clamp_min(1e-6).double().pow(TURNS).numpy()
+        return int(rng.choice(len(shares), p=shares / shares.sum()))
