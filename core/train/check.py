@@ -27,7 +27,7 @@ KINDS = {
         "are smaller than a training crop and would be enlarged",
     ),
     "grey": ("has no colour", "have no colour"),
-    "duplicate": ("looks like another picture of the heap", "look like another picture of the heap"),
+    "duplicate": ("looks like another one of them", "look like other ones of them"),
 }
 """What is listed, and what it means: "1 picture …", "3 pictures …"."""
 

@@ -82,7 +82,11 @@ async def converse(settings: Settings, client: Client, language: str) -> list[Sh
             shots.append((title, copy.deepcopy(list(phone.chat.messages.values())), pictures))
 
         def button(message: dict[str, Any], verb: str) -> str:
-            return next(data for _, data in phone.buttons(message) if f":{verb}" in data)
+            return next(
+                data
+                for _, data in phone.buttons(message)
+                if f"{data}:".split(":", 2)[2].startswith(f"{verb}:")
+            )
 
         def is_gallery(message: dict[str, Any]) -> bool:
             return any(":s:" in data for _, data in phone.buttons(message))
