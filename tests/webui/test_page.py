@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.webui.conftest import picture
+from tests.webui.conftest import leave, picture
 from tests.webui.page_process import Page
 from tests.webui.studio import Studio
 from worker.client import Client
@@ -45,7 +45,7 @@ def new_studio(browser: Browser, running_page: Page) -> Iterator[Callable[..., S
 
     yield enter
     for studio in opened:
-        studio.page.context.close()
+        leave(studio.page.context)
         assert studio.strangers() == []
         assert studio.faults == []
         assert len(studio.requests) > 10

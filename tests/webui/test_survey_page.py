@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from tests.webui.conftest import picture
+from tests.webui.conftest import leave, picture
 from tests.webui.page_process import Page
 from tests.webui.studio import WAIT, Studio
 from tests.webui.survey_server import survey_server
@@ -73,7 +73,7 @@ def new_tab(browser: Browser, url: str) -> Iterator[Callable[..., Tab]]:
 
     yield enter
     for context in contexts:
-        context.close()
+        leave(context)
     assert faults == []
     assert [address for address in asked if not address.startswith((url, "data:", "blob:"))] == []
 
