@@ -30,6 +30,8 @@ TILE, BORDER = 1024, 96
 TILES_COST = 2.0
 """A step in tiles, for each pixel, in steps of a picture that is seen whole: the photograph's features are asked for anew
 each time, and borders are seen twice."""
+PATIENCE = 1.1
+"""A step in tiles that is not made when the time is over is given up after so many times the time."""
 POOLED = 8
 """VGG pools by so much until relu4_1."""
 CALMING = 0.9
@@ -46,6 +48,10 @@ class Step:
     number: int
     losses: dict[str, float]
     relative: dict[str, float]
+
+
+class _GivenUp(Exception):
+    """A step in tiles takes far longer than there is time."""
 
 
 @dataclass
@@ -211,11 +217,11 @@ class Optimisation:
             return
         in_tiles = max(size) > UNDIVIDED
         if self.steps is None:
-            step = self._pace * size[0] * size[1] * (TILES_COST if in_tiles else 1)
+            step = self._pace_of(size) * (TILES_COST if in_tiles else 1)
             if entered >= until or step > self.seconds - entered:
                 # Not even one step would end in time.
                 return
-        descend = self._in_tiles(size) if in_tiles else self._at_once(size)
+        descend = self._in_tiles(size, began) if in_tiles else self._at_once(size)
         x = resized(self._average, size).clamp(0, 1).contiguous().requires_grad_(True)
         optimiser = self._optimiser(x)
         kept, number, weight = torch.zeros_like(x), made, 0.0
@@ -224,7 +230,10 @@ class Optimisation:
         while True:
             for group in optimiser.param_groups if self.recipe.optimiser == "adam" else ():
                 group["lr"] = self.recipe.rate * (1 - CALMING * over)
-            losses = self._descend(optimiser, x, descend)
+            try:
+                losses = self._descend(optimiser, x, descend)
+            except _GivenUp:
+                break
             with torch.no_grad():
                 if self.recipe.optimiser == "adam":
                     x.clamp_(0, 1)
@@ -243,9 +252,15 @@ class Optimisation:
                 over = number / self.steps
                 done = (index + over) / len(self.sizes)
             yield Step(done, size, number, losses, self._relative(losses))
-            if over >= 1.0:
+            if over >= 1.0 or (
+                in_tiles and self.steps is None and self._pace_of(size) / 2 > self.seconds - passed
+            ):
                 break
         self._moments = optimiser.state.get(x) if self.recipe.optimiser == "adam" else None
+
+    def _pace_of(self, size: tuple[int, int]) -> float:
+        """Seconds for a step at ``size``, by the last one made."""
+        return self._pace * size[0] * size[1]
 
     def _relative(self, losses: dict[str, float]) -> dict[str, float]:
         """Terms over their values at the first step, whatever their weights; one that was 0 there is not among them."""
@@ -304,9 +319,12 @@ class Optimisation:
 
         return descend
 
-    def _in_tiles(self, size: tuple[int, int]) -> Callable[[Tensor], dict[str, Tensor]]:
+    def _in_tiles(
+        self, size: tuple[int, int], began: float = float("inf")
+    ) -> Callable[[Tensor], dict[str, Tensor]]:
         """How a picture of ``size`` descends that is too large for the loss network: in tiles that lie elsewhere in every
-        step, each with a border that is seen but not moved. A tile has the style's statistics by itself."""
+        step, each with a border that is seen but not moved. A tile has the style's statistics by itself. Raises ``_GivenUp``
+        where the time since ``began`` is long over."""
         photo = resized(self.photo, size).clamp(0, 1)
         masks, measured = self._masks_at(size), self._measured(size)
         with torch.no_grad():
@@ -317,6 +335,8 @@ class Optimisation:
             x.grad = torch.zeros_like(x)
             found: dict[str, Tensor] = {}
             for core, seen in tiles(size, self._shift()):
+                if self.steps is None and self.clock() - began > PATIENCE * self.seconds:
+                    raise _GivenUp
                 part = x.detach()[seen.places].contiguous().requires_grad_(True)
                 cut = [mask if mask is None else mask[seen.places] for mask in masks]
                 aim = self._aim(photo[seen.places], cut, measured, variance)

@@ -110,3 +110,32 @@ def test_a_scale_of_which_no_step_would_end_in_time_is_left_out(vgg: VGG) -> Non
     assert reached < set(under_way.sizes)
     assert under_way.picture.shape[2:] == under_way.sizes[-1]
     assert clock.now < 12
+
+
+def test_a_step_in_tiles_is_given_up_when_the_machine_becomes_slow(vgg: VGG, small_tiles: None) -> None:
+    """What was made before it stays, and the time is kept."""
+
+    class Clock:
+        now = 0.0
+
+        def __call__(self) -> float:
+            return self.now
+
+    clock = Clock()
+    under_way = work(vgg, seconds=100.0, clock=clock, recipe=ONE_SCALE)
+    before, seen = under_way._terms, 0
+
+    def slower(x: torch.Tensor, aim: object) -> dict[str, torch.Tensor]:
+        nonlocal seen
+        seen += 1
+        clock.now += 1.0 if seen <= 12 else 30.0
+        return before(x, aim)  # type: ignore[arg-type]
+
+    under_way._terms = slower  # type: ignore[method-assign,assignment]
+    found, kept = [], under_way.picture
+    for step in under_way:
+        found.append(step)
+        kept = under_way.picture
+    assert len(found) >= 1
+    assert clock.now < 150
+    assert torch.equal(under_way.picture, kept)
