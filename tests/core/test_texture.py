@@ -111,7 +111,7 @@ def test_a_step_repeats_with_its_noise(pictures: tuple[Path, Path], teacher: VGG
     first, parts = learning.loss(3)
     again, _ = learning.loss(3)
     assert torch.equal(first, again)
-    assert float(parts["apart"]) > 0
+    assert float(parts["apart"].detach()) > 0
     assert not torch.equal(learning.loss(4)[0], first)
 
 

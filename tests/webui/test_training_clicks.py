@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.webui.test_page import WIDE
 from tests.webui.test_training_page import app, client, open_tab, run, trained, url
@@ -24,8 +24,8 @@ def test_a_button_held_for_long_is_still_the_one_pressed(
     tab.locator("[data-part=head] h2", has_text="Under way").wait_for()
     asked: list[str] = []
     tab.on("response", lambda answer: asked.append(answer.url) if "overview" in answer.url else None)
-    box: Any = tab.get_by_role("button", name="Cancel").bounding_box()
-    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    # Drawn anew while it is looked for, it is looked for again.
+    tab.get_by_role("button", name="Cancel").hover()
     tab.mouse.down()
     while len(asked) < 2:  # it has been drawn anew meanwhile, or would have been
         tab.wait_for_timeout(100)
