@@ -149,10 +149,13 @@ class Method(ABC):
         return regions_of([None if read is None else read() for read in request.masks], size)
 
     def style_masks(self, request: PaintRequest) -> list[Image.Image | None]:
-        """Which part of each style's picture counts, mode ``L``; ``None``, or none at all: the whole of it. Raises
+        """Which part of each style's picture counts, mode ``L``; ``None``: the whole of it. Raises
         ``ParameterError`` for masks that do not fit or are dark all over, ``PictureError`` out of them."""
         self.spec.check_masks(request.masks, len(request.styles), request.style_masks)
-        masks = [None if read is None else read().convert("L") for read in request.style_masks]
+        masks = [
+            None if read is None else read().convert("L")
+            for read in request.style_masks or [None] * len(request.styles)
+        ]
         for number, mask in enumerate(masks, 1):
             if mask is not None and is_dark(mask):
                 raise ParameterError(f"The style mask of style {number} is {DARK_OF_STYLE}")

@@ -60,9 +60,7 @@ class GatysMethod(Method):
         styles = [
             # Strokes are as large as in the style's picture, so that it keeps its size.
             match_statistics(style, photo, part) if params.keep_colors == "statistics" else style
-            for style, part in zip(
-                (read() for read in request.styles), style_masks or [None] * len(request.styles), strict=True
-            )
+            for style, part in zip((read() for read in request.styles), style_masks, strict=True)
         ]
         recipe = Recipe.parse(
             terms=parse_terms(params.value("terms")),

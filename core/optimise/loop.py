@@ -189,6 +189,7 @@ class Optimisation:
         self._average = resized(first.float(), size).clamp(0, 1)
         self._moments: dict[str, Any] | None = None
         self._first: dict[str, float] = {}
+        self._given_up_at = float("inf")
         self._pace = 0.0
         """Seconds for a step, for each pixel, at the scale before."""
 
@@ -199,6 +200,8 @@ class Optimisation:
 
     def __iter__(self) -> Iterator[Step]:
         began, limits = self.clock() - self.over * self.seconds, shares(self.sizes)
+        if self.steps is None:
+            self._given_up_at = began + PATIENCE * self.seconds
         until = 0.0
         for index, size in enumerate(self.sizes):
             until += limits[index]
@@ -221,7 +224,7 @@ class Optimisation:
             if entered >= until or step > self.seconds - entered:
                 # Not even one step would end in time.
                 return
-        descend = self._in_tiles(size, began) if in_tiles else self._at_once(size)
+        descend = self._in_tiles(size) if in_tiles else self._at_once(size)
         x = resized(self._average, size).clamp(0, 1).contiguous().requires_grad_(True)
         optimiser = self._optimiser(x)
         kept, number, weight = torch.zeros_like(x), made, 0.0
@@ -319,12 +322,10 @@ class Optimisation:
 
         return descend
 
-    def _in_tiles(
-        self, size: tuple[int, int], began: float = float("inf")
-    ) -> Callable[[Tensor], dict[str, Tensor]]:
+    def _in_tiles(self, size: tuple[int, int]) -> Callable[[Tensor], dict[str, Tensor]]:
         """How a picture of ``size`` descends that is too large for the loss network: in tiles that lie elsewhere in every
         step, each with a border that is seen but not moved. A tile has the style's statistics by itself. Raises ``_GivenUp``
-        where the time since ``began`` is long over."""
+        where the time is long over."""
         photo = resized(self.photo, size).clamp(0, 1)
         masks, measured = self._masks_at(size), self._measured(size)
         with torch.no_grad():
@@ -335,7 +336,7 @@ class Optimisation:
             x.grad = torch.zeros_like(x)
             found: dict[str, Tensor] = {}
             for core, seen in tiles(size, self._shift()):
-                if self.steps is None and self.clock() - began > PATIENCE * self.seconds:
+                if self.clock() > self._given_up_at:
                     raise _GivenUp
                 part = x.detach()[seen.places].contiguous().requires_grad_(True)
                 cut = [mask if mask is None else mask[seen.places] for mask in masks]

@@ -232,14 +232,20 @@ def test_two_strengths_and_several_styles(api: Client, photo: Path, style_pictur
     assert "NAME=WEIGHT" in refusal(api, "submit", **bands, mix=second)
 
 
+def half_and_dark(folder: Path) -> tuple[Path, Path]:
+    """Masks: one whose left half is white, one that is dark all over."""
+    mask, left, dark = Image.new("L", (90, 60)), folder / "left.png", folder / "dark.png"
+    mask.save(dark)
+    mask.paste(255, (0, 0, 45, 60))
+    mask.save(left)
+    return left, dark
+
+
 def test_regions(api: Client, photo: Path, tmp_path: Path) -> None:
     first, second = (style.name for style in gallery()[:2])
-    left, dark = Image.new("L", (90, 60)), tmp_path / "dark.png"
-    left.save(dark)
-    left.paste(255, (0, 0, 45, 60))
-    left.save(tmp_path / "left.png")
+    left, dark = half_and_dark(tmp_path)
     asked = {"photo": photo, "style": first, "method": "adain"}
-    file, info = call(api, "stylize", **asked, mask=tmp_path / "left.png")
+    file, info = call(api, "stylize", **asked, mask=left)
     assert info["masks"] == [True]
     painted, original = (np.asarray(Image.open(one).convert("RGB"), int) for one in (file, photo))
     middle = painted.shape[1] // 2
@@ -248,7 +254,7 @@ def test_regions(api: Client, photo: Path, tmp_path: Path) -> None:
     visitor = info["visitor"]
     again = call(api, "repaint", job_id=info["id"], visitor=visitor, alpha=0.5)
     assert again["masks"] == [True]
-    mask = {"mask_second": tmp_path / "left.png"}
+    mask = {"mask_second": left}
     two = call(api, "submit", **asked, visitor=visitor, mix=f"{second}=1", **mask)
     assert (two["masks"], two["styles"]) == ([False, True], [f"gallery:{first}", f"gallery:{second}"])
     assert [wait(api, job)["state"] for job in (again, two)] == ["done", "done"]
@@ -260,18 +266,15 @@ def test_regions(api: Client, photo: Path, tmp_path: Path) -> None:
     assert "mask_second: there is no second style" in refusal(api, "submit", **asked, **mask)
     (tmp_path / "note.png").write_text("not a picture")
     assert "picture" in refusal(api, "submit", **asked, mask=tmp_path / "note.png").lower()
-    unable = asked | {"method": "mix", "mask": tmp_path / "left.png"}
+    unable = asked | {"method": "mix", "mask": left}
     assert "'mix' takes no masks" in refusal(api, "submit", **unable)
 
 
 def test_which_part_of_a_style_counts(api: Client, photo: Path, tmp_path: Path) -> None:
     first, second = (style.name for style in gallery()[:2])
-    left, dark = Image.new("L", (90, 60)), tmp_path / "dark.png"
-    left.save(dark)
-    left.paste(255, (0, 0, 45, 60))
-    left.save(tmp_path / "left.png")
+    left, dark = half_and_dark(tmp_path)
     grow = {"photo": photo, "style": first, "method": "grow", "own": '{"patience": 0.2}'}
-    one, other = ({name: tmp_path / "left.png"} for name in ("style_mask", "style_mask_second"))
+    one, other = ({name: left} for name in ("style_mask", "style_mask_second"))
     _, info = call(api, "stylize", **grow, **one)
     assert (info["style_masks"], info["masks"]) == ([True], [])
     whose = {"visitor": info["visitor"]}

@@ -33,18 +33,15 @@ STYLE_SIDE = 640
 class Choosing(PaintLayout):
     """Answers what is chosen before and beside the painting."""
 
-    ready = views.note(views.READY)
-
     async def take_first(
         self, request: gr.Request, file: Any, visitor: str, state: PaintState, high: float, low: float
     ) -> Update:
-        """A photo was brought, taken or removed: check and store it right away, so that Paint only names it. What was
-        brushed over the one before is nothing here."""
-        state.act()
-        visitor = await self.site.visitors.admit(visitor)
-        state.mask = ""
+        """A photo was brought, taken or removed: check and store it right away, so that Paint only names it."""
         taken = await self.take_photo(request, file, visitor, state)
         return taken | {self.pad: pad(high, low), **self._unmasked()}
+
+    def _ready(self) -> str:
+        return views.note(views.READY)
 
     def _unmasked(self) -> Update:
         """No mask is kept, or laid over the photograph."""
@@ -104,7 +101,7 @@ class Choosing(PaintLayout):
     async def show_style(self, visitor: str, method: str, style: str, colors: str) -> Update:
         """Another style, or another method, was chosen: the one style of a method that can look at a part of it lies under
         the brush."""
-        spec, picture = self._spec(method), ""
+        spec, picture = self._spec(method, style), ""
         if has_parts(spec, style, colors):
             known = await self.site.visitors.recognises(visitor)
             with suppress(AllaPrimaError):  # deleted meanwhile

@@ -33,9 +33,8 @@ class PaintState(Brought):
     everywhere, ``None`` while only the page knows, ``style_mask`` likewise that of what counts of the style. ``hung``: how
     many paintings are shown below; ``removed``: the one deleted last, which can be had back; ``submitted``: what Paint was
     pressed for last, while that is being painted; ``growing``: the job whose picture so far is shown, ``grown`` how far it
-    was, ``grown_at`` when that was.
-    The rest is of ``webui.tabs.restoring``: a job to be brought back, the painting shown while it is being made, what
-    is to be laid out of it and whether that was done, at which turn it was found."""
+    was, ``grown_at`` when that was. The rest is of ``webui.tabs.restoring``: a job to be brought back, the painting shown
+    while it is being made, what is to be laid out of it and whether that was done, at which turn it was found."""
 
     turn: int = 0
     style: str = ""
@@ -54,6 +53,11 @@ class PaintState(Brought):
     growing: str = ""
     grown: float = 0.0
     grown_at: float = 0.0
+
+    def renew(self) -> None:
+        """What was brushed over the photograph before is nothing here, either."""
+        super().renew()
+        self.mask = ""
 
     @contextmanager
     def submitting(self, wanted: tuple[Any, ...]) -> Iterator[bool]:

@@ -37,10 +37,14 @@ class Brought:
         self.acts += 1
         return self.acts
 
+    def renew(self) -> None:
+        """Another picture is taken in, or none: what was known of the one before is nothing here."""
+        self.photo = self.trouble = ""
+        self.taken += 1
+
 
 class PhotoStep:
-    """What a tab with a field for a picture answers when one is brought. ``cures``: what is not missing any more then;
-    ``ready``: what the status line says instead."""
+    """What a tab with a field for a picture answers when one is brought. ``cures``: what is not missing any more then."""
 
     site: Site
     photo: Any
@@ -49,7 +53,6 @@ class PhotoStep:
     status: Any
     visitor: Any
     cures: tuple[str, ...] = ("photo",)
-    ready: str = ""
 
     def build_photo(
         self,
@@ -76,8 +79,7 @@ class PhotoStep:
         """A photo was brought or removed."""
         brought.act()
         visitor, path, key = await self.site.visitors.admit(visitor), path_of(file), ""
-        brought.photo = brought.trouble = ""
-        brought.taken += 1
+        brought.renew()
         note = views.taken_in(brought.taken)
         if path is not None:
             try:
@@ -117,4 +119,8 @@ class PhotoStep:
         if brought.missed not in fields:
             return {}
         brought.missed = ""
-        return {self.status: self.ready}
+        return {self.status: self._ready()}
+
+    def _ready(self) -> str:
+        """What the status line says where nothing is missing."""
+        return ""
